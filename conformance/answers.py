@@ -1,0 +1,88 @@
+"""What came back: answers, and the trial that a clause's check looks at."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from conformance.cases import Json, Question
+from reference.intervals import Interval
+
+
+class Level(IntEnum):
+    """What an implementation claims to be. Each level holds the ones before it."""
+
+    INFERENCE = 0
+    TRAINING = 1
+    KERAS = 2
+
+    def __str__(self) -> str:
+        return self.name.lower()
+
+
+#: Every capability that an implementation can declare, and the level that needs it.
+CAPABILITIES: Mapping[str, Level] = {
+    "call": Level.INFERENCE,
+    "differentiate": Level.TRAINING,
+    "differentiate_twice": Level.KERAS,
+    "describe": Level.KERAS,
+    "keras": Level.KERAS,
+}
+
+
+def needed_for(level: Level) -> frozenset[str]:
+    """The capabilities without which a level cannot be reached."""
+    return frozenset(capability for capability, needed in CAPABILITIES.items() if needed <= level)
+
+
+@dataclass(frozen=True)
+class Raised:
+    """An exception of the implementation's own: in which phase, of which type, with which message."""
+
+    phase: str
+    type: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.type} while it was asked to {self.phase}: {self.message}" if self.message else self.type
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What an implementation gave back: tensors and plain facts by name, or what it raised, or what it says it lacks.
+
+    A tensor that is missing from `tensors` was not given back (a gradient of None, say).
+    """
+
+    tensors: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    facts: Mapping[str, Json] = field(default_factory=dict)
+    raised: Raised | None = None
+    lacks: str | None = None
+
+    def tensor(self, name: str) -> NDArray[Any] | None:
+        return self.tensors.get(name)
+
+    def fact(self, name: str) -> Json:
+        """The fact of this name; None where it was not given."""
+        return self.facts.get(name)
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What a check looks at: a question, an answer to it, what the reference says, and the oracle's answer.
+
+    bounds: a certified interval for each tensor that the reference knows; facts: the discrete facts that it states;
+    both have the same names as in the answer. inputs: what the layer was called on.
+    """
+
+    question: Question
+    answer: Answer
+    bounds: Mapping[str, Interval]
+    facts: Mapping[str, Json]
+    oracle: Answer
+    inputs: NDArray[Any] = field(default_factory=lambda: np.empty(0))

@@ -1,0 +1,93 @@
+"""The measured difference of one tensor or fact. Measuring is not judging."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from conformance.cases import Json
+from reference.formats import Array, Mask
+from reference.intervals import Interval
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One tensor held to its interval, or one fact to the expected one.
+
+    holds: nothing was found outside. got, allowed: the worst element (or the whole fact) in words. ratio: its distance
+    from the interval's centre in half-widths (1 is the edge; infinite where one value alone is right and it is another).
+    place: the worst element's index. misses of size elements lie outside; for `unclaimed` of them nothing is claimed.
+    """
+
+    name: str
+    holds: bool
+    got: str
+    allowed: str
+    ratio: float = 0.0
+    place: tuple[int, ...] = ()
+    misses: int = 0
+    size: int = 1
+    unclaimed: int = 0
+
+    @property
+    def counts(self) -> bool:
+        """True where something was compared at all: neither empty nor without any claim."""
+        return self.size > self.unclaimed
+
+
+def compare(name: str, got: NDArray[Any] | None, *, within: Interval) -> Comparison:
+    """Holds a tensor to its interval. A missing tensor and one of another shape are misses."""
+    size = int(np.prod(within.shape, dtype=int))
+    if got is None:
+        return Comparison(name, False, "nothing", f"a tensor of shape {within.shape}", np.inf, misses=size, size=size)
+    if got.shape != within.shape:
+        return Comparison(name, False, f"shape {got.shape}", f"shape {within.shape}", np.inf, misses=size, size=size)
+    values = got.astype(np.float64)
+    outside, unclaimed = ~within.contains(values), int(within.makes_no_claim.sum())
+    ratios = _ratios(values, within, outside)
+    if size == 0:
+        return Comparison(name, True, "no elements", "no elements", size=0)
+    place = tuple(int(index) for index in np.unravel_index(int(np.argmax(ratios)), within.shape))
+    return Comparison(
+        name,
+        holds=not outside.any(),
+        got=number(float(values[place])),
+        allowed=allowance(within, place),
+        ratio=float(ratios[place]),
+        place=place,
+        misses=int(outside.sum()),
+        size=size,
+        unclaimed=unclaimed,
+    )
+
+
+def agree(name: str, got: Json, *, expected: Json) -> Comparison:
+    """Holds a discrete fact to the expected one."""
+    holds = got == expected and type(got) is type(expected)
+    return Comparison(name, holds, f"{got!r}", f"{expected!r}", 0.0 if holds else np.inf, misses=int(not holds))
+
+
+def number(value: float) -> str:
+    """A number twice: to be read, and to be pasted back."""
+    return f"{value!r}  {value.hex()}" if np.isfinite(value) else f"{value!r}"
+
+
+def allowance(within: Interval, place: tuple[int, ...]) -> str:
+    """What is allowed at one place, in words."""
+    lower, upper = float(within.lower[place]), float(within.upper[place])
+    if lower == upper:
+        return f"{number(lower)}  exact: no rounding is possible"
+    return f"{number(lower)} .. {number(upper)}"
+
+
+def _ratios(values: Array, within: Interval, outside: Mask) -> Array:
+    """Distance from the centre in half-widths: above 1 exactly where outside; infinite for NaN and for exact misses."""
+    with np.errstate(all="ignore"):
+        half = (within.upper - within.lower) / 2
+        ratios = np.abs(values - (within.lower + half)) / half
+    inside = np.where(np.isfinite(ratios), np.minimum(ratios, 1.0), 0.0)
+    beyond = np.where(np.isfinite(ratios), np.maximum(ratios, np.nextafter(1.0, 2.0)), np.inf)
+    return np.where(outside, beyond, inside)

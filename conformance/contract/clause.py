@@ -1,0 +1,125 @@
+"""What a clause of the contract is, and how it names the questions that it asks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from itertools import product
+
+from conformance.answers import Level, Trial
+from conformance.cases import STANDARD_SHAPES, STANDARD_UNITS, Case, Json, Question, Tier
+from conformance.compare import Comparison
+from reference.activations import ACTIVATIONS, Activation
+from reference.config import DenseConfig
+from reference.dialects import Dialect
+
+Check = Callable[[Trial], Iterator[Comparison]]
+
+
+class Requirement(Enum):
+    """How binding a clause is, in the words of RFC 2119. Only a MUST decides conformance."""
+
+    MUST = "MUST"
+    SHOULD = "SHOULD"
+    MAY = "MAY"
+
+
+MUST, SHOULD, MAY = Requirement.MUST, Requirement.SHOULD, Requirement.MAY
+
+
+@dataclass(frozen=True)
+class Erratum:
+    """A place where real Keras is wrong or disagrees with itself.
+
+    applies: to which questions. rival: the definition of the activation that Keras computes there, None where the
+    erratum is about a fact. facts: what Keras states instead of the reference's facts. The evidence is measured on every
+    run: the oracle's own answers miss the reference there and agree with the rival; once they do not, Keras is repaired.
+    """
+
+    id: str
+    says: str
+    source: str
+    applies: Callable[[Question], bool]
+    rival: Callable[[Question], Activation] | None = None
+    facts: Callable[[Question, Mapping[str, Json]], Mapping[str, Json]] | None = None
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A question, and the first tier that asks it."""
+
+    question: Question
+    tier: Tier
+
+
+@dataclass(frozen=True)
+class Clause:
+    """One sentence of the contract: what must hold, where that comes from, and how it is put to the test.
+
+    id: `area.defect-class`, never reused. says: one sentence that a user of Keras can contradict. source: where Keras
+    says or does so. guards: the defect that this clause is for, and a public bug report where there is one. check: a pure
+    function of a trial. raising_is_an_answer: an exception is something to compare, not an error.
+    """
+
+    id: str
+    says: str
+    source: str
+    guards: str
+    level: Level
+    asks: tuple[Asked, ...]
+    check: Check
+    requirement: Requirement = MUST
+    since: str = "1"
+    holds_for: Callable[[Dialect], bool] = lambda dialect: True
+    errata: tuple[Erratum, ...] = ()
+    raising_is_an_answer: bool = False
+
+    @property
+    def area(self) -> str:
+        return self.id.partition(".")[0]
+
+    def cases(self, dialect: Dialect) -> Iterator[Case]:
+        """Every case of this clause in a dialect; none where it does not hold there or lacks the activation.
+
+        A question that several tiers list is a case of the first of them.
+        """
+        if self.holds_for(dialect):
+            first: dict[Question, Tier] = {}
+            for asked in self.asks:
+                first[asked.question] = min(asked.tier, first.get(asked.question, asked.tier))
+            for question, tier in first.items():
+                if question.config.activation in dialect.activations:
+                    yield Case(self.id, question, tier)
+
+
+def ask(
+    procedure: str = "call",
+    *,
+    activation: Iterable[str] = ("linear",),
+    use_bias: Iterable[bool] = (True,),
+    shape: Iterable[tuple[int | None, ...]] = (),
+    rank: Iterable[int] = (),
+    units: Iterable[int] = (STANDARD_UNITS,),
+    dtype: Iterable[str] = ("float32",),
+    family: Iterable[str] = ("integers",),
+    seed: Iterable[int] = (0,),
+    tier: Tier = Tier.SMOKE,
+    **options: str,
+) -> tuple[Asked, ...]:
+    """The product of all that is listed: one question for each combination.
+
+    rank: adds the standard shape of that rank to the shapes; rank 2 where neither is given. An activation that halves the
+    units is asked for an even number of them: twice the listed one where that is odd.
+    """
+    shapes = [*shape, *(STANDARD_SHAPES[each] for each in rank)] or [STANDARD_SHAPES[2]]
+    extra = tuple(sorted(options.items()))
+    combinations = product(activation, use_bias, shapes, units, dtype, family, seed)
+    return tuple(
+        Asked(Question(procedure, DenseConfig(_whole(f, m), f, b, d), s, each_family, k, extra), tier)
+        for f, b, s, m, d, each_family, k in combinations
+    )
+
+
+def _whole(activation: str, units: int) -> int:
+    return units if ACTIVATIONS[activation].output_units(2) == 2 or units % 2 == 0 else 2 * units

@@ -1,0 +1,122 @@
+"""State: a Dense has none but its weights. No drift, no cache, no noise, nothing shared between layers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from conformance.answers import Level, Trial
+from conformance.cases import Tier
+from conformance.compare import Comparison, compare
+from conformance.contract import errata
+from conformance.contract.clause import Check, Clause, ask
+from conformance.contract.outputs import FLOATS, outputs_inside
+from reference.intervals import point
+
+CALL_PY = "keras/src/layers/core/dense.py: Dense.call"
+
+
+# ---- checks --------------------------------------------------------------------------------------------------------
+
+
+def held_to_outputs(*names: str) -> Check:
+    """Each of these tensors is an answer to the same question: held to the interval of the outputs."""
+
+    def check(trial: Trial) -> Iterator[Comparison]:
+        for name in names:
+            yield compare(name, trial.answer.tensor(name), within=trial.bounds["outputs"])
+
+    return check
+
+
+def inputs_untouched(trial: Trial) -> Iterator[Comparison]:
+    """What was handed in is compared with what was drawn, to the last bit."""
+    yield compare("inputs_after", trial.answer.tensor("inputs_after"), within=point(trial.inputs.astype(np.float64)))
+
+
+# ---- clauses -------------------------------------------------------------------------------------------------------
+
+CLAUSES = (
+    Clause(
+        id="state.same-answer-twice",
+        says="The same inputs give the same outputs again, whatever was asked in between.",
+        source=CALL_PY,
+        guards="a moving average, a counter, a cache that answers for other inputs, weights changed by a call",
+        level=Level.INFERENCE,
+        asks=(
+            *ask("call_again", activation=("linear", "relu"), rank=(2, 3)),
+            *ask(
+                "call_again",
+                activation=("linear", "relu", "tanh", "softmax"),
+                rank=(2, 3),
+                family=("integers", "normal"),
+                dtype=FLOATS,
+                tier=Tier.DEFAULT,
+            ),
+        ),
+        check=held_to_outputs("first", "second"),
+    ),
+    Clause(
+        id="state.inputs-untouched",
+        says="The inputs are not changed by a call.",
+        source=CALL_PY,
+        guards="arithmetic in place on the caller's array",
+        level=Level.INFERENCE,
+        asks=(
+            *ask("call_again", activation=("linear", "relu"), rank=(2, 3)),
+            *ask("call_again", activation=("relu", "tanh"), use_bias=(True, False), dtype=FLOATS, tier=Tier.DEFAULT),
+        ),
+        check=inputs_untouched,
+    ),
+    Clause(
+        id="state.reloaded-weights",
+        says="Weights that are set later take effect at the next call.",
+        source="keras/src/layers/layer.py: Layer.set_weights",
+        guards="a kernel that was packed, transposed or frozen at the first call",
+        level=Level.INFERENCE,
+        asks=(
+            *ask("reload", activation=("linear", "relu"), rank=(2, 3)),
+            *ask("reload", activation=("linear", "tanh"), use_bias=(True, False), dtype=FLOATS, tier=Tier.DEFAULT),
+        ),
+        check=outputs_inside,
+        errata=errata.OF_VALUES,
+    ),
+    Clause(
+        id="state.layers-independent",
+        says="Two layers share nothing: each has its own weights.",
+        source="keras/src/layers/core/dense.py: Dense.build",
+        guards="weights kept on the class or in a module, keyed by shape or by name",
+        level=Level.INFERENCE,
+        asks=(
+            *ask("two_layers", activation=("linear", "relu"), rank=(2, 3)),
+            *ask("two_layers", activation=("linear", "tanh"), use_bias=(True, False), dtype=FLOATS, tier=Tier.DEFAULT),
+        ),
+        check=outputs_inside,
+        errata=errata.OF_VALUES,
+    ),
+    Clause(
+        id="state.training-mode",
+        says="The outputs are the same in training mode and out of it.",
+        source="keras/src/layers/core/dense.py: Dense.call ignores training",
+        guards="noise or dropout in training mode, a shortcut outside it",
+        level=Level.KERAS,
+        asks=(
+            *ask("call_modes", activation=("linear", "relu"), rank=(2, 3)),
+            *ask("call_modes", activation=("linear", "tanh"), use_bias=(True, False), dtype=FLOATS, tier=Tier.DEFAULT),
+        ),
+        check=held_to_outputs("training", "inference"),
+    ),
+    Clause(
+        id="state.graph",
+        says="The outputs are the same under tf.function as when called eagerly.",
+        source="keras/src/layers/layer.py: Layer.__call__",
+        guards="values read in Python while tracing, another path outside eager mode",
+        level=Level.KERAS,
+        asks=(
+            *ask("call_graph", activation=("linear", "relu"), rank=(2,)),
+            *ask("call_graph", activation=("linear", "tanh", "softmax"), rank=(2, 3), dtype=FLOATS, tier=Tier.DEFAULT),
+        ),
+        check=outputs_inside,
+    ),
+)

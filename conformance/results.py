@@ -1,0 +1,156 @@
+"""What a run found: verdicts, results, the report, and the exit code."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum, IntEnum
+
+from conformance.answers import Level
+from conformance.cases import Case, Tier
+from conformance.compare import Comparison
+from conformance.contract.clause import Clause, Requirement
+
+
+class Verdict(Enum):
+    """What can be said of one case."""
+
+    PASS = "pass"
+    FAIL = "fail"
+    ERROR = "error"  # the implementation raised
+    CRASH = "crash"  # its process ended
+    TIMEOUT = "timeout"
+    NOT_APPLICABLE = "not-applicable"  # it does not declare what is asked
+    BLOCKED = "blocked"  # an earlier failure makes the question meaningless
+    SUITE_ERROR = "suite-error"  # the oracle misses the reference, or the suite itself failed
+
+    @property
+    def accuses(self) -> bool:
+        """True where the implementation failed a case that applies to it."""
+        return self in (Verdict.FAIL, Verdict.ERROR, Verdict.CRASH, Verdict.TIMEOUT, Verdict.BLOCKED)
+
+
+class ExitCode(IntEnum):
+    """pytest's numbers."""
+
+    CONFORMS = 0
+    DOES_NOT_CONFORM = 1
+    INTERRUPTED = 2
+    SUITE_ERROR = 3
+    USAGE = 4
+    NOTHING_RAN = 5
+
+
+@dataclass(frozen=True)
+class Result:
+    """What one case came to. erratum: the id of the one that decided it; answers_as: "keras" or "mathematics" then."""
+
+    case: Case
+    clause: Clause
+    verdict: Verdict
+    comparisons: tuple[Comparison, ...] = ()
+    reason: str = ""
+    erratum: str = ""
+    answers_as: str = ""
+
+    @property
+    def compared(self) -> int:
+        """Comparisons in which something was really compared."""
+        return sum(comparison.counts for comparison in self.comparisons)
+
+
+@dataclass(frozen=True)
+class Floor:
+    """The committed least number of cases and comparisons of one level, tier and dialect."""
+
+    cases: int
+    comparisons: int
+
+
+@dataclass(frozen=True)
+class Report:
+    """Everything that one run found of one implementation.
+
+    claimed: True where the level was asked for, not chosen by what the implementation declares. floor: None for a
+    selection, which claims nothing about conformance. oracle: its name and versions. errata: the ids of those that were
+    asked about, with True where the oracle still shows it.
+    """
+
+    implementation: str
+    level: Level
+    tier: Tier
+    results: tuple[Result, ...]
+    applicable: int
+    catalogue: int
+    oracle: Mapping[str, str] = field(default_factory=dict)
+    dialect: str = ""
+    seed: int = 0
+    claimed: bool = False
+    floor: Floor | None = None
+    errata: Mapping[str, bool] = field(default_factory=dict)
+    lacking: tuple[str, ...] = ()
+    seconds: float = 0.0
+    stopped_early: bool = False
+
+    @property
+    def counts(self) -> Mapping[Verdict, int]:
+        return Counter(result.verdict for result in self.results)
+
+    @property
+    def executed(self) -> int:
+        """Cases that were put to the implementation."""
+        idle = (Verdict.NOT_APPLICABLE, Verdict.BLOCKED)
+        return sum(result.verdict not in idle for result in self.results)
+
+    @property
+    def comparisons(self) -> int:
+        return sum(result.compared for result in self.results)
+
+    @property
+    def accusations(self) -> tuple[Result, ...]:
+        """The results that decide against the implementation, in the contract's order."""
+        binding = [result for result in self.results if result.clause.requirement is Requirement.MUST]
+        return tuple(result for result in binding if result.verdict.accuses)
+
+    @property
+    def suite_errors(self) -> tuple[Result, ...]:
+        return tuple(result for result in self.results if result.verdict is Verdict.SUITE_ERROR)
+
+    @property
+    def under_floor(self) -> str:
+        """What is missing from the floor, in words; empty where nothing is."""
+        if self.floor is None or self.stopped_early:
+            return ""
+        excused = self.counts.get(Verdict.NOT_APPLICABLE, 0)
+        if self.executed + excused + self.counts.get(Verdict.BLOCKED, 0) < self.floor.cases:
+            return f"{self.executed + excused} cases where {self.floor.cases} are committed"
+        if not excused and not self.accusations and self.comparisons < self.floor.comparisons:
+            return f"{self.comparisons} comparisons where {self.floor.comparisons} are committed"
+        return ""
+
+    @property
+    def level_reached(self) -> Level | None:
+        """The highest level all of whose cases ran and passed, up to the one that was run; None below inference."""
+        if self.floor is None or self.stopped_early or self.suite_errors or self.under_floor:
+            return None
+        missed = [
+            result.clause.level
+            for result in self.results
+            if result.clause.requirement is Requirement.MUST and result.verdict is not Verdict.PASS
+        ]
+        reached = self.level if not missed else min(missed) - 1
+        return Level(reached) if reached >= Level.INFERENCE else None
+
+    @property
+    def conforms(self) -> bool:
+        """True where the run can say so: nothing failed, nothing is missing, and it was no selection."""
+        return self.floor is not None and self.exit_code is ExitCode.CONFORMS
+
+    @property
+    def exit_code(self) -> ExitCode:
+        if self.suite_errors:
+            return ExitCode.SUITE_ERROR
+        if self.accusations or self.under_floor:
+            return ExitCode.DOES_NOT_CONFORM
+        return ExitCode.CONFORMS if self.comparisons else ExitCode.NOTHING_RAN

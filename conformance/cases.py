@@ -1,7 +1,7 @@
 """What is asked: questions, the cases that clauses make of them, and their ids. Leaves that run nothing.
 
-A case id reads `clause[label]`. In the label a field at its standard value is left out and every other one is written, so
-that ids stay as they are when a new field is added: `outputs.every-rank[relu-rank3-float32-nobias-gather-seed1]`.
+A case id reads `clause[label]`. In the label a field at its standard value is left out and every other one is written,
+so that ids stay as they are when a new field is added: `outputs.every-rank[relu-rank3-float32-nobias-gather-seed1]`.
 """
 
 from __future__ import annotations

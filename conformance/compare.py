@@ -18,8 +18,9 @@ class Comparison:
     """One tensor held to its interval, or one fact to the expected one.
 
     holds: nothing was found outside. got, allowed: the worst element (or the whole fact) in words. ratio: its distance
-    from the interval's centre in half-widths (1 is the edge; infinite where one value alone is right and it is another).
-    place: the worst element's index. misses of size elements lie outside; for `unclaimed` of them nothing is claimed.
+    from the interval's centre in half-widths (1 is the edge; infinite where one value alone is right and it is
+    another). place: the worst element's index. misses of size elements lie outside; for `unclaimed` of them nothing is
+    claimed.
     """
 
     name: str

@@ -1,7 +1,7 @@
 """The committed least number of cases and comparisons for every dialect, level and tier; a run that has fewer fails.
 
-`floors.json` is written by `dense-conformance floors --write` after a change of the contract, and reviewed in its diff: a
-number that falls is a part of the contract that is lost. A test counts again.
+`floors.json` is written by `dense-conformance floors --write` after a change of the contract, and reviewed in its
+diff: a number that falls is a part of the contract that is lost. A test counts again.
 """
 
 from __future__ import annotations
@@ -30,12 +30,14 @@ Key = tuple[str, Level, Tier]
 def count(dialect: Dialect) -> dict[Key, Floor]:
     """The number of cases and comparisons of every level and tier in one dialect.
 
-    A comparison counts where it has elements: each check is put to an answer that holds nothing, within intervals of the
-    right shapes.
+    A comparison counts where it has elements: each check is put to an answer that holds nothing, within intervals of
+    the right shapes.
     """
     weights = [(clause, case, _comparisons(clause, case)) for clause in CONTRACT for case in clause.cases(dialect)]
     return {
-        (dialect.name, level, tier): _floor([n for clause, case, n in weights if clause.level <= level and case.tier <= tier])
+        (dialect.name, level, tier): _floor(
+            [n for clause, case, n in weights if clause.level <= level and case.tier <= tier]
+        )
         for level in Level
         for tier in Tier
     }
@@ -52,7 +54,9 @@ def to_json(floors: Mapping[Key, Floor]) -> str:
 
 def from_json(text: str) -> dict[Key, Floor]:
     return {
-        (each["dialect"], Level[each["level"].upper()], Tier[each["tier"].upper()]): Floor(each["cases"], each["comparisons"])
+        (each["dialect"], Level[each["level"].upper()], Tier[each["tier"].upper()]): Floor(
+            each["cases"], each["comparisons"]
+        )
         for each in json.loads(text)
     }
 

@@ -6,7 +6,7 @@
     any            | misses |    no   | suite-error
     any            | misses |    yes  | pass if it answers either way; else fail
 
-"Erratum: yes" means that one explains the oracle's answer: the oracle agrees with what the erratum says that Keras does.
+"Erratum: yes" means that one explains the oracle's answer: the oracle does what the erratum says that Keras does.
 """
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ from __future__ import annotations
 from conformance.results import Verdict
 
 
-def judge(holds: bool, oracle_holds: bool, *, erratum_explains: bool = False, answers_as_keras: bool = False) -> Verdict:
+def judge(
+    holds: bool, oracle_holds: bool, *, erratum_explains: bool = False, answers_as_keras: bool = False
+) -> Verdict:
     """The verdict on an implementation, given whether it and the oracle hold to the reference.
 
     erratum_explains: the oracle misses the reference in the way that an erratum records. answers_as_keras: the

@@ -74,7 +74,8 @@ class Report:
 
     claimed: True where the level was asked for, not chosen by what the implementation declares. floor: None for a
     selection, which claims nothing about conformance. oracle: its name and versions. errata: the ids of those that were
-    asked about, with True where the oracle still shows it.
+    asked about, with True where the oracle still shows it. seconds: of the whole run, of all implementations together;
+    seconds_answering: those that they and the oracle took.
     """
 
     implementation: str
@@ -91,6 +92,7 @@ class Report:
     errata: Mapping[str, bool] = field(default_factory=dict)
     lacking: tuple[str, ...] = ()
     seconds: float = 0.0
+    seconds_answering: float = 0.0
     stopped_early: bool = False
 
     @property

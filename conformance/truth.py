@@ -92,9 +92,7 @@ def weight_facts(config: DenseConfig, input_dim: int) -> list[Json]:
     shapes: dict[str, list[Json]] = {"kernel": list(kernel_shape(config, input_dim))}
     if config.use_bias:
         shapes["bias"] = [config.units]
-    return [
-        {"name": name, "shape": shape, "trainable": True, "dtype": config.dtype} for name, shape in shapes.items()
-    ]
+    return [{"name": name, "shape": shape, "trainable": True, "dtype": config.dtype} for name, shape in shapes.items()]
 
 
 def stack_configs(question: Question) -> tuple[DenseConfig, ...]:

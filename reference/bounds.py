@@ -1,8 +1,9 @@
 """The certified interval of every output and gradient: what any right implementation may return, and nothing else.
 
-An implementation in a format of unit roundoff u may sum in any order, fuse products, flush subnormal numbers to zero, and
-evaluate its activation with the error that the activation's row states. Everything else is outside. Why each bound holds
-is proved in docs/numerics.md, with the same letters: n terms, A the sum of absolute values, E the error of z, D of delta.
+An implementation in a format of unit roundoff u may sum in any order, fuse products, flush subnormal numbers to zero,
+and evaluate its activation with the error that the activation's row states. Everything else is outside. Why each bound
+holds is proved in docs/numerics.md, with the same letters: n terms, A the sum of absolute values, E the error of z, D
+of delta.
 """
 
 from __future__ import annotations
@@ -45,7 +46,8 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Problem:
-    """One Dense, with its tensors in float64: inputs (..., input_dim), kernel (input_dim, units), bias (units,) or None.
+    """One Dense, with its tensors in float64: inputs (..., input_dim), kernel (input_dim, units), bias (units,) or
+    None.
 
     The numbers are the operands that the layer really multiplies, all of them numbers of `format`.
     """
@@ -167,8 +169,9 @@ def subnormal(values: Array, format: Format) -> Array:
 def exactly_summable(left: Array, right: Array, addend: Array | None, format: Format) -> Mask:
     """True where every partial sum of left @ right + addend is a number of the format, in any order: (rows, columns).
 
-    Let 2^q divide every term, and A be the sum of absolute terms. Every partial sum is a multiple of 2^q not above A, so it
-    fits p bits where A <= 2^(p+q); where q is no less than the least normal exponent, nothing can be flushed either.
+    Let 2^q divide every term, and A be the sum of absolute terms. Every partial sum is a multiple of 2^q not above A,
+    so it fits p bits where A <= 2^(p+q); where q is no less than the least normal exponent, nothing can be flushed
+    either.
     """
     total = np.abs(left) @ np.abs(right)
     power = _common_power(_lowest_bit(left), _lowest_bit(right))

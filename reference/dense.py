@@ -1,7 +1,7 @@
 """Dense: outputs = activation(inputs @ kernel + bias), forward and backward, for inputs of any rank from 2 up.
 
-The product runs over the last axis alone: every leading axis is kept, none is flattened into the features. All arithmetic
-is float64; what it may be off by is part of every bound (`reference.bounds`).
+The product runs over the last axis alone: every leading axis is kept, none is flattened into the features. All
+arithmetic is float64; what it may be off by is part of every bound (`reference.bounds`).
 """
 
 from __future__ import annotations

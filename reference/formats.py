@@ -41,7 +41,7 @@ class Format:
 
     @property
     def overflow_threshold(self) -> float:
-        """The smallest magnitude that rounds to infinity. For float64 it is infinity itself: no float64 lies between."""
+        """The smallest magnitude that rounds to infinity. For float64 it is infinity itself."""
         return self.largest if self.precision == 53 else (2.0 - 2.0**-self.precision) * 2.0**self.max_exponent
 
     def round(self, values: ArrayLike) -> Array:

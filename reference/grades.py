@@ -13,8 +13,8 @@ PROBABILISTIC_FACTOR = 4.0
 class Grade:
     """The rounding model of one accumulated product.
 
-    probabilistic: errors grow with the square root of the number of terms, not with the number itself. That is no theorem
-    for the data at hand, so such a grade is awarded and never a pass line.
+    probabilistic: errors grow with the square root of the number of terms, not with the number itself. That is no
+    theorem for the data at hand, so such a grade is awarded and never a pass line.
     """
 
     name: str

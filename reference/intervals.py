@@ -1,8 +1,8 @@
 """Intervals that are certain to hold a result, element by element. Nothing here knows of Dense.
 
-The words are those of the field (Arb, MPFI): lower, upper, contains. Every operation rounds outwards, so that an interval
-that holds the operands' true values gives one that holds the true result. An interval of the whole line makes no claim:
-it admits everything, NaN included.
+The words are those of the field (Arb, MPFI): lower, upper, contains. Every operation rounds outwards, so that an
+interval that holds the operands' true values gives one that holds the true result. An interval of the whole line makes
+no claim: it admits everything, NaN included.
 """
 
 from __future__ import annotations
@@ -100,7 +100,8 @@ def where(condition: Mask, chosen: Interval, otherwise: Interval) -> Interval:
 
 
 def image(function: Callable[[Array], Array], of: Interval, *, turning_points: Iterable[float] = ()) -> Interval:
-    """The range of `function` over an interval: its ends, and each extremum or jump in between with both one-sided limits.
+    """The range of `function` over an interval: its ends, and each extremum or jump in between with both one-sided
+    limits.
 
     `function` must be monotone between neighbouring turning points. A NaN of the function leaves no claim.
     """
@@ -123,7 +124,7 @@ def claimed(lower: Array, upper: Array) -> Interval:
 
 
 def outward(lower: Array, upper: Array, *, exact: ArrayLike = False) -> Interval:
-    """[lower, upper] moved outwards by one float64 each, which covers the rounding of one operation; not where `exact`."""
+    """[lower, upper] moved outwards by one float64 each, which covers one rounding; not where `exact`."""
     down = np.where(exact, lower, np.nextafter(lower, -np.inf))
     return claimed(down, np.where(exact, upper, np.nextafter(upper, np.inf)))
 

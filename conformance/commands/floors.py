@@ -1,4 +1,6 @@
-"""`dense-conformance floors`: counts the cases and comparisons that every level and tier must have, and writes them down."""
+"""`dense-conformance floors`: counts the cases and comparisons that every level and tier must have, and writes them
+down.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +14,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser = subparsers.add_parser(
         "floors",
         help="count the cases and comparisons of every level and tier (for those who change the contract)",
-        description="Counts the cases and comparisons that every dialect, level and tier has, and compares them with the "
-        "committed floors. Exit code 1 where they differ.",
+        description="Counts the cases and comparisons that every dialect, level and tier has, and compares them with "
+        "the committed floors. Exit code 1 where they differ.",
     )
     parser.add_argument("--write", action="store_true", help="commit the counted numbers to floors.json")
     parser.set_defaults(run=run)

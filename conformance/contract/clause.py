@@ -33,8 +33,9 @@ class Erratum:
     """A place where real Keras is wrong or disagrees with itself.
 
     applies: to which questions. rival: the definition of the activation that Keras computes there, None where the
-    erratum is about a fact. facts: what Keras states instead of the reference's facts. The evidence is measured on every
-    run: the oracle's own answers miss the reference there and agree with the rival; once they do not, Keras is repaired.
+    erratum is about a fact. facts: what Keras states instead of the reference's facts. The evidence is measured on
+    every run: the oracle's own answers miss the reference there and agree with the rival; once they do not, Keras is
+    repaired.
     """
 
     id: str
@@ -58,8 +59,8 @@ class Clause:
     """One sentence of the contract: what must hold, where that comes from, and how it is put to the test.
 
     id: `area.defect-class`, never reused. says: one sentence that a user of Keras can contradict. source: where Keras
-    says or does so. guards: the defect that this clause is for, and a public bug report where there is one. check: a pure
-    function of a trial. raising_is_an_answer: an exception is something to compare, not an error.
+    says or does so. guards: the defect that this clause is for, and a public bug report where there is one. check: a
+    pure function of a trial. raising_is_an_answer: an exception is something to compare, not an error.
     """
 
     id: str
@@ -109,8 +110,8 @@ def ask(
 ) -> tuple[Asked, ...]:
     """The product of all that is listed: one question for each combination.
 
-    rank: adds the standard shape of that rank to the shapes; rank 2 where neither is given. An activation that halves the
-    units is asked for an even number of them: twice the listed one where that is odd.
+    rank: adds the standard shape of that rank to the shapes; rank 2 where neither is given. An activation that halves
+    the units is asked for an even number of them: twice the listed one where that is odd.
     """
     shapes = [*shape, *(STANDARD_SHAPES[each] for each in rank)] or [STANDARD_SHAPES[2]]
     extra = tuple(sorted(options.items()))

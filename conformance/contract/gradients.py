@@ -1,4 +1,6 @@
-"""The gradients of sum(upstream * outputs) with respect to kernel, bias and inputs. Upstream gradients are data, never ones."""
+"""The gradients of sum(upstream * outputs) with respect to kernel, bias and inputs. Upstream gradients are data, never
+ones.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,16 @@ from conformance.cases import GRADIENTS, SECOND_GRADIENTS, Tier
 from conformance.compare import Comparison, compare
 from conformance.contract import errata
 from conformance.contract.clause import Check, Clause, ask
-from conformance.contract.outputs import BOTH, ELEMENTWISE, EVERY, EXACT, EXACT_FAMILIES, FLOATS, RANDOM_FAMILIES, ROWWISE
+from conformance.contract.outputs import (
+    BOTH,
+    ELEMENTWISE,
+    EVERY,
+    EXACT,
+    EXACT_FAMILIES,
+    FLOATS,
+    RANDOM_FAMILIES,
+    ROWWISE,
+)
 from reference.activations import ACTIVATIONS
 from reference.elementwise import Elementwise
 
@@ -70,7 +81,8 @@ CLAUSES = (
         id="gradients.bias",
         says="The bias's gradient is the sum of delta over every leading axis.",
         source=DENSE_PY,
-        guards="a mean, a sum over the batch axis alone, a bias that does not train (tensorflow/tensorflow#25780 and its kin)",
+        guards="a mean, a sum over the batch axis alone, a bias that does not train (tensorflow/tensorflow#25780 "
+        "and its kin)",
         level=Level.TRAINING,
         asks=(
             *ask("differentiate", activation=("linear", "relu"), rank=(2, 3)),
@@ -91,7 +103,8 @@ CLAUSES = (
         id="gradients.inputs",
         says="The inputs' gradient is delta @ kernel transposed, of the inputs' shape.",
         source=DENSE_PY,
-        guards="kernel where its transpose belongs (right for square ones), a missing gradient that stops training below",
+        guards="kernel where its transpose belongs (right for square ones), a missing gradient that stops training "
+        "below",
         level=Level.TRAINING,
         asks=(
             *ask("differentiate", activation=("linear", "relu"), rank=(2, 3)),
@@ -145,7 +158,9 @@ CLAUSES = (
         guards="the slope of another variant of gelu, a forgotten factor, a slope computed from a rounded output",
         level=Level.TRAINING,
         asks=(
-            *ask("differentiate", activation=ELEMENTWISE, family=("grid",), shape=((509, 1),), units=(1,), dtype=FLOATS),
+            *ask(
+                "differentiate", activation=ELEMENTWISE, family=("grid",), shape=((509, 1),), units=(1,), dtype=FLOATS
+            ),
             *ask(
                 "differentiate",
                 activation=ELEMENTWISE,
@@ -192,12 +207,15 @@ CLAUSES = (
     ),
     Clause(
         id="gradients.saturated",
-        says="In both tails, up to the largest finite pre-activations, a gradient is finite and right where it is defined.",
+        says="In both tails, up to the largest finite pre-activations, a gradient is finite and right where it is "
+        "defined.",
         source=ACTIVATIONS_PY,
         guards="infinity times zero, or a quotient of two infinities, inside a hand-written derivative",
         level=Level.TRAINING,
         asks=(
-            *ask("differentiate", activation=ELEMENTWISE, family=("tails",), shape=((251, 1),), units=(1,), dtype=FLOATS),
+            *ask(
+                "differentiate", activation=ELEMENTWISE, family=("tails",), shape=((251, 1),), units=(1,), dtype=FLOATS
+            ),
             *ask(
                 "differentiate",
                 activation=ELEMENTWISE,
@@ -227,7 +245,8 @@ CLAUSES = (
     ),
     Clause(
         id="gradients.every-setting",
-        says="Every activation has the right gradients with and without bias, for every rank from 2 to 5 and every dtype.",
+        says="Every activation has the right gradients with and without bias, for every rank from 2 to 5 and "
+        "every dtype.",
         source=DENSE_PY,
         guards="a derivative that was written for one path, and is missing or wrong on another",
         level=Level.TRAINING,
@@ -293,7 +312,9 @@ CLAUSES = (
         level=Level.KERAS,
         asks=(
             *ask("differentiate_twice", activation=CURVED, rank=(2, 3)),
-            *ask("differentiate_twice", activation=CURVED, use_bias=BOTH, rank=(2, 3, 4), dtype=FLOATS, tier=Tier.DEFAULT),
+            *ask(
+                "differentiate_twice", activation=CURVED, use_bias=BOTH, rank=(2, 3, 4), dtype=FLOATS, tier=Tier.DEFAULT
+            ),
         ),
         check=gradient_of(*SECOND_GRADIENTS),
     ),

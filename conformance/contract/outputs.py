@@ -1,4 +1,4 @@
-"""The outputs: activation(inputs @ kernel + bias), to the last bit where nothing can round, else inside the interval."""
+"""The outputs: activation(inputs @ kernel + bias), to the last bit where nothing rounds, else inside the interval."""
 
 from __future__ import annotations
 
@@ -110,8 +110,17 @@ CLAUSES = (
         asks=(
             *ask(activation=ELEMENTWISE, family=("grid",), shape=((509, 1),), units=(1,), dtype=FLOATS),
             *ask(activation=ROWWISE, family=("grid",), shape=((509, 1),), units=(3,), dtype=FLOATS),
-            *ask(activation=ELEMENTWISE, family=("grid",), shape=((4093, 1),), units=(1,), dtype=FLOATS, tier=Tier.DEFAULT),
-            *ask(activation=ROWWISE, family=("grid",), shape=((1021, 1),), units=(2, 5), dtype=FLOATS, tier=Tier.DEFAULT),
+            *ask(
+                activation=ELEMENTWISE,
+                family=("grid",),
+                shape=((4093, 1),),
+                units=(1,),
+                dtype=FLOATS,
+                tier=Tier.DEFAULT,
+            ),
+            *ask(
+                activation=ROWWISE, family=("grid",), shape=((1021, 1),), units=(2, 5), dtype=FLOATS, tier=Tier.DEFAULT
+            ),
             *ask(
                 activation=ELEMENTWISE,
                 family=("grid",),
@@ -143,14 +152,22 @@ CLAUSES = (
         asks=(
             *ask(activation=ELEMENTWISE, family=("tails",), shape=((251, 1),), units=(1,), dtype=FLOATS),
             *ask(activation=ROWWISE, family=("tails",), shape=((251, 1),), units=(3,), dtype=FLOATS),
-            *ask(activation=ELEMENTWISE, family=("tails",), shape=((2039, 1),), units=(1,), dtype=FLOATS, tier=Tier.DEFAULT),
+            *ask(
+                activation=ELEMENTWISE,
+                family=("tails",),
+                shape=((2039, 1),),
+                units=(1,),
+                dtype=FLOATS,
+                tier=Tier.DEFAULT,
+            ),
         ),
         check=outputs_inside,
         errata=errata.OF_VALUES,
     ),
     Clause(
         id="outputs.exact-pieces",
-        says="Where an activation is linear or constant its result is exact, and so are sigmoid(0), tanh(0), exp(0) and their like.",
+        says="Where an activation is linear or constant its result is exact, and so are sigmoid(0), tanh(0), "
+        "exp(0) and their like.",
         source=ACTIVATIONS_PY,
         guards="a smooth approximation used on the whole line, an epsilon in a denominator",
         level=Level.INFERENCE,
@@ -261,7 +278,8 @@ CLAUSES = (
         id="outputs.many-features",
         says="The sum runs over all input features, however many, and loses none of them to a narrow accumulator.",
         source=DENSE_PY,
-        guards="a sum cut at 256 features, an accumulator of fewer bits, a term lost between a huge one and its negative",
+        guards="a sum cut at 256 features, an accumulator of fewer bits, a term lost between a huge one and its "
+        "negative",
         level=Level.INFERENCE,
         asks=(
             *ask(family=("integers", "cancel"), shape=((5, 257), (3, 509))),
@@ -280,7 +298,8 @@ CLAUSES = (
         id="outputs.arithmetic",
         says="Random data give results inside the certified rounding of IEEE arithmetic in the layer's dtype.",
         source="docs/numerics.md, 2",
-        guards="operands or kernel rounded to bfloat16, float16 or TF32, a product of lower precision (tensorflow/tensorflow#42350)",
+        guards="operands or kernel rounded to bfloat16, float16 or TF32, a product of lower precision "
+        "(tensorflow/tensorflow#42350)",
         level=Level.INFERENCE,
         asks=(
             *ask(activation=("linear", "tanh", "gelu"), family=RANDOM_FAMILIES, shape=((3, 5, 7), (16, 64))),
@@ -307,7 +326,8 @@ CLAUSES = (
         id="outputs.float64-precision",
         says="A float64 layer computes in float64 from end to end.",
         source="keras/src/dtype_policies/dtype_policy.py: compute_dtype",
-        guards="a product, a kernel or an activation in float32 behind a float64 signature, which a tolerance of 1e-6 lets pass",
+        guards="a product, a kernel or an activation in float32 behind a float64 signature, which a tolerance of "
+        "1e-6 lets pass",
         level=Level.INFERENCE,
         asks=(
             *ask(activation=("linear", "relu", "tanh"), family=("gather", "normal"), dtype=("float64",), rank=(2, 3)),
@@ -330,7 +350,8 @@ CLAUSES = (
     ),
     Clause(
         id="outputs.specials",
-        says="NaN and infinities in one row stay in that row: NaN stays NaN, an infinity becomes the activation's limit.",
+        says="NaN and infinities in one row stay in that row: NaN stays NaN, an infinity becomes the activation's "
+        "limit.",
         source=ACTIVATIONS_PY + ", where eager, tf.function and XLA agree",
         guards="NaN turned into a number, infinities clipped, one bad row that spoils the batch",
         level=Level.INFERENCE,
@@ -352,7 +373,9 @@ CLAUSES = (
             *ask("call_constructed", activation=("relu", "tanh"), activation_as="function"),
             *ask("call_constructed", activation=("relu", "tanh"), activation_as="layer"),
             *ask("call_constructed", activation_as="none"),
-            *ask("call_constructed", activation=("gelu", "softmax", "mish"), activation_as="function", tier=Tier.DEFAULT),
+            *ask(
+                "call_constructed", activation=("gelu", "softmax", "mish"), activation_as="function", tier=Tier.DEFAULT
+            ),
         ),
         check=outputs_inside,
     ),

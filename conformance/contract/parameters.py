@@ -30,7 +30,9 @@ def field_of_weights(field: str) -> Check:
     """Holds one field of every weight, in the layer's order, to the reference's."""
 
     def check(trial: Trial) -> Iterator[Comparison]:
-        yield agree(f"{field} of the weights", _fields(trial.answer.fact("weights"), field), expected=_expected(trial, field))
+        yield agree(
+            f"{field} of the weights", _fields(trial.answer.fact("weights"), field), expected=_expected(trial, field)
+        )
 
     return check
 
@@ -185,7 +187,8 @@ CLAUSES = (
     ),
     Clause(
         id="parameters.stack",
-        says="In a Sequential model each layer's input_dim is the units of the one before; only the first is told a shape.",
+        says="In a Sequential model each layer's input_dim is the units of the one before; only the first is told "
+        "a shape.",
         source="keras/src/models/sequential.py; the examples of Dense's documentation",
         guards="a layer that keeps the first layer's width; parameters counted for the whole batch",
         level=Level.KERAS,

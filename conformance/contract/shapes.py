@@ -72,8 +72,10 @@ CLAUSES = (
     ),
     Clause(
         id="shapes.not-flattened",
-        says="Inputs of rank above 2 are not flattened: the kernel sees the last axis alone, and every other axis is kept.",
-        source=DENSE_PY + ": Dense.call; the sentence in its old documentation is misleading (tensorflow/tensorflow#25780)",
+        says="Inputs of rank above 2 are not flattened: the kernel sees the last axis alone, and every other axis "
+        "is kept.",
+        source=DENSE_PY
+        + ": Dense.call; the sentence in its old documentation is misleading (tensorflow/tensorflow#25780)",
         guards="a flatten to (batch, -1) before the product (intel/ipex-llm#2123, apple/coremltools#55)",
         level=Level.INFERENCE,
         asks=(
@@ -228,7 +230,9 @@ CLAUSES = (
         asks=(
             *ask("call_other_shape", rank=(3, 4), built_on="5x7"),
             *ask("call_other_shape", rank=(2,), built_on="3x5x7"),
-            *ask("call_other_shape", activation=("linear", "relu"), rank=(2, 3, 5), built_on="2x3x5x7", tier=Tier.DEFAULT),
+            *ask(
+                "call_other_shape", activation=("linear", "relu"), rank=(2, 3, 5), built_on="2x3x5x7", tier=Tier.DEFAULT
+            ),
         ),
         check=shape_and_values,
     ),

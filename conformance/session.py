@@ -1,0 +1,215 @@
+"""One case: put its question to the oracle and to an implementation, check both answers, judge them.
+
+A session keeps what was asked, so that each question is drawn, bounded and answered once, however many clauses use it.
+"""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+from conformance.answers import Answer, Raised, Trial
+from conformance.cases import PROCEDURES, Case, Question
+from conformance.compare import Comparison
+from conformance.contract.clause import Clause, Erratum
+from conformance.families import Tensors, draw
+from conformance.implementations.keras.oracle import stock, versions
+from conformance.implementations.protocol import Implementation
+from conformance.judge import judge
+from conformance.results import Result, Verdict
+from conformance.truth import Truth, needs_tensors, truth
+from reference.config import DenseConfig
+from reference.dialects import Dialect, activation, dialect_of
+
+
+class PlugError(Exception):
+    """An implementation that cannot be talked to at all: nothing was judged."""
+
+
+@dataclass(frozen=True)
+class Oracle:
+    """The real layer, its versions, and the dialect that they speak."""
+
+    implementation: Implementation
+    versions: Mapping[str, str]
+    dialect: Dialect
+
+
+def live_oracle() -> Oracle:
+    """The installed tf.keras.layers.Dense. Raises ImportError where TensorFlow is not installed."""
+    installed = versions()
+    return Oracle(stock(), installed, dialect_of(installed["keras"]))
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A case with the clause that it puts to the test."""
+
+    clause: Clause
+    case: Case
+
+
+def converse(implementation: Implementation) -> None:
+    """Puts one plain question: a linear layer of 3 units on a 2 × 5 batch. A wrong answer is an answer.
+
+    Raises PlugError where none comes back.
+    """
+    question = Question("call", DenseConfig(units=3), (2, 5))
+    tensors = draw(question.family, question.config, (2, 5), question.seed)
+    answer = _asked(implementation, question, tensors)
+    if answer.raised or answer.lacks or answer.tensor("outputs") is None:
+        what = answer.raised or answer.lacks or "it gave back no outputs"
+        raise PlugError(
+            f"cannot talk to {implementation.name}: a linear layer of 3 units on inputs of shape (2, 5) gave no answer "
+            f"({what}); the suite constructs it as Dense(units, activation=, use_bias=, dtype=), or needs an adapter "
+            f"with build, load, call, differentiate and describe: see conformance/implementations/protocol.py"
+        )
+
+
+@dataclass
+class Session:
+    """One oracle and everything asked so far: each question is drawn, bounded and put to each answerer once."""
+
+    oracle: Oracle
+    errata: dict[str, bool] = field(default_factory=dict)
+    seconds_answering: float = 0.0
+    _asked: dict[Question, _Asked] = field(default_factory=dict)
+    _unbuildable: dict[tuple[int, DenseConfig], str] = field(default_factory=dict)
+
+    def result(self, planned: Planned, implementation: Implementation, *, claimed: bool = False) -> Result:
+        """The result of one case. claimed: the level was asked for, so what is lacking is a failure."""
+        clause, case = planned.clause, planned.case
+        declined = self._declined(case, implementation)
+        if declined:
+            verdict = Verdict.FAIL if claimed else Verdict.NOT_APPLICABLE
+            return Result(case, clause, verdict, reason=declined)
+        blocked = self._unbuildable.get((id(implementation), case.question.config))
+        if blocked and not clause.raising_is_an_answer:
+            return Result(case, clause, Verdict.BLOCKED, reason=f"{blocked} failed to construct this layer")
+        try:
+            return self._judged(planned, implementation, claimed=claimed)
+        except Exception as failure:
+            return Result(case, clause, Verdict.SUITE_ERROR, reason=f"the suite failed: {_in_one_line(failure)}")
+
+    def forget(self, question: Question) -> None:
+        """Drops what was kept of a question."""
+        self._asked.pop(question, None)
+
+    def answer(self, question: Question, implementation: Implementation) -> Answer:
+        """The implementation's answer, asked for once."""
+        asked = self._question(question)
+        if id(implementation) not in asked.answers:
+            start = time.perf_counter()
+            asked.answers[id(implementation)] = _asked(implementation, question, asked.tensors)
+            self.seconds_answering += time.perf_counter() - start
+        return asked.answers[id(implementation)]
+
+    def _declined(self, case: Case, implementation: Implementation) -> str:
+        capability = PROCEDURES[case.question.procedure].capability
+        return "" if capability in implementation.capabilities else f"it does not declare {capability!r}"
+
+    def _question(self, question: Question) -> _Asked:
+        if question not in self._asked:
+            tensors = None
+            if needs_tensors(question):
+                tensors = draw(question.family, question.config, question.known_shape, question.seed)
+            definition = activation(question.config.activation, self.oracle.dialect)
+            self._asked[question] = _Asked(tensors, truth(question, tensors, definition))
+        return self._asked[question]
+
+    def _judged(self, planned: Planned, implementation: Implementation, *, claimed: bool) -> Result:
+        clause, case = planned.clause, planned.case
+        oracle_answer = self.answer(case.question, self.oracle.implementation)
+        answer = self.answer(case.question, implementation)
+        asked = self._question(case.question)
+        if answer.lacks:
+            verdict = Verdict.FAIL if claimed else Verdict.NOT_APPLICABLE
+            return Result(case, clause, verdict, reason=f"it does not have this: {answer.lacks}")
+        if oracle_answer.raised and not clause.raising_is_an_answer:
+            return Result(case, clause, Verdict.SUITE_ERROR, reason=f"the oracle raised {oracle_answer.raised}")
+        if answer.raised and not clause.raising_is_an_answer:
+            self._note_unbuildable(case, implementation, answer.raised)
+            return Result(case, clause, Verdict.ERROR, reason=f"it raised {answer.raised}")
+        return self._compared(planned, answer, oracle_answer, asked)
+
+    def _compared(self, planned: Planned, answer: Answer, oracle_answer: Answer, asked: _Asked) -> Result:
+        clause, case = planned.clause, planned.case
+
+        def check(answered: Answer, true: Truth) -> tuple[Comparison, ...]:
+            inputs = () if asked.tensors is None else (asked.tensors.inputs,)
+            return tuple(clause.check(Trial(case.question, answered, true.bounds, true.facts, oracle_answer, *inputs)))
+
+        comparisons = check(answer, asked.truth)
+        oracle_comparisons = comparisons if answer is oracle_answer else check(oracle_answer, asked.truth)
+        holds, oracle_holds = _hold(comparisons), _hold(oracle_comparisons)
+        errata = [erratum for erratum in clause.errata if erratum.applies(case.question)]
+        for erratum in errata:
+            self.errata.setdefault(erratum.id, False)
+        explaining = (
+            None if oracle_holds else self._explaining(errata, asked, case, lambda t: _hold(check(oracle_answer, t)))
+        )
+        if explaining is None:
+            verdict = judge(holds, oracle_holds)
+            reason = "" if oracle_holds else f"the oracle misses the reference: {_worst(oracle_comparisons)}"
+            return Result(case, clause, verdict, comparisons, reason)
+        as_keras = check(answer, self._rival(explaining, asked, case))
+        verdict = judge(holds, oracle_holds, erratum_explains=True, answers_as_keras=_hold(as_keras))
+        told = as_keras if _hold(as_keras) and not holds else comparisons
+        return Result(case, clause, verdict, told, "", explaining.id, "mathematics" if holds else "keras")
+
+    def _explaining(
+        self, errata: Iterable[Erratum], asked: _Asked, case: Case, oracle_agrees: Callable[[Truth], bool]
+    ) -> Erratum | None:
+        """The erratum whose rival definition the oracle's answer agrees with."""
+        for erratum in errata:
+            if oracle_agrees(self._rival(erratum, asked, case)):
+                self.errata[erratum.id] = True
+                return erratum
+        return None
+
+    def _rival(self, erratum: Erratum, asked: _Asked, case: Case) -> Truth:
+        question = case.question
+        if erratum.id not in asked.rivals:
+            rival = asked.truth
+            if erratum.rival is not None:
+                rival = truth(question, asked.tensors, erratum.rival(question))
+            if erratum.facts is not None:
+                rival = replace(rival, facts=erratum.facts(question, rival.facts))
+            asked.rivals[erratum.id] = rival
+        return asked.rivals[erratum.id]
+
+    def _note_unbuildable(self, case: Case, implementation: Implementation, raised: Raised) -> None:
+        if raised.phase == "construct":
+            self._unbuildable.setdefault((id(implementation), case.question.config), case.id)
+
+
+@dataclass
+class _Asked:
+    """What is kept of one question while it is at hand."""
+
+    tensors: Tensors | None
+    truth: Truth
+    answers: dict[int, Answer] = field(default_factory=dict)
+    rivals: dict[str, Truth] = field(default_factory=dict)
+
+
+def _asked(implementation: Implementation, question: Question, tensors: Tensors | None) -> Answer:
+    """The implementation's warnings are its own affair: where they are errors, they would accuse a right layer."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return implementation.answer(question, None if tensors is None else tensors.copies())
+
+
+def _hold(comparisons: Iterable[Comparison]) -> bool:
+    return all(comparison.holds for comparison in comparisons)
+
+
+def _worst(comparisons: Iterable[Comparison]) -> str:
+    missed = max((each for each in comparisons if not each.holds), key=lambda each: each.ratio)
+    return f"{missed.name} at {list(missed.place)} is {missed.got}, allowed {missed.allowed}"
+
+
+def _in_one_line(failure: Exception) -> str:
+    return f"{type(failure).__name__}: {' '.join(str(failure).split())}"[:300]

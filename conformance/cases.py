@@ -13,7 +13,8 @@ from typing import Any
 
 from reference.config import DenseConfig
 
-Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
+#: A plain value that JSON can say: None, a bool, a number, a text, a list or a dict of such.
+Json = Any
 Shape = tuple[int, ...]
 
 #: Axes of distinct prime lengths (and ones), so that no wrong axis fits; the last one is input_dim.
@@ -25,6 +26,8 @@ STANDARD_SHAPES: Mapping[int, Shape] = {
     6: (2, 13, 1, 3, 5, 7),
 }
 STANDARD_UNITS = 11
+#: For an axis of unknown length, where an input must have one.
+ASSUMED_LENGTH = 3
 
 
 class Tier(IntEnum):
@@ -119,10 +122,8 @@ class Question:
 
     @property
     def known_shape(self) -> Shape:
-        """The input shape with every unknown dimension taken as its standard length."""
-        standard = STANDARD_SHAPES[max(2, min(len(self.input_shape), 6))]
-        pad = (2,) * (len(self.input_shape) - len(standard)) + standard[-len(self.input_shape) :]
-        return tuple(length if axis is None else axis for axis, length in zip(self.input_shape, pad, strict=True))
+        """The input shape with a length for every unknown axis: what is called on where values are needed."""
+        return tuple(ASSUMED_LENGTH if axis is None else axis for axis in self.input_shape)
 
     @property
     def label(self) -> str:

@@ -14,7 +14,7 @@ from reference.activations import Activation
 from reference.bounds import Problem, bound_gradients, bound_outputs, bound_second_gradients
 from reference.config import DenseConfig
 from reference.dense import forward, kernel_shape, output_shape, parameter_count, pre_activations
-from reference.intervals import Interval, point, where
+from reference.intervals import Interval, no_claim, point, where
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,8 @@ BOUNDS: Mapping[str, Callable[[Problem, Tensors], Mapping[str, Interval]]] = {
 def _with_limits(problem: Problem, outputs: Interval) -> Interval:
     """Where a pre-activation is infinite the activation's limit alone is right. NaN is a place, not an interval."""
     z = pre_activations(problem.inputs, problem.kernel, problem.bias)
-    return where(np.isinf(z), point(problem.activation.value(z)), outputs)
+    limits = where(np.isinf(z), point(problem.activation.value(z)), outputs)
+    return where(np.isnan(z), no_claim(z.shape), limits)
 
 
 @np.errstate(all="ignore")

@@ -19,7 +19,7 @@ from reference.dense import flatten_leading
 from reference.elementwise import Elementwise
 from reference.formats import FLOAT64, Array, Format, Mask
 from reference.grades import PASS_LINE, Grade
-from reference.intervals import Interval, around
+from reference.intervals import Interval, around, no_claim, where
 
 #: The reference sums n products in float64 itself: at most n roundings, and 8 for the operations around the sum.
 OWN_ROUNDINGS = 8
@@ -81,7 +81,7 @@ def bound_gradients(problem: Problem, upstream: Array) -> Mapping[str, Interval]
     upstream: (..., output units). Without bias there is no `bias_gradient`.
     """
     z = pre_activation(problem)
-    delta = Estimate(*problem.activation.enclose_vjp(z.value, z.error, flatten_leading(upstream), problem.format))
+    delta = _delta(problem, z, flatten_leading(upstream))
     kernel, inputs = _backpropagated(problem, delta)
     bounds = {
         "outputs": _outputs(problem, z),
@@ -106,7 +106,7 @@ def bound_second_gradients(problem: Problem, upstream: Array) -> Mapping[str, In
     if not isinstance(activation, Elementwise) or activation.curvature is None:
         raise ValueError("a second gradient is enclosed only for activations whose row states a curvature")
     z, g, format = pre_activation(problem), flatten_leading(upstream), problem.format
-    delta = Estimate(*activation.enclose_vjp(z.value, z.error, g, format))
+    delta = _delta(problem, z, g)
     second = Estimate(*activation.enclose_curvature(z.value, z.error, format))
     direction = product(problem.rows, exactly(problem.kernel), problem)  # q: (N, units)
     bent = times(times(direction, exactly(g), format), second, format)  # e: (N, units)
@@ -147,12 +147,15 @@ def times(left: Estimate, right: Estimate, format: Format) -> Estimate:
     """left * right, element by element, with one rounding."""
     value = left.value * right.value
     inherited = left.error * right.magnitude + np.abs(left.value) * right.error
-    return _rounded_once(value, inherited, format)
+    power = _lowest_bit(left.value) + _lowest_bit(right.value)
+    return _rounded_once(value, inherited, _fits(np.abs(value), power, format), format)
 
 
 def plus(left: Estimate, right: Estimate, format: Format) -> Estimate:
     """left + right, element by element, with one rounding."""
-    return _rounded_once(left.value + right.value, left.error + right.error, format)
+    power = np.minimum(_lowest_bit(left.value), _lowest_bit(right.value))
+    exact = _fits(np.abs(left.value) + np.abs(right.value), power, format)
+    return _rounded_once(left.value + right.value, left.error + right.error, exact, format)
 
 
 def exactly(values: Array) -> Estimate:
@@ -178,6 +181,11 @@ def exactly_summable(left: Array, right: Array, addend: Array | None, format: Fo
     if addend is not None:
         total = total + np.abs(addend)
         power = np.minimum(power, _lowest_bit(addend))
+    return _fits(total, power, format)
+
+
+def _fits(total: Array, power: NDArray[np.int64], format: Format) -> Mask:
+    """True where multiples of 2^power up to `total` are all numbers of the format, and none is subnormal."""
     fits = total <= np.ldexp(1.0, np.clip(power + format.precision, -1074, 1023))
     return np.asarray(fits & (power >= format.min_exponent) | (total == 0))
 
@@ -205,8 +213,27 @@ def _common_power(left: NDArray[np.int64], right: NDArray[np.int64]) -> NDArray[
 
 
 def _outputs(problem: Problem, z: Estimate) -> Interval:
+    """No claim for a unit whose z may have overflowed: what comes of it may be NaN, whatever the activation's range."""
     enclosed = problem.activation.enclose(z.value, z.error, problem.format)
+    claimed = _per_output(problem, np.isfinite(z.error))
+    enclosed = where(claimed, enclosed, no_claim(enclosed.shape))
     return Interval(problem.unflatten(enclosed.lower), problem.unflatten(enclosed.upper))
+
+
+def _delta(problem: Problem, z: Estimate, upstream: Array) -> Estimate:
+    """The gradient of z (N, units), likewise without a claim where z may have overflowed."""
+    delta, error = problem.activation.enclose_vjp(z.value, z.error, upstream, problem.format)
+    claimed = np.isfinite(z.error) if isinstance(problem.activation, Elementwise) else _whole_rows(np.isfinite(z.error))
+    return Estimate(delta, np.where(claimed, error, np.inf))
+
+
+def _per_output(problem: Problem, units: Mask) -> Mask:
+    """What holds of units (N, units), for the outputs that are made of them."""
+    return units if isinstance(problem.activation, Elementwise) else _whole_rows(units)[:, :1]
+
+
+def _whole_rows(units: Mask) -> Mask:
+    return np.broadcast_to(units.all(axis=-1, keepdims=True), units.shape)
 
 
 def _backpropagated(problem: Problem, delta: Estimate) -> tuple[Estimate, Estimate]:
@@ -216,10 +243,9 @@ def _backpropagated(problem: Problem, delta: Estimate) -> tuple[Estimate, Estima
     return kernel, inputs
 
 
-def _rounded_once(value: Array, inherited: Array, format: Format) -> Estimate:
-    exact = (inherited == 0) & format.holds(value)
+def _rounded_once(value: Array, inherited: Array, exact: Mask, format: Format) -> Estimate:
     rounding = (format.unit_roundoff + FLOAT64.unit_roundoff) * (np.abs(value) + inherited) + format.smallest_normal
-    return Estimate(value, np.where(exact, 0.0, inherited + rounding))
+    return Estimate(value, np.where(exact & (inherited == 0), 0.0, inherited + rounding))
 
 
 def _interval(estimate: Estimate, format: Format) -> Interval:

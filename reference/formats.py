@@ -53,6 +53,13 @@ class Format:
         """True where a value is a number of this format, so that storing it rounds nothing."""
         return np.asarray(self.round(values) == values)
 
+    def adds_exactly(self, values: Array, constant: float) -> Mask:
+        """True where values + constant is a number of this format. Knuth's two-sum tells what float64 itself rounds."""
+        total = values + constant
+        taken = total - values
+        lost = (values - (total - taken)) + (constant - taken)
+        return np.asarray(self.holds(total) & (lost == 0))
+
 
 def _format(name: str, dtype: DTypeLike, *, precision: int, exponents: tuple[int, int]) -> Format:
     return Format(name, precision, exponents[0], exponents[1], np.dtype(dtype))

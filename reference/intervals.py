@@ -37,7 +37,7 @@ class Interval:
         """True where the interval is the whole line."""
         return np.asarray((self.lower == -np.inf) & (self.upper == np.inf))
 
-    def contains(self, values: ArrayLike) -> Mask:
+    def contains(self, values: Array) -> Mask:
         """True where values lie inside, ends included. NaN lies in no interval but one that makes no claim."""
         with np.errstate(invalid="ignore"):
             return np.asarray((self.lower <= values) & (values <= self.upper)) | self.makes_no_claim
@@ -46,7 +46,7 @@ class Interval:
         """True where the other interval lies inside this one."""
         return np.asarray((self.lower <= other.lower) & (other.upper <= self.upper))
 
-    def widened(self, by: ArrayLike) -> Interval:
+    def widened(self, by: Array | float) -> Interval:
         """The interval with `by` >= 0 more on either side. An infinite or NaN `by` leaves no claim."""
         with np.errstate(all="ignore"):
             return outward(self.lower - by, self.upper + by, exact=np.asarray(by) == 0)
@@ -76,7 +76,7 @@ def point(values: ArrayLike) -> Interval:
     return Interval(values, values)
 
 
-def around(center: ArrayLike, radius: ArrayLike) -> Interval:
+def around(center: ArrayLike, radius: Array | float) -> Interval:
     """[center - radius, center + radius]; the point itself where the radius is 0."""
     return point(center).widened(radius)
 

@@ -1,0 +1,137 @@
+"""An implementation made of an adapter's five methods: how each procedure is carried out with them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from conformance.answers import Answer
+from conformance.cases import GRADIENTS, Question
+from conformance.families import Tensors
+from conformance.implementations.attempt import answered, as_array, attempt
+from conformance.implementations.protocol import Adapter, Array
+from reference.config import DenseConfig
+
+Shape = tuple[int, ...]
+Carry = Callable[["AdapterImplementation", Question, Tensors], Answer]
+
+
+@dataclass
+class AdapterImplementation:
+    """Layers are kept by config and input_dim, and their weights loaded for each question.
+
+    may_lack: NotImplementedError says "I do not have this"; of a Keras layer it is an error like any other.
+    """
+
+    adapter: Adapter
+    procedures: Mapping[str, Callable[..., Answer]] = field(default_factory=lambda: PROCEDURES)
+    may_lack: bool = True
+    _layers: dict[tuple[DenseConfig, int], Any] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        return self.adapter.name
+
+    @property
+    def capabilities(self) -> frozenset[str]:
+        return self.adapter.capabilities
+
+    def answer(self, question: Question, tensors: Tensors | None) -> Answer:
+        """The answer to one question; what the adapter's methods raise is part of it."""
+        procedure = self.procedures.get(question.procedure)
+        if procedure is None:
+            return Answer(lacks=question.procedure)
+        return answered(lambda: procedure(self, question, tensors), may_lack=self.may_lack)
+
+    def build(self, question: Question, input_shape: Shape | None = None) -> Any:
+        """A fresh layer. Raises AttemptError in the phase `construct` for whatever the adapter raises."""
+        shape = question.known_shape if input_shape is None else input_shape
+        return attempt("construct", lambda: self.adapter.build(question.config, shape))
+
+    def loaded(self, question: Question, tensors: Tensors) -> Any:
+        """A layer of this config and width with these weights: the one that was built before, if any."""
+        key = (question.config, question.known_shape[-1])
+        if key not in self._layers:
+            self._layers[key] = self.build(question)
+        self.load(self._layers[key], tensors)
+        return self._layers[key]
+
+    def load(self, layer: Any, tensors: Tensors) -> None:
+        attempt("load", lambda: self.adapter.load(layer, tensors.kernel, tensors.bias))
+
+    def call(self, layer: Any, inputs: Array) -> Array:
+        return as_array("outputs", attempt("call", lambda: self.adapter.call(layer, inputs)))
+
+
+def call(of: AdapterImplementation, question: Question, tensors: Tensors) -> Answer:
+    return Answer({"outputs": of.call(of.loaded(question, tensors), tensors.inputs)})
+
+
+def differentiate(of: AdapterImplementation, question: Question, tensors: Tensors) -> Answer:
+    layer = of.loaded(question, tensors)
+    given = attempt("differentiate", lambda: of.adapter.differentiate(layer, tensors.inputs, tensors.upstream))
+    named = {name: given.get(name) for name in ("outputs", *GRADIENTS)}
+    return Answer({name: as_array(name, values) for name, values in named.items() if values is not None})
+
+
+def call_rows(of: AdapterImplementation, question: Question, tensors: Tensors) -> Answer:
+    layer = of.loaded(question, tensors)
+    outputs = of.call(layer, tensors.inputs.copy())
+    rows = [of.call(layer, tensors.inputs[row : row + 1].copy()) for row in range(len(tensors.inputs))]
+    return Answer({"outputs": outputs, "row_by_row": np.concatenate(rows) if rows else outputs})
+
+
+def call_again(of: AdapterImplementation, question: Question, tensors: Tensors) -> Answer:
+    layer, inputs = of.loaded(question, tensors), tensors.inputs
+    first = of.call(layer, inputs).copy()
+    of.call(layer, 1 - inputs[::-1])
+    second = of.call(layer, inputs)
+    return Answer({"first": first, "second": second, "inputs_after": inputs})
+
+
+def reload(of: AdapterImplementation, question: Question, tensors: Tensors) -> Answer:
+    layer = of.build(question)
+    of.load(layer, other_weights(tensors))
+    of.call(layer, tensors.inputs.copy())
+    of.load(layer, tensors)
+    return Answer({"outputs": of.call(layer, tensors.inputs)})
+
+
+def two_layers(of: AdapterImplementation, question: Question, tensors: Tensors) -> Answer:
+    layer, other = of.build(question), of.build(question)
+    of.load(layer, tensors)
+    of.load(other, other_weights(tensors))
+    of.call(other, tensors.inputs.copy())
+    return Answer({"outputs": of.call(layer, tensors.inputs)})
+
+
+def build(of: AdapterImplementation, question: Question, _: Tensors | None) -> Answer:
+    layer = of.build(question)
+    return Answer(facts=attempt("describe", lambda: of.adapter.describe(layer)))
+
+
+def call_unbuilt(of: AdapterImplementation, question: Question, _: Tensors | None) -> Answer:
+    layer = of.build(question)
+    of.call(layer, np.ones(question.known_shape, question.config.format.dtype))
+    return Answer(facts=attempt("describe", lambda: of.adapter.describe(layer)))
+
+
+def other_weights(tensors: Tensors) -> Tensors:
+    """Weights that differ from these in every element."""
+    return replace(tensors, kernel=tensors.kernel + 1, bias=None if tensors.bias is None else tensors.bias - 5)
+
+
+#: How every procedure that needs no Keras is carried out.
+PROCEDURES: Mapping[str, Callable[..., Answer]] = {
+    "call": call,
+    "differentiate": differentiate,
+    "call_rows": call_rows,
+    "call_again": call_again,
+    "reload": reload,
+    "two_layers": two_layers,
+    "build": build,
+    "call_unbuilt": call_unbuilt,
+}

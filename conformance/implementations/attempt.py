@@ -1,0 +1,61 @@
+"""Running an implementation's own code: what it raises is its answer, never ours."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from conformance.answers import Answer, Raised
+
+Result = TypeVar("Result")
+
+#: What is kept of a message: enough for its first sentence.
+MESSAGE_LENGTH = 200
+_COLOURS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+
+
+class AttemptError(Exception):
+    """The implementation raised, in a phase."""
+
+    def __init__(self, raised: Raised, *, lacks: bool = False) -> None:
+        super().__init__(str(raised))
+        self.raised = raised
+        self.lacks = lacks
+
+
+def attempt(phase: str, call: Callable[[], Result]) -> Result:
+    """What the call returns. Raises AttemptError for whatever it raises, but KeyboardInterrupt."""
+    try:
+        return call()
+    except (Exception, SystemExit) as failure:
+        raised = Raised(phase, type(failure).__name__, first_words(str(failure)))
+        raise AttemptError(raised, lacks=isinstance(failure, NotImplementedError)) from failure
+
+
+def answered(answer: Callable[[], Answer], *, may_lack: bool = False) -> Answer:
+    """The answer, or what was raised on the way to it; what is lacking, where NotImplementedError means that."""
+    try:
+        return answer()
+    except AttemptError as failure:
+        if may_lack and failure.lacks:
+            return Answer(lacks=failure.raised.message or failure.raised.phase)
+        return Answer(raised=failure.raised)
+
+
+def as_array(what: str, values: Any) -> NDArray[Any]:
+    """What came back, as an array. Raises AttemptError for what is none."""
+    array = attempt(f"give back {what}", lambda: np.asarray(values))
+    if array.dtype == object or (array.dtype.kind in "USV" and array.dtype.name != "bfloat16"):
+        raised = Raised(f"give back {what}", "TypeError", f"got {type(values).__name__}, expected an array of numbers")
+        raise AttemptError(raised)
+    return array
+
+
+def first_words(message: str) -> str:
+    """A message in one line, without colours, cut where it becomes long."""
+    words = " ".join(_COLOURS.sub("", message).split())
+    return words if len(words) <= MESSAGE_LENGTH else words[:MESSAGE_LENGTH] + "..."

@@ -1,0 +1,62 @@
+"""A plain function `dense(inputs, kernel, bias, activation) -> outputs` as an implementation.
+
+inputs (..., input_dim), kernel (input_dim, units), bias (units,) or None are NumPy arrays of one dtype; activation is a
+name, "linear" for none; outputs are anything that NumPy takes for an array. An attribute
+`dense.gradients(inputs, kernel, bias, activation, upstream) -> (inputs, kernel, bias)` makes it differentiable.
+NotImplementedError says "I do not have this"; any other exception is an error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from conformance.cases import Json
+from conformance.implementations.protocol import Array
+from reference.config import DenseConfig
+
+
+@dataclass
+class _Weights:
+    """The layer that a function does not have: a config, and what was loaded."""
+
+    config: DenseConfig
+    kernel: Array | None = None
+    bias: Array | None = None
+
+
+@dataclass(frozen=True)
+class FunctionAdapter:
+    """The five methods for a function. It declares gradients where it has the attribute."""
+
+    function: Callable[..., Any]
+    name: str
+
+    @property
+    def capabilities(self) -> frozenset[str]:
+        return frozenset({"call", "differentiate"} if hasattr(self.function, "gradients") else {"call"})
+
+    def build(self, config: DenseConfig, input_shape: tuple[int, ...]) -> _Weights:
+        return _Weights(config)
+
+    def load(self, layer: _Weights, kernel: Array, bias: Array | None) -> None:
+        layer.kernel, layer.bias = kernel, bias
+
+    def call(self, layer: _Weights, inputs: Array) -> Array:
+        outputs: Array = self.function(inputs, layer.kernel, layer.bias, layer.config.activation)
+        return outputs
+
+    def differentiate(self, layer: _Weights, inputs: Array, upstream: Array) -> Mapping[str, Array | None]:
+        arguments = (inputs, layer.kernel, layer.bias, layer.config.activation)
+        outputs = self.function(*arguments)
+        to_inputs, to_kernel, to_bias = self.function.gradients(*arguments, upstream)  # type: ignore[attr-defined]
+        return {
+            "outputs": outputs,
+            "inputs_gradient": to_inputs,
+            "kernel_gradient": to_kernel,
+            "bias_gradient": to_bias,
+        }
+
+    def describe(self, layer: _Weights) -> Mapping[str, Json]:
+        raise NotImplementedError("a function has no weights of its own")

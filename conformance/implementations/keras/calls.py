@@ -1,0 +1,103 @@
+"""Procedures that call a Keras layer in ways that other frameworks have no word for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from conformance.answers import Answer
+from conformance.cases import Question
+from conformance.families import Tensors
+from conformance.implementations.adapter import AdapterImplementation
+from conformance.implementations.attempt import as_array, attempt
+from conformance.implementations.keras.layers import KerasAdapter, built
+
+Of = AdapterImplementation
+
+
+def call_modes(of: Of, question: Question, tensors: Tensors) -> Answer:
+    import tensorflow as tf
+
+    layer, inputs = of.loaded(question, tensors), tf.constant(tensors.inputs)
+    return Answer(
+        {
+            "training": _outputs("call", lambda: layer(inputs, training=True)),
+            "inference": _outputs("call", lambda: layer(inputs, training=False)),
+        }
+    )
+
+
+def call_graph(of: Of, question: Question, tensors: Tensors) -> Answer:
+    """Traced with other weights in place, so that a value that is read while tracing shows."""
+    import tensorflow as tf
+
+    layer = of.build(question)
+    graph = tf.function(lambda inputs: layer(inputs))
+    attempt("call", lambda: graph(tf.zeros_like(tensors.inputs)))
+    of.load(layer, tensors)
+    return Answer({"outputs": _outputs("call", lambda: graph(tf.constant(tensors.inputs)))})
+
+
+def call_constructed(of: Of, question: Question, tensors: Tensors) -> Answer:
+    """option activation_as: name, function, layer, or none for None."""
+    import tensorflow as tf
+
+    name = question.config.activation
+    forms: Mapping[str, Callable[[], Any]] = {
+        "name": lambda: name,
+        "function": lambda: tf.keras.activations.get(name),
+        "layer": lambda: tf.keras.layers.Activation(name),
+        "none": lambda: None,
+    }
+    given = forms[question.option("activation_as")]()
+    layer = attempt("construct", lambda: _adapter(of).construct(question.config, activation=given))
+    attempt("build", lambda: built(layer, question.config, question.known_shape))
+    of.load(layer, tensors)
+    return Answer({"outputs": of.call(layer, tensors.inputs)})
+
+
+def call_other_shape(of: Of, question: Question, tensors: Tensors) -> Answer:
+    """option built_on: the shape that the layer was built and called on before, such as 5x7."""
+    layer = _called_on(of, question)
+    of.load(layer, tensors)
+    return Answer({"outputs": of.call(layer, tensors.inputs)})
+
+
+def call_refused(of: Of, question: Question, _: Tensors | None) -> Answer:
+    """option built_on: a shape that the layer was called on before; option how=symbolic: on keras.Input."""
+    import tensorflow as tf
+
+    fresh = attempt("construct", lambda: _adapter(of).construct(question.config))
+    layer = _called_on(of, question) if question.option("built_on") else fresh
+    if question.option("how") == "symbolic":
+        attempt("call", lambda: layer(tf.keras.Input(question.input_shape[1:], dtype=question.config.dtype)))
+        return Answer()
+    inputs = tf.ones(question.input_shape, question.config.dtype)
+    return Answer({"outputs": _outputs("call", lambda: layer(inputs))})
+
+
+def _called_on(of: Of, question: Question) -> Any:
+    shape = tuple(int(axis) for axis in question.option("built_on").split("x"))
+    layer = of.build(question, shape)
+    of.call(layer, np.ones(shape, question.config.format.dtype))
+    return layer
+
+
+def _outputs(phase: str, call: Callable[[], Any]) -> Any:
+    return as_array("outputs", attempt(phase, call))
+
+
+def _adapter(of: Of) -> KerasAdapter:
+    assert isinstance(of.adapter, KerasAdapter)
+    return of.adapter
+
+
+PROCEDURES: Mapping[str, Callable[..., Answer]] = {
+    "call_modes": call_modes,
+    "call_graph": call_graph,
+    "call_constructed": call_constructed,
+    "call_other_shape": call_other_shape,
+    "call_refused": call_refused,
+}

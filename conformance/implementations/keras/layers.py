@@ -1,0 +1,124 @@
+"""The five methods of an adapter for a Keras layer class with the constructor of tf.keras.layers.Dense."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from conformance.answers import CAPABILITIES
+from conformance.cases import Json
+from conformance.implementations.protocol import Array
+from reference.config import DenseConfig
+
+
+@dataclass(frozen=True)
+class KerasAdapter:
+    """Layers of one class. Constructor arguments at Dense's defaults are left out."""
+
+    layer_class: Any
+    name: str
+    capabilities: frozenset[str] = frozenset(CAPABILITIES)
+
+    def construct(self, config: DenseConfig, **arguments: Any) -> Any:
+        """A layer that is not built yet. arguments: in place of those that the config names."""
+        named: dict[str, Any] = {}
+        if config.activation != "linear":
+            named["activation"] = config.activation
+        if not config.use_bias:
+            named["use_bias"] = False
+        if config.dtype != "float32":
+            named["dtype"] = config.dtype
+        return self.layer_class(config.units, **{**named, **arguments})
+
+    def build(self, config: DenseConfig, input_shape: tuple[int, ...]) -> Any:
+        return built(self.construct(config), config, input_shape)
+
+    def load(self, layer: Any, kernel: Array, bias: Array | None) -> None:
+        """By name where the weights are called kernel and bias, else in the layer's order."""
+        values = {"kernel": kernel} if bias is None else {"kernel": kernel, "bias": bias}
+        variables = list(layer.weights)
+        names = [plain_name(variable) for variable in variables]
+        if not set(values) <= set(names):
+            names = list(values)
+        for name, variable in zip(names, variables, strict=False):
+            if name in values:
+                assign(variable, values[name])
+
+    def call(self, layer: Any, inputs: Array) -> Array:
+        import tensorflow as tf
+
+        return np.asarray(layer(tf.constant(inputs)))
+
+    def differentiate(self, layer: Any, inputs: Array, upstream: Array) -> Mapping[str, Array | None]:
+        import tensorflow as tf
+
+        given = tf.constant(inputs)
+        variables = sources(layer)
+        with tf.GradientTape() as tape:
+            tape.watch(given)
+            outputs = layer(given)
+        wanted = {"inputs_gradient": given, **{f"{name}_gradient": each for name, each in variables.items()}}
+        gradients = tape.gradient(outputs, wanted, output_gradients=tf.constant(upstream))
+        return {"outputs": np.asarray(outputs), **{name: dense(each) for name, each in gradients.items()}}
+
+    def describe(self, layer: Any) -> Mapping[str, Json]:
+        trainable = {id(variable) for variable in layer.trainable_weights}
+        weights = [
+            {
+                "name": plain_name(variable),
+                "shape": [int(axis) for axis in variable.shape],
+                "trainable": id(variable) in trainable,
+                "dtype": dtype_name(variable),
+            }
+            for variable in layer.weights
+        ]
+        sizes = [int(np.prod(variable.shape, dtype=int)) for variable in layer.trainable_weights]
+        return {"weights": weights, "count": int(layer.count_params()), "trainable": sum(sizes)}
+
+
+def built(layer: Any, config: DenseConfig, input_shape: tuple[int, ...]) -> Any:
+    """The layer, its weights made. By a call where build makes none: a layer may leave them to its first call."""
+    import tensorflow as tf
+
+    layer.build(input_shape)
+    if not layer.weights:
+        layer(tf.zeros(input_shape, config.dtype))
+    return layer
+
+
+def plain_name(variable: Any) -> str:
+    """`dense/kernel:0` and `kernel` are both the kernel."""
+    return str(variable.name).rpartition("/")[2].partition(":")[0]
+
+
+def dtype_name(variable: Any) -> str:
+    """`float32`, whether the version gives a text or a tf.DType."""
+    return str(getattr(variable.dtype, "name", variable.dtype))
+
+
+def assign(variable: Any, values: Array) -> None:
+    """Sets a variable. Raises ValueError for values of another shape, which some versions would broadcast."""
+    if tuple(variable.shape) != values.shape:
+        raise ValueError(f"{plain_name(variable)} has shape {tuple(variable.shape)}, expected {values.shape}")
+    variable.assign(values)
+
+
+def sources(layer: Any) -> dict[str, Any]:
+    """kernel and bias as TensorFlow's own variables, by name where the names tell, else in the layer's order."""
+    import tensorflow as tf
+
+    names = [plain_name(variable) for variable in layer.weights]
+    if "kernel" not in names:
+        names = ["kernel", "bias"]
+    own = [each if isinstance(each, tf.Variable) else each.value for each in layer.weights]
+    return {name: each for name, each in zip(names, own, strict=False) if name in ("kernel", "bias")}
+
+
+def dense(gradient: Any) -> Array | None:
+    """A gradient as an array; None where there is none."""
+    import tensorflow as tf
+
+    return None if gradient is None else np.asarray(tf.convert_to_tensor(gradient))

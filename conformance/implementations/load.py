@@ -1,0 +1,133 @@
+"""Every way of naming an implementation, and the built-in names."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import inspect
+import os
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from conformance.implementations.adapter import AdapterImplementation
+from conformance.implementations.attempt import first_words
+from conformance.implementations.function import FunctionAdapter
+from conformance.implementations.keras.oracle import keras_implementation, stock
+from conformance.implementations.protocol import Adapter, Implementation
+from conformance.implementations.reference import ReferenceAdapter
+
+BUILT_IN: Mapping[str, Callable[[], Implementation]] = {
+    "reference": lambda: AdapterImplementation(ReferenceAdapter()),
+    "tensorflow": stock,
+}
+ADAPTER_METHODS = ("build", "load", "call", "differentiate", "describe")
+#: Base classes that make a class a Keras layer; looked up where the module is imported already.
+_KERAS_MODULES = ("keras", "tf_keras")
+
+
+class NamingError(ValueError):
+    """A name that leads to no implementation: what was wrong, and what would do."""
+
+
+def load(naming: Any) -> Implementation:
+    """`pkg.module:Name`, `path/to/file.py:Name`, a built-in name, or the object itself.
+
+    Raises NamingError for anything that cannot be put under test.
+    """
+    if not isinstance(naming, str):
+        return _implementation(naming, getattr(naming, "__name__", type(naming).__name__))
+    if naming in BUILT_IN:
+        return BUILT_IN[naming]()
+    place, separator, name = naming.rpartition(":")
+    if not separator or not place or not name:
+        raise NamingError(
+            f"no implementation {naming!r}: not a built-in ({', '.join(BUILT_IN)}), not module:Name and not file.py:Name"
+        )
+    module = _file(place) if place.endswith(".py") else _module(place)
+    if not hasattr(module, name):
+        raise NamingError(f"{place} has no {name!r}; it has {', '.join(_public(module)) or 'nothing'}")
+    return _implementation(getattr(module, name), naming)
+
+
+def _implementation(thing: Any, name: str) -> Implementation:
+    if not inspect.isclass(thing) and callable(getattr(thing, "answer", None)):
+        found: Implementation = thing
+        return found
+    if inspect.isclass(thing) and _is_keras_layer(thing):
+        return keras_implementation(thing, name)
+    if all(callable(getattr(thing, method, None)) for method in ADAPTER_METHODS):
+        return AdapterImplementation(_adapter(thing, name))
+    if callable(thing) and not inspect.isclass(thing) and not _is_keras_layer(type(thing)):
+        return AdapterImplementation(FunctionAdapter(thing, name))
+    raise NamingError(
+        f"{name} is {_kind(thing)}: expected a Keras layer class, a function dense(inputs, kernel, bias, activation), "
+        f"or an adapter with the methods {', '.join(ADAPTER_METHODS)} (see conformance/implementations/protocol.py)"
+    )
+
+
+def _adapter(thing: Any, name: str) -> Adapter:
+    """An adapter, constructed where its class was given, with a name and capabilities where it states none."""
+    try:
+        adapter = thing() if inspect.isclass(thing) else thing
+    except Exception as failure:
+        raise NamingError(
+            f"{name} could not be constructed without arguments: {first_words(str(failure))}; give an instance, "
+            f"or a class that needs none"
+        ) from failure
+    for attribute in ("name", "capabilities"):
+        if not hasattr(adapter, attribute):
+            raise NamingError(f"{name} has no attribute {attribute!r}: an adapter states its name and its capabilities")
+    chosen: Adapter = adapter
+    return chosen
+
+
+def _is_keras_layer(thing: type) -> bool:
+    """Without importing Keras: whoever gives such a class has imported it."""
+    modules = [sys.modules[name] for name in _KERAS_MODULES if name in sys.modules]
+    bases = [getattr(getattr(module, "layers", None), "Layer", None) for module in modules]
+    return any(inspect.isclass(base) and issubclass(thing, base) for base in bases)
+
+
+def _file(place: str) -> ModuleType:
+    path = Path(place)
+    if not path.is_file():
+        raise NamingError(f"there is no file {place!r}; the current folder is {os.getcwd()!r}")
+    name = f"under_test_{path.stem}_{abs(hash(str(path.resolve())))}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise NamingError(f"{place!r} cannot be imported as a Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    loader = spec.loader
+    return _imported(place, lambda: (loader.exec_module(module), module)[1])
+
+
+def _module(place: str) -> ModuleType:
+    """A dotted name; the current folder is looked in last, so that a folder of the user's never gets in our way."""
+    if os.getcwd() not in sys.path:
+        sys.path.append(os.getcwd())
+    return _imported(place, lambda: importlib.import_module(place))
+
+
+def _imported(place: str, import_it: Callable[[], ModuleType]) -> ModuleType:
+    try:
+        return import_it()
+    except (Exception, SystemExit) as failure:
+        raise NamingError(
+            f"{place} cannot be imported: {type(failure).__name__}: {first_words(str(failure))}"
+        ) from failure
+
+
+def _public(module: ModuleType) -> list[str]:
+    return [
+        name
+        for name, value in vars(module).items()
+        if not name.startswith("_") and callable(value) and getattr(value, "__module__", "") == module.__name__
+    ]
+
+
+def _kind(thing: Any) -> str:
+    return f"the class {thing.__name__}" if inspect.isclass(thing) else f"an object of {type(thing).__name__}"

@@ -1,0 +1,1 @@
+"""Reports: one `render(report) -> str` for each form."""

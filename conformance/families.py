@@ -294,8 +294,6 @@ FAMILIES: Mapping[str, Family] = {
     "specials": Family("integers with NaN and infinities in rows of their own", False, _specials),
     "normal": Family("about normal, full mantissas: arithmetic", False, _random(Stream.normals)),
     "positive": Family("all of one sign: errors that add up", False, _random(_positive)),
-    "wide_range": Family(
-        "magnitudes from 2^-10 to 2^5: errors that are large beside the result", False, _random(_wide_range)
-    ),
+    "wide_range": Family("magnitudes from 2^-10 to 2^5: errors large beside the result", False, _random(_wide_range)),
     "cancelling": Family("sums that nearly cancel", False, _random(_cancelling)),
 }

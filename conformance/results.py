@@ -90,7 +90,6 @@ class Report:
     claimed: bool = False
     floor: Floor | None = None
     errata: Mapping[str, bool] = field(default_factory=dict)
-    lacking: tuple[str, ...] = ()
     seconds: float = 0.0
     seconds_answering: float = 0.0
     stopped_early: bool = False

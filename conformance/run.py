@@ -6,6 +6,7 @@ results are told in the contract's order.
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -41,10 +42,15 @@ class Selection:
         return not self.areas and not self.case
 
     def takes(self, planned: Planned) -> bool:
-        """True for a case of the tier and the chosen areas whose id holds the pattern; a pattern reaches every tier."""
+        """True for a case of the tier and the chosen areas whose id holds the pattern; a pattern reaches every tier.
+
+        In a pattern * stands for anything.
+        """
         clause, case = planned.clause, planned.case
         tier = Tier.EXHAUSTIVE if self.case else self.tier
-        return case.tier <= tier and clause.area in (self.areas or (clause.area,)) and self.case in case.id
+        pattern = ".*".join(re.escape(part) for part in self.case.split("*"))
+        in_area = clause.area in (self.areas or (clause.area,))
+        return case.tier <= tier and in_area and re.search(pattern, case.id) is not None
 
     def level_of(self, implementation: Implementation) -> Level:
         """The level asked for, or the highest all of whose capabilities are declared; inference at least."""
@@ -61,6 +67,31 @@ def catalogue(dialect: Dialect, *, seed: int = 0) -> tuple[Planned, ...]:
 def plan(selection: Selection, dialect: Dialect) -> tuple[Planned, ...]:
     """The catalogue's cases of a selection, of every level: an implementation's own level is applied later."""
     return tuple(each for each in catalogue(dialect, seed=selection.seed) if selection.takes(each))
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What a report's heading says: who was asked, at which level and tier, and by which oracle. Plain data."""
+
+    implementation: str
+    level: Level
+    claimed: bool
+    tier: Tier
+    seed: int
+    oracle: Mapping[str, str]
+    dialect: str
+
+    @staticmethod
+    def of(implementation: Implementation, selection: Selection, oracle: Oracle) -> Ran:
+        return Ran(
+            implementation.name,
+            selection.level_of(implementation),
+            selection.level is not None,
+            selection.tier,
+            selection.seed,
+            oracle.versions,
+            oracle.dialect.name,
+        )
 
 
 @dataclass
@@ -101,40 +132,41 @@ def run(
     seconds = time.perf_counter() - start
     return tuple(
         replace(
-            report(each.implementation, selection, oracle, _in_order(planned, each.results), errata=session.errata),
+            report(
+                Ran.of(each.implementation, selection, oracle),
+                _in_order(planned, each.results),
+                errata=session.errata,
+                everything=selection.is_everything,
+                stopped_early=each.stopped_early,
+            ),
             seconds=seconds,
             seconds_answering=session.seconds_answering,
-            stopped_early=each.stopped_early,
         )
         for each in tested
     )
 
 
 def report(
-    implementation: Implementation,
-    selection: Selection,
-    oracle: Oracle,
-    results: Iterable[Result],
-    *,
-    errata: Mapping[str, bool],
+    ran: Ran, results: Iterable[Result], *, errata: Mapping[str, bool], everything: bool, stopped_early: bool = False
 ) -> Report:
-    """The report of one implementation's results, with the counts and the floor that they are held to."""
-    level = selection.level_of(implementation)
-    total = FLOORS[oracle.dialect.name, Level.KERAS, Tier.EXHAUSTIVE]
+    """The report of one implementation's results, with the counts and the floor that they are held to.
+
+    everything: no selection was made, so that the floor applies.
+    """
     return Report(
-        implementation=implementation.name,
-        level=level,
-        tier=selection.tier,
+        implementation=ran.implementation,
+        level=ran.level,
+        tier=ran.tier,
         results=tuple(results),
-        applicable=FLOORS[oracle.dialect.name, level, Tier.EXHAUSTIVE].cases,
-        catalogue=total.cases,
-        oracle=oracle.versions,
-        dialect=oracle.dialect.name,
-        seed=selection.seed,
-        claimed=selection.level is not None,
-        floor=FLOORS[oracle.dialect.name, level, selection.tier] if selection.is_everything else None,
+        applicable=FLOORS[ran.dialect, ran.level, Tier.EXHAUSTIVE].cases,
+        catalogue=FLOORS[ran.dialect, Level.KERAS, Tier.EXHAUSTIVE].cases,
+        oracle=ran.oracle,
+        dialect=ran.dialect,
+        seed=ran.seed,
+        claimed=ran.claimed,
+        floor=FLOORS[ran.dialect, ran.level, ran.tier] if everything else None,
         errata=errata,
-        lacking=tuple(sorted(needed_for(level) - implementation.capabilities)),
+        stopped_early=stopped_early,
     )
 
 
@@ -170,7 +202,7 @@ def _reseeded(case: Case, seed: int) -> Case:
     return replace(case, question=replace(case.question, seed=case.question.seed + seed)) if seed else case
 
 
-def areas() -> Iterator[str]:
+def contract_areas() -> Iterator[str]:
     """The contract's areas, in reading order."""
     return iter(dict.fromkeys(clause.area for clause in CONTRACT))
 
@@ -189,15 +221,22 @@ class RunnableCase:
 
     planned: Planned
     implementation: Implementation
+    selection: Selection
     session: Callable[[], Session]
-    claimed: bool = False
 
     @property
     def id(self) -> str:
         return self.planned.case.id
 
-    def result(self) -> Result:
-        return self.session().result(self.planned, self.implementation, claimed=self.claimed)
+    @property
+    def ran(self) -> Ran:
+        """The heading of the report that this case belongs to."""
+        return Ran.of(self.implementation, self.selection, self.session().oracle)
+
+    @property
+    def settled(self) -> Result | None:
+        """The result, once the case has run."""
+        return self.session().settled.get((id(self.implementation), self.id))
 
     def run(self) -> Result:
         """The result of a case that passes.
@@ -205,7 +244,9 @@ class RunnableCase:
         Raises NonconformityError for one that fails, SuiteFailedError for a suite-error, SkipTest for one that is not
         applicable.
         """
-        result = self.result()
+        __tracebackhide__ = True
+        claimed = self.selection.level is not None
+        result = self.session().result(self.planned, self.implementation, claimed=claimed)
         if result.verdict.accuses:
             raise NonconformityError(render_result(result, self.implementation.name))
         if result.verdict is Verdict.SUITE_ERROR:

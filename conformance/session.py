@@ -70,16 +70,25 @@ def converse(implementation: Implementation) -> None:
 
 @dataclass
 class Session:
-    """One oracle and everything asked so far: each question is drawn, bounded and put to each answerer once."""
+    """One oracle and everything asked so far: each question is drawn, bounded and put to each answerer once.
+
+    errata: those asked about, True once the oracle has shown one. settled: every result, by implementation and case id.
+    """
 
     oracle: Oracle
     errata: dict[str, bool] = field(default_factory=dict)
     seconds_answering: float = 0.0
+    settled: dict[tuple[int, str], Result] = field(default_factory=dict)
     _asked: dict[Question, _Asked] = field(default_factory=dict)
     _unbuildable: dict[tuple[int, DenseConfig], str] = field(default_factory=dict)
 
     def result(self, planned: Planned, implementation: Implementation, *, claimed: bool = False) -> Result:
         """The result of one case. claimed: the level was asked for, so what is lacking is a failure."""
+        result = self._settle(planned, implementation, claimed=claimed)
+        self.settled[id(implementation), planned.case.id] = result
+        return result
+
+    def _settle(self, planned: Planned, implementation: Implementation, *, claimed: bool) -> Result:
         clause, case = planned.clause, planned.case
         declined = self._declined(case, implementation)
         if declined:

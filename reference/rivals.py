@@ -73,26 +73,34 @@ def summed_sparsemax_vjp(z: Array, upstream: Array) -> Array:
     return passed + through
 
 
-def _uncertainty(z: Array, error: Array, format: Format) -> tuple[Array, Array]:
-    """How far Keras's threshold may be off (..., 1), and whether support or order may differ (..., 1)."""
+def _uncertainty(z: Array, error: Array, format: Format) -> tuple[Array, Array, Array]:
+    """How far Keras's threshold may be off; whether the support may differ; whether it may even be empty: all (..., 1).
+
+    From 2^precision on z - (z - 1) is 0, and so is the size of the support, by which Keras divides.
+    """
     units, rows = z.shape[-1], sort_rows(z)
     worst = error.max(axis=-1, keepdims=True, initial=0.0)
     rounding = units * sorting_error(z, format)
     doubt = 2 * worst + sorting_error(z, format)
     decided = (np.abs(rows.margins) > doubt) | ((rows.margins == 0) & (worst == 0))
-    return worst * (units + 1) / 2 + rounding, ~decided.all(axis=-1, keepdims=True)
+    off = worst * (units + 1) / 2 + rounding
+    return off, ~decided.all(axis=-1, keepdims=True), np.abs(rows.margins[..., :1]) <= doubt
 
 
 @np.errstate(all="ignore")
 def enclose_summed_sparsemax(z: Array, error: Array, format: Format) -> Interval:
-    off, undecided = _uncertainty(z, error, format)
+    off, undecided, may_be_empty = _uncertainty(z, error, format)
     enclosed = around(summed_sparsemax(z), error + off)
-    return Interval(np.where(undecided, -np.inf, enclosed.lower), np.where(undecided, np.inf, enclosed.upper))
+    highest = (
+        (z.shape[-1] + 1) * (np.abs(z) + error).sum(axis=-1, keepdims=True) + 1 + off
+    )  # z - tau, whatever the support
+    highest = np.where(may_be_empty, np.inf, highest)
+    return Interval(np.where(undecided, 0.0, enclosed.lower), np.where(undecided, highest, enclosed.upper))
 
 
 @np.errstate(all="ignore")
 def enclose_summed_sparsemax_vjp(z: Array, error: Array, upstream: Array, format: Format) -> tuple[Array, Array]:
-    off, undecided = _uncertainty(z, error, format)
+    off, undecided, may_be_empty = _uncertainty(z, error, format)
     rows, units = sort_rows(z), z.shape[-1]
     gaps, above = -np.diff(rows.values, axis=-1), z - summed_threshold(rows)
     exact = (error == 0).all(axis=-1, keepdims=True)
@@ -100,7 +108,10 @@ def enclose_summed_sparsemax_vjp(z: Array, error: Array, upstream: Array, format
     on_edge = ((np.abs(above) <= error + off) & ~(exact & (above == 0))).any(axis=-1, keepdims=True)
     total = np.abs(upstream).sum(axis=-1, keepdims=True)
     rounding = (2 * units + 8) * format.unit_roundoff * (np.abs(upstream) + units * total)
-    return summed_sparsemax_vjp(z, upstream), np.where(undecided | unordered | on_edge, np.inf, rounding)
+    delta = summed_sparsemax_vjp(z, upstream)
+    any_support = np.abs(delta) + np.abs(upstream) + total
+    doubt = np.where(undecided | unordered | on_edge, any_support, 0.0)
+    return delta, np.where(may_be_empty, np.inf, rounding + doubt)
 
 
 # ---- the rows ------------------------------------------------------------------------------------------------------

@@ -293,9 +293,12 @@ def enclose_sparsemax(z: Array, error: Array, format: Format) -> Interval:
 
 @np.errstate(all="ignore")
 def enclose_sparsemax_vjp(z: Array, error: Array, upstream: Array, format: Format) -> tuple[Array, Array]:
-    """No claim for a row with a unit so near the threshold that it may be on either side of it."""
+    """Where a unit is so near the threshold that it may be on either side of it, what holds for every support: delta is
+    an upstream gradient less a mean of them.
+    """
     moved = np.sqrt((error**2).sum(axis=-1, keepdims=True)) + error + sorting_error(z, format)
     certain = (np.abs(z - sparsemax_threshold(z)) > moved).all(axis=-1, keepdims=True)
     delta, total = sparsemax_vjp(z, upstream), np.abs(upstream).sum(axis=-1, keepdims=True)
     rounding = (z.shape[-1] + 4) * _roundoff(format) * (np.abs(upstream) + total)
-    return delta, np.where(certain, rounding, np.inf)
+    any_support = np.abs(delta) + 2 * np.abs(upstream).max(axis=-1, keepdims=True, initial=0.0)
+    return delta, rounding + np.where(certain, 0.0, any_support)

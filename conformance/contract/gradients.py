@@ -237,6 +237,7 @@ CLAUSES = (
         level=Level.TRAINING,
         asks=(
             *ask("differentiate", activation=ROWWISE, rank=(2, 3)),
+            *ask("differentiate", activation=ROWWISE, rank=(2, 3), family=("normal",)),
             *ask("differentiate", activation=("softmax", "log_softmax"), units=(1,), rank=(2,)),
             *ask("differentiate", activation=ROWWISE, rank=(2, 3, 4), dtype=FLOATS, seed=(1, 2), tier=Tier.DEFAULT),
         ),

@@ -44,7 +44,7 @@ def load(naming: Any) -> Implementation:
     place, separator, name = naming.rpartition(":")
     if not separator or not place or not name:
         raise NamingError(
-            f"no implementation {naming!r}: not a built-in ({', '.join(BUILT_IN)}), not module:Name and not file.py:Name"
+            f"no implementation {naming!r}: not a built-in ({', '.join(BUILT_IN)}), not module:Name, not file.py:Name"
         )
     module = _file(place) if place.endswith(".py") else _module(place)
     if not hasattr(module, name):
@@ -71,7 +71,7 @@ def _implementation(thing: Any, name: str) -> Implementation:
 def _adapter(thing: Any, name: str) -> Adapter:
     """An adapter, constructed where its class was given, with a name and capabilities where it states none."""
     try:
-        adapter = thing() if inspect.isclass(thing) else thing
+        adapter: Any = thing() if inspect.isclass(thing) else thing
     except Exception as failure:
         raise NamingError(
             f"{name} could not be constructed without arguments: {first_words(str(failure))}; give an instance, "
@@ -102,7 +102,12 @@ def _file(place: str) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     loader = spec.loader
-    return _imported(place, lambda: (loader.exec_module(module), module)[1])
+
+    def execute() -> ModuleType:
+        loader.exec_module(module)
+        return module
+
+    return _imported(place, execute)
 
 
 def _module(place: str) -> ModuleType:

@@ -34,7 +34,7 @@ def call_graph(of: Of, question: Question, tensors: Tensors) -> Answer:
     import tensorflow as tf
 
     layer = of.build(question)
-    graph = tf.function(lambda inputs: layer(inputs))
+    graph = tf.function(lambda inputs: layer(inputs))  # noqa: PLW0108 - a fresh function, whatever the layer is
     attempt("call", lambda: graph(tf.zeros_like(tensors.inputs)))
     of.load(layer, tensors)
     return Answer({"outputs": _outputs("call", lambda: graph(tf.constant(tensors.inputs)))})

@@ -1,0 +1,108 @@
+"""For Python: `check` runs the contract in this process, `parametrize` makes one pytest item of each case."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cache
+from typing import Any
+
+from conformance.answers import Level
+from conformance.cases import Tier
+from conformance.implementations.load import load
+from conformance.results import Report
+from conformance.run import RunnableCase, Selection, contract_areas, plan, run
+from conformance.session import Oracle, Session, live_oracle
+
+
+class UsageError(ValueError):
+    """An argument that cannot be: what was wrong, and what would do."""
+
+
+def check(
+    implementation: Any,
+    level: str | None = None,
+    *,
+    tier: str = "default",
+    areas: Sequence[str] = (),
+    case: str = "",
+    seed: int = 0,
+    exitfirst: bool = False,
+) -> Report:
+    """Judges one implementation: any naming that the command line takes, or the object itself.
+
+    level: inference, training or keras; None for the highest whose capabilities it declares. tier: smoke, default, full
+    or exhaustive. areas, case: a selection, which claims nothing about conformance.
+    Raises NamingError for what cannot be put under test, PlugError for what cannot be talked to, UsageError for any
+    other argument that cannot be.
+    """
+    chosen = selection(level, tier=tier, areas=areas, case=case, seed=seed)
+    (report,) = run([load(implementation)], chosen, live_oracle(), exitfirst=exitfirst)
+    return report
+
+
+def selection(
+    level: str | None = None, *, tier: str = "default", areas: Sequence[str] = (), case: str = "", seed: int = 0
+) -> Selection:
+    """What these words select. Raises UsageError for a word that is none of them."""
+    _one_of("level", level, [None, *(str(each) for each in Level)])
+    _one_of("tier", tier, [str(each) for each in Tier])
+    for area in areas:
+        _one_of("area", area, list(contract_areas()))
+    if type(seed) is not int or not 0 <= seed < 2**31:
+        raise UsageError(f"seed must be an integer from 0 to 2^31 - 1, got {seed!r}")
+    chosen = None if level is None else Level[level.upper()]
+    return Selection(chosen, Tier[tier.upper()], tuple(areas), case, seed)
+
+
+def parametrize(
+    implementation: Any,
+    level: str | None = None,
+    *,
+    tier: str = "default",
+    areas: Sequence[str] = (),
+    case: str = "",
+    seed: int = 0,
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """A decorator: the test gets one argument `case` for each case, to be run by `case.run()`.
+
+    Arguments and errors as for `check`.
+    """
+    import pytest
+
+    chosen = selection(level, tier=tier, areas=areas, case=case, seed=seed)
+    cases = runnable_cases(implementation, chosen)
+    decorator: Callable[[Callable[..., Any]], Callable[..., Any]] = pytest.mark.parametrize(
+        "case", [pytest.param(each, id=each.id) for each in cases]
+    )
+    return decorator
+
+
+def runnable_cases(implementation: Any, chosen: Selection) -> list[RunnableCase]:
+    """The cases of a selection up to the implementation's level, in the contract's order. Raises UsageError for none."""
+    tested = load(implementation)
+    level = chosen.level_of(tested)
+    cases = [
+        RunnableCase(planned, tested, chosen, _shared_session)
+        for planned in plan(chosen, _shared_oracle().dialect)
+        if planned.clause.level <= level
+    ]
+    if not cases:
+        raise UsageError(f"no case matches {chosen.case!r} in {', '.join(chosen.areas) or 'any area'} at level {level}")
+    return cases
+
+
+def _one_of(what: str, given: object, allowed: Sequence[object]) -> None:
+    if given not in allowed:
+        named = ", ".join(str(each) for each in allowed if each is not None)
+        raise UsageError(f"{what} must be one of {named}, got {given!r}")
+
+
+@cache
+def _shared_oracle() -> Oracle:
+    return live_oracle()
+
+
+@cache
+def _shared_session() -> Session:
+    """One for all items of a process: each question is asked once, whichever items share it."""
+    return Session(_shared_oracle())

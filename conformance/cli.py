@@ -1,0 +1,67 @@
+"""The command line: parses, and calls the command. Everything else is in `conformance.commands`."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+from conformance import __version__
+from conformance.api import UsageError
+from conformance.commands import benchmark, explain, floors, list_clauses, mutants
+from conformance.commands import run as run_command
+from conformance.implementations.load import NamingError
+from conformance.reports.jsonlines import ReportError
+from conformance.results import ExitCode
+from conformance.session import PlugError
+
+COMMANDS = (run_command, list_clauses, explain, mutants, floors, benchmark)
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line, with the exit code of a usage error."""
+
+    def error(self, message: str) -> NoReturn:
+        print(f"{self.prog}: {message} (see {self.prog} --help)", file=sys.stderr)
+        raise SystemExit(int(ExitCode.USAGE))
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command and returns its exit code: 0 to 5, as `ExitCode` names them."""
+    # TensorFlow's greetings on standard error; only here: in somebody's own process they are not ours to silence
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    parsed = _parser().parse_args(arguments)
+    try:
+        code: int = parsed.run(parsed)
+        return code
+    except (NamingError, PlugError, UsageError, ReportError) as failure:
+        return _complain(str(failure), ExitCode.USAGE)
+    except ModuleNotFoundError as failure:
+        if (failure.name or "").partition(".")[0] not in ("tensorflow", "keras"):
+            raise
+        return _complain(
+            "the oracle needs TensorFlow, which is not installed: pip install 'dense-conformance[tensorflow]'",
+            ExitCode.SUITE_ERROR,
+        )
+    except KeyboardInterrupt:
+        return _complain("interrupted", ExitCode.INTERRUPTED)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="dense-conformance", description="Decides whether a Dense layer is really tf.keras.layers.Dense."
+    )
+    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+    subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
+    for command in COMMANDS:
+        command.add_parser(subparsers)
+    return parser
+
+
+def _complain(message: str, code: ExitCode) -> int:
+    print(f"dense-conformance: {message}", file=sys.stderr)
+    return int(code)

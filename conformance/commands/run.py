@@ -1,0 +1,105 @@
+"""`dense-conformance run`: the main job."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from conformance.answers import Level
+from conformance.api import UsageError, selection
+from conformance.cases import Tier
+from conformance.implementations.load import load
+from conformance.reports import jsonlines, terminal
+from conformance.results import ExitCode, Report
+from conformance.run import contract_areas
+from conformance.run import run as run_contract
+from conformance.session import live_oracle
+
+#: Of several implementations the worst decides: what is worse than what.
+_WORST = (ExitCode.SUITE_ERROR, ExitCode.DOES_NOT_CONFORM, ExitCode.NOTHING_RAN, ExitCode.CONFORMS)
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = subparsers.add_parser(
+        "run",
+        help="judge implementations",
+        description="Holds implementations to the contract. Exit codes: 0 conforms, 1 does not, 2 interrupted, 3 the "
+        "suite or its oracle failed, 4 usage, 5 nothing ran.",
+    )
+    parser.add_argument(
+        "implementations",
+        nargs="*",
+        default=["reference"],
+        metavar="IMPLEMENTATION",
+        help="pkg.module:Name, path/to/file.py:Name, or a built-in: reference, tensorflow (default: reference)",
+    )
+    parser.add_argument(
+        "--level", choices=[str(level) for level in Level], help="what is claimed (default: what it declares)"
+    )
+    parser.add_argument("--tier", choices=[str(tier) for tier in Tier], default="default", help="how much is run")
+    parser.add_argument(
+        "--area", action="append", default=[], choices=list(contract_areas()), help="only this area; repeatable"
+    )
+    parser.add_argument(
+        "--case", default="", metavar="PATTERN", help="only cases whose id holds this; * stands for anything"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="draw other tensors")
+    parser.add_argument("--oracle", choices=["tensorflow"], default="tensorflow", help="who says what Keras does")
+    parser.add_argument("--extension", metavar="NAME", help="lora, quantization, sparse: not part of this version")
+    parser.add_argument("--exitfirst", action="store_true", help="stop at the first failure")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write JSON Lines there")
+    parser.add_argument("-q", "--quiet", action="store_true", help="the last line only")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    if arguments.extension:
+        raise UsageError(f"the extension {arguments.extension!r} is not part of this version; run without --extension")
+    if arguments.json and not arguments.json.absolute().parent.is_dir():
+        raise UsageError(
+            f"there is no folder {str(arguments.json.absolute().parent)!r} to write {arguments.json.name} in"
+        )
+    chosen = selection(
+        arguments.level, tier=arguments.tier, areas=arguments.area, case=arguments.case, seed=arguments.seed
+    )
+    with contextlib.redirect_stdout(sys.stderr):  # what an implementation prints is kept out of the report
+        implementations = [load(naming) for naming in arguments.implementations]
+        reports = run_contract(
+            implementations, chosen, live_oracle(), exitfirst=arguments.exitfirst, progress=_progress()
+        )
+    for report in reports:
+        print(terminal.conclusion(report) if arguments.quiet else terminal.render(report, colour=_colour()))
+    if arguments.json:
+        arguments.json.write_text(jsonlines.render_all(reports), "utf-8")
+    return int(_worst(reports))
+
+
+def _worst(reports: tuple[Report, ...]) -> ExitCode:
+    return min((report.exit_code for report in reports), key=_WORST.index)
+
+
+def _colour() -> bool:
+    return sys.stdout.isatty() and "NO_COLOR" not in os.environ
+
+
+def _progress() -> Callable[[int, int], None]:
+    """A line that is rewritten in place on a terminal, and nothing elsewhere."""
+    if not sys.stderr.isatty():
+        return lambda done, total: None
+    start, screen = time.monotonic(), sys.stderr
+
+    def show(done: int, total: int) -> None:
+        if done % 50 and done != total:
+            return
+        seconds = time.monotonic() - start
+        rate = done / max(seconds, 1e-3)
+        line = f"{done} / {total} questions, {rate:.0f} a second, {(total - done) / rate:.0f} s to go"
+        screen.write(f"\r{line:<70}" if done < total else f"\r{'':<70}\r")
+        screen.flush()
+
+    return show

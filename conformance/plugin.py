@@ -1,0 +1,164 @@
+"""The pytest plugin: `--dense-*` options, one item for each case, and a summary that is right under pytest-xdist.
+
+It is loaded in other people's test runs, so it imports nothing of the suite before the option or `parametrize` is used,
+and says nothing where neither was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from conformance.results import Report
+
+#: The attribute in which a test report carries a result's record from a worker to the summary: plain data.
+RECORD = "dense_conformance"
+COLLECTED_BY = "test_conformance.py"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("dense-conformance", "is it really tf.keras.layers.Dense?")
+    group.addoption("--dense-implementation", metavar="NAME", help="pkg.module:Name, file.py:Name or a built-in name")
+    group.addoption("--dense-level", metavar="LEVEL", help="inference, training or keras: what is claimed")
+    group.addoption("--dense-tier", metavar="TIER", default="default", help="smoke, default, full or exhaustive")
+    group.addoption("--dense-area", metavar="AREA", action="append", default=[], help="only this area; repeatable")
+    group.addoption("--dense-case", metavar="PATTERN", default="", help="only cases whose id holds this")
+    group.addoption("--dense-seed", metavar="N", type=int, default=0, help="draw other tensors")
+    group.addoption("--dense-json", metavar="FILE", help="write JSON Lines there")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(_Collector(), "dense-conformance-results")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "dense_case" in metafunc.fixturenames:
+        cases = _cases(metafunc.config)
+        metafunc.parametrize("dense_case", [pytest.param(case, id=case.id) for case in cases])
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+    report: Any = yield
+    case = _case_of(item)
+    if case is None or call.when != "call":
+        return report
+    if call.excinfo is not None and call.excinfo.typename in ("NonconformityError", "SuiteFailedError"):
+        report.longrepr = str(call.excinfo.value)
+    if case.settled is not None:
+        from conformance.reports.jsonlines import result_record
+
+        heading = {**asdict(case.ran), "level": str(case.ran.level), "tier": str(case.ran.tier)}
+        setattr(
+            report, RECORD, {"heading": heading, "result": result_record(case.settled), "errata": case.session().errata}
+        )
+    return report
+
+
+class _Collector:
+    """Gathers the results of the whole session: in the controller under xdist, in the only process without."""
+
+    def __init__(self) -> None:
+        self.records: list[dict[str, Any]] = []
+        self.deselected = 0
+
+    def pytest_deselected(self, items: list[pytest.Item]) -> None:
+        self.deselected += sum(_case_of(item) is not None for item in items)
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        record = getattr(report, RECORD, None)
+        if record is not None:
+            self.records.append(record)
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        if hasattr(session.config, "workerinput") or not self.records:
+            return
+        reports = self.reports(session.config)
+        codes = {int(report.exit_code) for report in reports}
+        if 3 in codes:
+            session.exitstatus = 3
+        elif session.exitstatus == 0 and codes - {0}:
+            session.exitstatus = max(codes - {0})
+        target = session.config.getoption("--dense-json")
+        if target:
+            from conformance.reports.jsonlines import render_all
+
+            Path(target).write_text(render_all(reports), "utf-8")
+
+    def pytest_terminal_summary(self, terminalreporter: Any, config: pytest.Config) -> None:
+        if not self.records:
+            return
+        from conformance.reports.terminal import conclusion, headline
+
+        terminalreporter.section("dense-conformance")
+        for report in self.reports(config):
+            terminalreporter.write_line(headline(report))
+            for erratum, seen in report.errata.items():
+                if not seen:
+                    terminalreporter.write_line(f"erratum {erratum}: not seen any more: is Keras repaired?")
+            terminalreporter.write_line(conclusion(report))
+
+    def reports(self, config: pytest.Config) -> list[Report]:
+        """One report for each implementation and level, its results in the contract's order."""
+        from conformance.answers import Level
+        from conformance.cases import Tier
+        from conformance.contract import CONTRACT
+        from conformance.reports.jsonlines import result_of
+        from conformance.run import Ran
+        from conformance.run import report as report_of
+
+        clauses = {clause.id: clause for clause in CONTRACT}
+        headings = list({str(record["heading"]): record["heading"] for record in self.records}.values())
+        made = []
+        for heading in headings:
+            of = [record for record in self.records if record["heading"] == heading]
+            ran = Ran(**{**heading, "level": Level[heading["level"].upper()], "tier": Tier[heading["tier"].upper()]})
+            errata: dict[str, bool] = {}
+            for record in of:
+                for erratum, seen in record["errata"].items():
+                    errata[erratum] = errata.get(erratum, False) or seen
+            order = {clause: place for place, clause in enumerate(clauses)}
+            results = sorted((result_of(record["result"], clauses) for record in of), key=lambda r: order[r.clause.id])
+            made.append(report_of(ran, results, errata=errata, everything=self._everything(config)))
+        return made
+
+    def _everything(self, config: pytest.Config) -> bool:
+        chosen = config.getoption("--dense-area") or config.getoption("--dense-case") or config.getoption("keyword")
+        narrowed = chosen or config.getoption("markexpr") or any("::" in argument for argument in config.args)
+        return not narrowed and not self.deselected
+
+
+def _cases(config: pytest.Config) -> list[Any]:
+    naming = config.getoption("--dense-implementation")
+    if not naming:
+        raise pytest.UsageError("--dense-implementation says what is put under test: pkg.module:Name or file.py:Name")
+    from conformance.api import UsageError, runnable_cases, selection
+    from conformance.implementations.load import NamingError
+
+    try:
+        chosen = selection(
+            config.getoption("--dense-level"),
+            tier=config.getoption("--dense-tier"),
+            areas=config.getoption("--dense-area"),
+            case=config.getoption("--dense-case"),
+            seed=config.getoption("--dense-seed"),
+        )
+        return list(runnable_cases(naming, chosen))
+    except (UsageError, NamingError) as failure:
+        raise pytest.UsageError(str(failure)) from None
+
+
+def _case_of(item: pytest.Item) -> Any:
+    """The RunnableCase that an item was made of, if any. Told by its shape: importing its class would load the suite."""
+    parameters = getattr(getattr(item, "callspec", None), "params", {})
+    for name in ("case", "dense_case"):
+        value = parameters.get(name)
+        if type(value).__name__ == "RunnableCase":
+            return value
+    return None

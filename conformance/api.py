@@ -78,7 +78,7 @@ def parametrize(
 
 
 def runnable_cases(implementation: Any, chosen: Selection) -> list[RunnableCase]:
-    """The cases of a selection up to the implementation's level, in the contract's order. Raises UsageError for none."""
+    """The cases of a selection, up to the implementation's level, in order. Raises UsageError for none."""
     tested = load(implementation)
     level = chosen.level_of(tested)
     cases = [

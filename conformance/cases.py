@@ -61,6 +61,8 @@ SECOND_GRADIENTS = ("second_kernel_gradient", "second_inputs_gradient")
 
 #: Every procedure by name. What the options of a question mean to a procedure is said where it is carried out.
 PROCEDURES: Mapping[str, Procedure] = {
+    # a fresh layer, called on ones with whatever weights it has: can it be talked to at all?
+    "talk": Procedure("call", tensors=("outputs",)),
     # a layer with these weights, called on these inputs
     "call": Procedure("call", tensors=("outputs",), bounds="outputs"),
     # the same, and the gradients of sum(upstream * outputs)

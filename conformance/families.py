@@ -146,7 +146,7 @@ def _wide(numbers: Stream, config: DenseConfig, rows: int, input_dim: int) -> Pa
 
 
 def _gather(numbers: Stream, config: DenseConfig, rows: int, input_dim: int) -> Parts:
-    """Each unit takes one feature, times a power of two: outputs are inputs, moved. Inputs fill the dtype's mantissa."""
+    """Each unit takes one feature, times a power of two: outputs are inputs, moved. All mantissas are full."""
     inputs = numbers.full_mantissas((rows, input_dim), config.format.precision)
     kernel = np.zeros((input_dim, config.units))
     if input_dim:

@@ -155,7 +155,7 @@ def _cases(config: pytest.Config) -> list[Any]:
 
 
 def _case_of(item: pytest.Item) -> Any:
-    """The RunnableCase that an item was made of, if any. Told by its shape: importing its class would load the suite."""
+    """The RunnableCase that an item was made of, if any. Told by its name: its class would load the suite."""
     parameters = getattr(getattr(item, "callspec", None), "params", {})
     for name in ("case", "dense_case"):
         value = parameters.get(name)

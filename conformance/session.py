@@ -56,9 +56,7 @@ def converse(implementation: Implementation) -> None:
 
     Raises PlugError where none comes back.
     """
-    question = Question("call", DenseConfig(units=3), (2, 5))
-    tensors = draw(question.family, question.config, (2, 5), question.seed)
-    answer = _asked(implementation, question, tensors)
+    answer = _asked(implementation, Question("talk", DenseConfig(units=3), (2, 5)), None)
     if answer.raised or answer.lacks or answer.tensor("outputs") is None:
         what = answer.raised or answer.lacks or "it gave back no outputs"
         raise PlugError(

@@ -142,7 +142,7 @@ def _computed(operation: Callable[[int, int], int], left: int, right: int) -> in
 
 
 def explain_layer(expression: Expression) -> Iterator[str]:
-    """What the real layer does, and which often-quoted sentences about it are wrong. All numbers are the layer's own."""
+    """What the real layer does, and which often-quoted sentences are wrong. All numbers are the layer's own."""
     oracle = live_oracle()
     config, shape = expression.config, expression.input_shape
     facts = _facts(oracle.implementation, Question("build", config, (None, *shape)))

@@ -244,6 +244,7 @@ CLAUSES = (
         level=Level.INFERENCE,
         asks=(
             *ask("call_rows", activation=("linear", "relu", "softmax"), rank=(2, 3)),
+            *ask("call_rows", family=("wide_range",), rank=(2, 3)),
             *ask(
                 "call_rows",
                 activation=("linear", "relu", "tanh", "softmax", "gelu"),

@@ -66,6 +66,11 @@ class AdapterImplementation:
         return as_array("outputs", attempt("call", lambda: self.adapter.call(layer, inputs)))
 
 
+def talk(of: AdapterImplementation, question: Question, _: Tensors | None) -> Answer:
+    layer = of.build(question)
+    return Answer({"outputs": of.call(layer, np.ones(question.known_shape, question.config.format.dtype))})
+
+
 def call(of: AdapterImplementation, question: Question, tensors: Tensors) -> Answer:
     return Answer({"outputs": of.call(of.loaded(question, tensors), tensors.inputs)})
 
@@ -126,6 +131,7 @@ def other_weights(tensors: Tensors) -> Tensors:
 
 #: How every procedure that needs no Keras is carried out.
 PROCEDURES: Mapping[str, Callable[..., Answer]] = {
+    "talk": talk,
     "call": call,
     "differentiate": differentiate,
     "call_rows": call_rows,

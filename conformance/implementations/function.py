@@ -12,6 +12,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from conformance.cases import Json
 from conformance.implementations.protocol import Array
 from reference.config import DenseConfig
@@ -19,11 +21,11 @@ from reference.config import DenseConfig
 
 @dataclass
 class _Weights:
-    """The layer that a function does not have: a config, and what was loaded."""
+    """The layer that a function does not have: a config, and what was loaded, zeros until then."""
 
     config: DenseConfig
-    kernel: Array | None = None
-    bias: Array | None = None
+    kernel: Array
+    bias: Array | None
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,9 @@ class FunctionAdapter:
         return frozenset({"call", "differentiate"} if hasattr(self.function, "gradients") else {"call"})
 
     def build(self, config: DenseConfig, input_shape: tuple[int, ...]) -> _Weights:
-        return _Weights(config)
+        dtype = config.format.dtype
+        bias = np.zeros(config.units, dtype) if config.use_bias else None
+        return _Weights(config, np.zeros((input_shape[-1], config.units), dtype), bias)
 
     def load(self, layer: _Weights, kernel: Array, bias: Array | None) -> None:
         layer.kernel, layer.bias = kernel, bias

@@ -17,6 +17,13 @@ from conformance.implementations.keras.layers import KerasAdapter, built
 Of = AdapterImplementation
 
 
+def call_unbuilt(of: Of, question: Question, _: Tensors | None) -> Answer:
+    """Never built but by its first call."""
+    layer = attempt("construct", lambda: _adapter(of).construct(question.config))
+    of.call(layer, np.ones(question.known_shape, question.config.format.dtype))
+    return Answer(facts=attempt("describe", lambda: of.adapter.describe(layer)))
+
+
 def call_modes(of: Of, question: Question, tensors: Tensors) -> Answer:
     import tensorflow as tf
 
@@ -95,6 +102,7 @@ def _adapter(of: Of) -> KerasAdapter:
 
 
 PROCEDURES: Mapping[str, Callable[..., Answer]] = {
+    "call_unbuilt": call_unbuilt,
     "call_modes": call_modes,
     "call_graph": call_graph,
     "call_constructed": call_constructed,

@@ -1,0 +1,22 @@
+"""Wrong layers, each right but for one named defect: the proof that the contract notices."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from conformance.implementations.keras import mutants as keras
+from conformance.implementations.mutant import Mutant
+from conformance.implementations.mutants import activations, gradients, outputs, shapes, state
+
+#: By name, in the order of the contract's areas.
+MUTANTS: Mapping[str, Mutant] = {
+    mutant.name: mutant
+    for mutant in (
+        *outputs.MUTANTS,
+        *activations.MUTANTS,
+        *gradients.MUTANTS,
+        *shapes.MUTANTS,
+        *state.MUTANTS,
+        *keras.MUTANTS,
+    )
+}

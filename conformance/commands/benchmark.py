@@ -1,5 +1,62 @@
-"""stub"""
+"""`dense-conformance benchmark`: what the suite costs beside the calls that it makes, measured in one run."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+
+from conformance.api import selection
+from conformance.cases import Tier
+from conformance.implementations.load import load
+from conformance.run import contract_areas
+from conformance.run import run as run_contract
+from conformance.session import live_oracle
+
+#: Starts of a fresh interpreter for each import that is timed.
+STARTS = 5
 
 
-def add_parser(s):
-    pass
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = subparsers.add_parser(
+        "benchmark",
+        help="measure what the suite costs",
+        description="Measures ratios side by side in one run: the whole run over the bare calls of oracle and implementation, "
+        "comparisons a second, and what importing the package adds to starting Python.",
+    )
+    parser.add_argument("implementation", nargs="?", default="tensorflow")
+    parser.add_argument("--tier", choices=[str(tier) for tier in Tier], default="default")
+    parser.add_argument("--area", action="append", default=[], choices=list(contract_areas()))
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    bare, package = _seconds_to_start("pass"), _seconds_to_start("import conformance")
+    print(f"import conformance     {package - bare:.3f} s more than Python's own start of {bare:.3f} s")
+    start = time.perf_counter()
+    oracle = live_oracle()
+    print(f"import TensorFlow      {time.perf_counter() - start:.1f} s")
+    with contextlib.redirect_stdout(sys.stderr):
+        chosen = selection(tier=arguments.tier, areas=arguments.area)
+        (report,) = run_contract([load(arguments.implementation)], chosen, oracle)
+    print(f"run                    {report.seconds:.1f} s, {report.comparisons} comparisons")
+    print(f"comparisons a second   {report.comparisons / report.seconds:.0f}")
+    print(f"bare calls             {report.seconds_answering:.1f} s inside oracle and implementation")
+    print(f"suite / bare calls     {report.seconds / report.seconds_answering:.2f}")
+    return 0
+
+
+def _seconds_to_start(statement: str) -> float:
+    """The median of several starts of Python with this statement."""
+
+    def timed(call: Callable[[], object]) -> float:
+        start = time.perf_counter()
+        call()
+        return time.perf_counter() - start
+
+    command = [sys.executable, "-c", statement]
+    return statistics.median(timed(lambda: subprocess.run(command, check=True)) for _ in range(STARTS))

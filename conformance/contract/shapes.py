@@ -167,6 +167,25 @@ CLAUSES = (
         errata=errata.OF_SHAPES,
     ),
     Clause(
+        id="shapes.unknown-dimensions",
+        says="A graph that was traced without knowing the leading axes computes what an eager call does.",
+        source=DENSE_PY + ": Dense.call",
+        guards="a length read from the static shape, where it is None",
+        level=Level.KERAS,
+        asks=(
+            *ask("call_graph", rank=(2, 3), signature="unknown"),
+            *ask(
+                "call_graph",
+                activation=("linear", "softmax"),
+                rank=(2, 3, 4),
+                dtype=FLOATS,
+                signature="unknown",
+                tier=Tier.DEFAULT,
+            ),
+        ),
+        check=shape_and_values,
+    ),
+    Clause(
         id="shapes.inferred",
         says="compute_output_shape, where a layer answers it, replaces the last axis by units.",
         source=DENSE_PY + ": Dense.compute_output_shape",

@@ -48,15 +48,15 @@ class FunctionAdapter:
         layer.kernel, layer.bias = kernel, bias
 
     def call(self, layer: _Weights, inputs: Array) -> Array:
-        outputs: Array = self.function(inputs, layer.kernel, layer.bias, layer.config.activation)
-        return outputs
+        outputs = self.function(inputs, layer.kernel, layer.bias, layer.config.activation)
+        return _typed(outputs, layer)
 
     def differentiate(self, layer: _Weights, inputs: Array, upstream: Array) -> Mapping[str, Array | None]:
         arguments = (inputs, layer.kernel, layer.bias, layer.config.activation)
         outputs = self.function(*arguments)
         to_inputs, to_kernel, to_bias = self.function.gradients(*arguments, upstream)  # type: ignore[attr-defined]
         return {
-            "outputs": outputs,
+            "outputs": _typed(outputs, layer),
             "inputs_gradient": to_inputs,
             "kernel_gradient": to_kernel,
             "bias_gradient": to_bias,
@@ -64,3 +64,8 @@ class FunctionAdapter:
 
     def describe(self, layer: _Weights) -> Mapping[str, Json]:
         raise NotImplementedError("a function has no weights of its own")
+
+
+def _typed(outputs: Any, layer: _Weights) -> Array:
+    """Lists have no dtype that could be wrong: theirs is the layer's."""
+    return np.asarray(outputs, layer.config.format.dtype) if isinstance(outputs, list | tuple) else outputs

@@ -10,9 +10,9 @@ import numpy as np
 from conformance.answers import Answer
 from conformance.cases import Question
 from conformance.families import Tensors
-from conformance.implementations.adapter import AdapterImplementation
+from conformance.implementations.adapter import AdapterImplementation, other_weights
 from conformance.implementations.attempt import as_array, attempt
-from conformance.implementations.keras.layers import KerasAdapter, built
+from conformance.implementations.keras.layers import KerasAdapter, built, plain_name
 
 Of = AdapterImplementation
 
@@ -22,6 +22,18 @@ def call_unbuilt(of: Of, question: Question, _: Tensors | None) -> Answer:
     layer = attempt("construct", lambda: _adapter(of).construct(question.config))
     of.call(layer, np.ones(question.known_shape, question.config.format.dtype))
     return Answer(facts=attempt("describe", lambda: of.adapter.describe(layer)))
+
+
+def reload(of: Of, question: Question, tensors: Tensors) -> Answer:
+    """The second weights come by set_weights, in the layer's order."""
+    layer = of.build(question)
+    of.load(layer, other_weights(tensors))
+    of.call(layer, tensors.inputs)
+    names = [plain_name(variable) for variable in layer.weights]
+    by_name = {"kernel": tensors.kernel, "bias": tensors.bias}
+    values = [by_name[name] for name in (names if set(names) <= set(by_name) else by_name)]
+    attempt("load", lambda: layer.set_weights([each for each in values if each is not None]))
+    return Answer({"outputs": of.call(layer, tensors.inputs)})
 
 
 def call_modes(of: Of, question: Question, tensors: Tensors) -> Answer:
@@ -37,11 +49,18 @@ def call_modes(of: Of, question: Question, tensors: Tensors) -> Answer:
 
 
 def call_graph(of: Of, question: Question, tensors: Tensors) -> Answer:
-    """Traced with other weights in place, so that a value that is read while tracing shows."""
+    """Traced with other weights in place, so that a value that is read while tracing shows.
+
+    option signature=unknown: traced for leading axes of unknown length.
+    """
     import tensorflow as tf
 
     layer = of.build(question)
-    graph = tf.function(lambda inputs: layer(inputs))  # noqa: PLW0108 - a fresh function, whatever the layer is
+    signature = None
+    if question.option("signature") == "unknown":
+        shape = (*(None for _ in question.input_shape[1:]), question.input_shape[-1])
+        signature = [tf.TensorSpec(shape, question.config.dtype)]
+    graph = tf.function(lambda inputs: layer(inputs), input_signature=signature)  # noqa: PLW0108 - a fresh function
     attempt("call", lambda: graph(tf.zeros_like(tensors.inputs)))
     of.load(layer, tensors)
     return Answer({"outputs": _outputs("call", lambda: graph(tf.constant(tensors.inputs)))})
@@ -103,6 +122,7 @@ def _adapter(of: Of) -> KerasAdapter:
 
 PROCEDURES: Mapping[str, Callable[..., Answer]] = {
     "call_unbuilt": call_unbuilt,
+    "reload": reload,
     "call_modes": call_modes,
     "call_graph": call_graph,
     "call_constructed": call_constructed,

@@ -213,6 +213,13 @@ def _rank_remembered() -> Methods:
     return {"build": build}
 
 
+def _length_read_while_tracing() -> Methods:
+    def call(self: Layer, inputs: Any) -> Any:
+        return written_by_hand().call(self, inputs)[: 1 if inputs.shape[0] is None else inputs.shape[0]]
+
+    return {"call": call}
+
+
 # ---- state ---------------------------------------------------------------------------------------------------------
 
 
@@ -403,6 +410,12 @@ MUTANTS: tuple[Mutant, ...] = (
     _keras("more-when-called", "a first call makes a second kernel", "parameters.built-by-call", _more_when_called),
     _keras("more-when-told-a-shape", "input_shape makes one weight more", "parameters.stack", _more_when_told_a_shape),
     _keras("fixed-batch", "a symbolic call declares a batch of 1", "shapes.symbolic", _fixed_batch),
+    _keras(
+        "length-read-while-tracing",
+        "an unknown batch is cut to 1",
+        "shapes.unknown-dimensions",
+        _length_read_while_tracing,
+    ),
     _keras("inferred-as-rank-2", "compute_output_shape knows rank 2 alone", "shapes.inferred", _inferred_as_rank_2),
     _keras("vectors-accepted", "a vector is taken for a batch of one", "shapes.low-rank-refused", _vectors_accepted),
     _keras("other-width-cut", "features too many are cut off", "shapes.other-width-refused", _other_width_cut),

@@ -78,6 +78,44 @@ def _jitted() -> Methods:
     return {"product": product}
 
 
+def _minimal() -> Any:
+    """No input_spec, no compute_output_shape: tf.matmul itself refuses what Dense refuses."""
+    import tensorflow as tf
+
+    class Minimal(tf.keras.layers.Layer):  # type: ignore[misc]
+        def __init__(self, units: int, activation: Any = None, use_bias: bool = True, **arguments: Any) -> None:
+            super().__init__(**arguments)
+            self.units, self.use_bias = units, use_bias
+            self.activation = tf.keras.activations.get(activation)
+
+        def build(self, input_shape: Any) -> None:
+            self.kernel = self.add_weight(name="kernel", shape=(input_shape[-1], self.units))
+            self.bias = self.add_weight(name="bias", shape=(self.units,)) if self.use_bias else None
+
+        def call(self, inputs: Any) -> Any:
+            product = tf.matmul(inputs, self.kernel)
+            return self.activation(product if self.bias is None else product + self.bias)
+
+    return Minimal
+
+
+def _compiled() -> Methods:
+    """Product, bias and activation in one XLA cluster."""
+    import tensorflow as tf
+
+    def call(self: Layer, inputs: Any) -> Any:
+        def dense(inputs: Any, kernel: Any, bias: Any) -> Any:
+            product = tf.matmul(inputs, kernel)
+            return self.activation(product if bias is None else product + bias)
+
+        if not hasattr(self, "dense"):
+            self.dense = tf.function(dense, jit_compile=True)
+        bias = None if self.bias is None else tf.convert_to_tensor(self.bias)
+        return self.dense(inputs, tf.convert_to_tensor(self.kernel), bias)
+
+    return {"call": call}
+
+
 def _stock_subclass() -> Any:
     import tensorflow as tf
 
@@ -89,6 +127,7 @@ def _written(name: str, says: str, methods: Callable[[], Methods]) -> tuple[str,
 
 
 #: name, how it differs, and what makes it.
+COMPILED = _written("keras-compiled", "all of it compiled by XLA", _compiled)
 RIGHT_LAYERS: tuple[tuple[str, str, Callable[[], Implementation]], ...] = (
     _written("keras-tensordot", "written by hand, with tf.tensordot", dict),
     _written("keras-matmul", "written by hand, with tf.matmul", _by_matmul),
@@ -98,6 +137,7 @@ RIGHT_LAYERS: tuple[tuple[str, str, Callable[[], Implementation]], ...] = (
     _written("keras-features-reversed", "sums the features backwards", _features_reversed),
     _written("keras-double-product", "computes the product in float64", _double_product),
     _written("keras-jitted", "the product compiled by XLA", _jitted),
+    ("keras-minimal", "the least that is a layer", lambda: keras_implementation(_minimal(), "keras-minimal")),
     (
         "keras-subclass",
         "a subclass of the stock layer",

@@ -1,0 +1,61 @@
+"""The suite's own proof: it fails every wrong layer that we know, and accuses no right one."""
+
+from __future__ import annotations
+
+import pytest
+
+from conformance.cases import Tier
+from conformance.contract import CONTRACT
+from conformance.implementations.adapter import AdapterImplementation
+from conformance.implementations.mutant import Mutant
+from conformance.implementations.mutants import MUTANTS
+from conformance.implementations.reference import ReferenceAdapter
+from conformance.implementations.right_layers import RIGHT_LAYERS
+from conformance.kill_matrix import complaints, kills
+from conformance.run import Selection, run
+from conformance.session import Oracle, live_oracle
+
+AREAS = tuple(dict.fromkeys(mutant.area for mutant in MUTANTS.values()))
+#: Right layers run three at a time: enough to share the oracle's answers, few enough to spread over workers.
+TEAMS = [tuple(RIGHT_LAYERS)[at : at + 3] for at in range(0, len(RIGHT_LAYERS), 3)]
+
+
+@pytest.fixture(scope="module")
+def oracle() -> Oracle:
+    return live_oracle()
+
+
+@pytest.mark.parametrize("area", AREAS)
+def test_every_mutant_is_failed_by_its_own_clause(area: str, oracle: Oracle) -> None:
+    """Already at the smallest tier, and by a wrong answer unless raising is the defect."""
+    mutants = [mutant for mutant in MUTANTS.values() if mutant.area == area]
+    assert list(complaints(kills(mutants, Selection(tier=Tier.SMOKE), oracle), whole=False)) == []
+
+
+def test_every_clause_is_needed_by_a_mutant() -> None:
+    """With a clause switched off, the mutants that break it survive or are blamed on something else."""
+    assert {clause.id for clause in CONTRACT} - {mutant.breaks for mutant in MUTANTS.values()} == set()
+
+
+def test_there_are_mutants_in_every_area() -> None:
+    assert len(MUTANTS) >= 90
+    assert set(AREAS) == {clause.area for clause in CONTRACT}
+
+
+@pytest.mark.parametrize("names", TEAMS, ids="+".join)
+def test_right_layers_conform(names: tuple[str, ...], oracle: Oracle) -> None:
+    reports = run([RIGHT_LAYERS[name].make() for name in names], Selection(tier=Tier.SMOKE), oracle)
+    accused = [f"{each.implementation}: {result.case.id}" for each in reports for result in each.accusations]
+    assert accused == []
+    assert [each.conforms for each in reports] == [True] * len(names)
+
+
+def test_a_right_layer_among_the_mutants_is_reported_as_a_survivor(oracle: Oracle) -> None:
+    """The matrix can fail: what is not wrong is not failed."""
+    impostor = Mutant(
+        "impostor", "nothing is wrong", "outputs.affine", lambda: AdapterImplementation(ReferenceAdapter())
+    )
+    found = kills([impostor], Selection(tier=Tier.SMOKE, areas=("outputs",)), oracle)
+    assert list(complaints(found, whole=False)) == [
+        "impostor (nothing is wrong) survives outputs.affine; failed by none"
+    ]

@@ -69,20 +69,21 @@ PROCEDURES: Mapping[str, Procedure] = {
     "differentiate": Procedure("differentiate", tensors=("outputs", *GRADIENTS), bounds="gradients"),
     # the gradients of sum(direction * inputs_gradient), direction being the inputs
     "differentiate_twice": Procedure("differentiate_twice", tensors=SECOND_GRADIENTS, bounds="curvature"),
+    # `baseline` below is the plain answer of a fresh layer: where that is wrong already, the rest is held to it
     # called on the whole batch, then on each row of the first axis alone
     "call_rows": Procedure("call", tensors=("outputs", "row_by_row"), bounds="outputs"),
     # called twice, with another batch in between; and what the inputs hold afterwards
     "call_again": Procedure("call", tensors=("first", "second", "inputs_after"), bounds="outputs"),
     # called with other weights first, then with these
-    "reload": Procedure("call", tensors=("outputs",), bounds="outputs"),
+    "reload": Procedure("call", tensors=("outputs", "baseline"), bounds="outputs"),
     # two layers of one config with different weights, both called after both were loaded
-    "two_layers": Procedure("call", tensors=("outputs",), bounds="outputs"),
+    "two_layers": Procedure("call", tensors=("outputs", "baseline"), bounds="outputs"),
     # called with training=True and training=False
-    "call_modes": Procedure("keras", tensors=("training", "inference"), bounds="outputs"),
+    "call_modes": Procedure("keras", tensors=("training", "inference", "baseline"), bounds="outputs"),
     # called after a construction that the options describe: activation_as=name, function, layer or none
     "call_constructed": Procedure("keras", tensors=("outputs",), bounds="outputs"),
     # called under tf.function
-    "call_graph": Procedure("keras", tensors=("outputs",), bounds="outputs"),
+    "call_graph": Procedure("keras", tensors=("outputs", "baseline"), bounds="outputs"),
     # built on an input shape, not called
     "build": Procedure("describe", facts=("weights", "count", "trainable")),
     # called once, then described

@@ -59,6 +59,12 @@ class AdapterImplementation:
         self.load(self._layers[key], tensors)
         return self._layers[key]
 
+    def baseline(self, question: Question, tensors: Tensors) -> Array:
+        """What a fresh layer with these weights answers."""
+        layer = self.build(question)
+        self.load(layer, tensors.copies())
+        return self.call(layer, tensors.inputs.copy()).copy()
+
     def load(self, layer: Any, tensors: Tensors) -> None:
         attempt("load", lambda: self.adapter.load(layer, tensors.kernel, tensors.bias))
 
@@ -90,7 +96,8 @@ def call_rows(of: AdapterImplementation, question: Question, tensors: Tensors) -
 
 
 def call_again(of: AdapterImplementation, question: Question, tensors: Tensors) -> Answer:
-    layer, inputs = of.loaded(question, tensors), tensors.inputs
+    layer, inputs = of.build(question), tensors.inputs
+    of.load(layer, tensors)
     first = of.call(layer, inputs).copy()
     of.call(layer, 1 - inputs[::-1])
     second = of.call(layer, inputs)
@@ -98,19 +105,19 @@ def call_again(of: AdapterImplementation, question: Question, tensors: Tensors) 
 
 
 def reload(of: AdapterImplementation, question: Question, tensors: Tensors) -> Answer:
-    layer = of.build(question)
+    baseline, layer = of.baseline(question, tensors), of.build(question)
     of.load(layer, other_weights(tensors))
     of.call(layer, tensors.inputs.copy())
     of.load(layer, tensors)
-    return Answer({"outputs": of.call(layer, tensors.inputs)})
+    return Answer({"outputs": of.call(layer, tensors.inputs), "baseline": baseline})
 
 
 def two_layers(of: AdapterImplementation, question: Question, tensors: Tensors) -> Answer:
-    layer, other = of.build(question), of.build(question)
+    baseline, layer, other = of.baseline(question, tensors), of.build(question), of.build(question)
     of.load(layer, tensors)
     of.load(other, other_weights(tensors))
     of.call(other, tensors.inputs.copy())
-    return Answer({"outputs": of.call(layer, tensors.inputs)})
+    return Answer({"outputs": of.call(layer, tensors.inputs), "baseline": baseline})
 
 
 def build(of: AdapterImplementation, question: Question, _: Tensors | None) -> Answer:

@@ -33,7 +33,7 @@ def reload(of: Of, question: Question, tensors: Tensors) -> Answer:
     by_name = {"kernel": tensors.kernel, "bias": tensors.bias}
     values = [by_name[name] for name in (names if set(names) <= set(by_name) else by_name)]
     attempt("load", lambda: layer.set_weights([each for each in values if each is not None]))
-    return Answer({"outputs": of.call(layer, tensors.inputs)})
+    return Answer({"outputs": of.call(layer, tensors.inputs), "baseline": of.baseline(question, tensors)})
 
 
 def call_modes(of: Of, question: Question, tensors: Tensors) -> Answer:
@@ -44,6 +44,7 @@ def call_modes(of: Of, question: Question, tensors: Tensors) -> Answer:
         {
             "training": _outputs("call", lambda: layer(inputs, training=True)),
             "inference": _outputs("call", lambda: layer(inputs, training=False)),
+            "baseline": of.baseline(question, tensors),
         }
     )
 
@@ -63,7 +64,8 @@ def call_graph(of: Of, question: Question, tensors: Tensors) -> Answer:
     graph = tf.function(lambda inputs: layer(inputs), input_signature=signature)  # noqa: PLW0108 - a fresh function
     attempt("call", lambda: graph(tf.zeros_like(tensors.inputs)))
     of.load(layer, tensors)
-    return Answer({"outputs": _outputs("call", lambda: graph(tf.constant(tensors.inputs)))})
+    outputs = _outputs("call", lambda: graph(tf.constant(tensors.inputs)))
+    return Answer({"outputs": outputs, "baseline": of.baseline(question, tensors)})
 
 
 def call_constructed(of: Of, question: Question, tensors: Tensors) -> Answer:

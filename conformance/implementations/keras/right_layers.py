@@ -127,7 +127,6 @@ def _written(name: str, says: str, methods: Callable[[], Methods]) -> tuple[str,
 
 
 #: name, how it differs, and what makes it.
-COMPILED = _written("keras-compiled", "all of it compiled by XLA", _compiled)
 RIGHT_LAYERS: tuple[tuple[str, str, Callable[[], Implementation]], ...] = (
     _written("keras-tensordot", "written by hand, with tf.tensordot", dict),
     _written("keras-matmul", "written by hand, with tf.matmul", _by_matmul),
@@ -137,6 +136,7 @@ RIGHT_LAYERS: tuple[tuple[str, str, Callable[[], Implementation]], ...] = (
     _written("keras-features-reversed", "sums the features backwards", _features_reversed),
     _written("keras-double-product", "computes the product in float64", _double_product),
     _written("keras-jitted", "the product compiled by XLA", _jitted),
+    _written("keras-compiled", "all of it compiled by XLA", _compiled),
     ("keras-minimal", "the least that is a layer", lambda: keras_implementation(_minimal(), "keras-minimal")),
     (
         "keras-subclass",

@@ -42,7 +42,7 @@ def _counts_calls(
     layer: ReferenceLayer, inputs: Array, right: Callable[[Array], Array], memory: dict[str, Any]
 ) -> Array:
     memory["calls"] = memory.get("calls", 0) + 1
-    return right(inputs) + layer.config.format.dtype.type((memory["calls"] - 1) % 2)
+    return right(inputs) + layer.config.format.dtype.type(memory["calls"] > 1)
 
 
 def _remembers_outputs(
@@ -97,7 +97,7 @@ def _stateful(name: str, wrapped: Call) -> Callable[[], Implementation]:
 
 
 MUTANTS: tuple[Mutant, ...] = (
-    Mutant("counts-calls", "every second call is off by one", AGAIN, _stateful("counts-calls", _counts_calls)),
+    Mutant("counts-calls", "every call but the first is off by one", AGAIN, _stateful("counts-calls", _counts_calls)),
     Mutant(
         "answers-late",
         "a call gives the answer of the one before",

@@ -42,16 +42,9 @@ HEIGHT = {name: step for step, rung in enumerate(LADDER) for name in rung}
 INSIDE = {
     "conformance.contract": ("clause", "errata", "outputs", "gradients", "parameters", "shapes", "state", "__init__"),
     "conformance.implementations": (
-        "protocol",
-        "attempt",
-        "adapter",
-        "reference",
-        "mutant",
-        "function",
-        "keras",
-        "mutants",
-    )
-    + ("right_layers", "load", "__init__"),
+        *("protocol", "attempt", "adapter", "reference", "mutant", "function", "keras", "mutants", "right_layers"),
+        *("load", "__init__"),
+    ),
 }
 MODULES = sorted(path for package in ("reference", "conformance") for path in (ROOT / package).rglob("*.py"))
 HEAVY = ("tensorflow", "keras", "tf_keras")
@@ -187,6 +180,7 @@ def test_no_tolerance_is_picked_by_hand() -> None:
 
 @pytest.mark.parametrize("module", ["conformance", "conformance.plugin"])
 def test_importing_it_loads_nothing_heavy(module: str) -> None:
-    loaded = f"import sys, {module}; print([name for name in ('numpy', 'scipy', 'tensorflow', 'keras') if name in sys.modules])"
+    heavy = "('numpy', 'scipy', 'tensorflow', 'keras')"
+    loaded = f"import sys, {module}; print([name for name in {heavy} if name in sys.modules])"
     ran = subprocess.run([sys.executable, "-c", loaded], capture_output=True, text=True, check=True, cwd=ROOT)
     assert ran.stdout.strip() == "[]"

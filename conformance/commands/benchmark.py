@@ -25,7 +25,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser = subparsers.add_parser(
         "benchmark",
         help="measure what the suite costs",
-        description="Measures side by side, in one run: the whole run over the bare calls of oracle and implementation, "
+        description="Measures side by side: the whole run over the bare calls of oracle and implementation, "
         "comparisons a second, and what importing the package adds to starting Python.",
     )
     parser.add_argument("implementation", nargs="?", default="keras.layers:Dense", help="asked beside the oracle")

@@ -71,11 +71,14 @@ def _floor(comparisons: list[int]) -> Floor:
 
 
 def _comparisons(clause: Clause, case: Case) -> int:
-    question = case.question
-    bounds = dict(_blank_bounds(question))
+    return sum(comparison.counts for comparison in clause.check(blank_trial(case.question)))
+
+
+def blank_trial(question: Question) -> Trial:
+    """A question with an answer that holds nothing, within intervals of the right shapes."""
     facts = {"nan_at": [], **truth(question, None, ACTIVATIONS[question.config.activation]).facts}
-    trial = Trial(question, Answer(), bounds, facts, Answer(), np.empty(question.known_shape))
-    return sum(comparison.counts for comparison in clause.check(trial))
+    bounds = dict(_blank_bounds(question))
+    return Trial(question, Answer(), bounds, facts, Answer(), np.empty(question.known_shape))
 
 
 def _blank_bounds(question: Question) -> Iterator[tuple[str, Interval]]:

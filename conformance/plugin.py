@@ -7,7 +7,7 @@ and says nothing where neither was.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
 #: The attribute in which a test report carries a result's record from a worker to the summary: plain data.
 RECORD = "dense_conformance"
-COLLECTED_BY = "test_conformance.py"
+#: The cases of the implementation that the options name.
+UNNAMED = "no-dense-implementation"
+CASES = pytest.StashKey[list[Any]]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -33,13 +35,21 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("--dense-implementation"):
+        config.stash[CASES] = _cases(config)
     config.pluginmanager.register(_Collector(), "dense-conformance-results")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "dense_case" in metafunc.fixturenames:
-        cases = _cases(metafunc.config)
-        metafunc.parametrize("dense_case", [pytest.param(case, id=case.id) for case in cases])
+        cases = metafunc.config.stash.get(CASES, [])
+        named = [pytest.param(case, id=case.id) for case in cases]
+        metafunc.parametrize("dense_case", named or [pytest.param(None, id=UNNAMED)])
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if any(item.name.endswith(f"[{UNNAMED}]") for item in items):
+        raise pytest.UsageError("--dense-implementation says what is put under test: pkg.module:Name or file.py:Name")
 
 
 @pytest.hookimpl(wrapper=True)
@@ -125,19 +135,17 @@ class _Collector:
                     errata[erratum] = errata.get(erratum, False) or seen
             order = {clause: place for place, clause in enumerate(clauses)}
             results = sorted((result_of(record["result"], clauses) for record in of), key=lambda r: order[r.clause.id])
-            made.append(report_of(ran, results, errata=errata, everything=self._everything(config)))
+            whole = ran.is_everything and not self._narrowed(config)
+            made.append(report_of(replace(ran, is_everything=whole), results, errata=errata))
         return made
 
-    def _everything(self, config: pytest.Config) -> bool:
-        chosen = config.getoption("--dense-area") or config.getoption("--dense-case") or config.getoption("keyword")
-        narrowed = chosen or config.getoption("markexpr") or any("::" in argument for argument in config.args)
-        return not narrowed and not self.deselected
+    def _narrowed(self, config: pytest.Config) -> bool:
+        """True where pytest's own options chose among the cases."""
+        chosen = config.getoption("keyword") or config.getoption("markexpr") or self.deselected
+        return bool(chosen) or any("::" in argument for argument in config.args)
 
 
 def _cases(config: pytest.Config) -> list[Any]:
-    naming = config.getoption("--dense-implementation")
-    if not naming:
-        raise pytest.UsageError("--dense-implementation says what is put under test: pkg.module:Name or file.py:Name")
     from conformance.api import UsageError, runnable_cases, selection
     from conformance.implementations.load import NamingError
 
@@ -149,7 +157,7 @@ def _cases(config: pytest.Config) -> list[Any]:
             case=config.getoption("--dense-case"),
             seed=config.getoption("--dense-seed"),
         )
-        return list(runnable_cases(naming, chosen))
+        return list(runnable_cases(config.getoption("--dense-implementation"), chosen))
     except (UsageError, NamingError) as failure:
         raise pytest.UsageError(str(failure)) from None
 

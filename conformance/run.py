@@ -71,7 +71,10 @@ def plan(selection: Selection, dialect: Dialect) -> tuple[Planned, ...]:
 
 @dataclass(frozen=True)
 class Ran:
-    """What a report's heading says: who was asked, at which level and tier, and by which oracle. Plain data."""
+    """What a report's heading says: who was asked, at which level and tier, and by which oracle. Plain data.
+
+    is_everything: no selection was made, so that the floor applies.
+    """
 
     implementation: str
     level: Level
@@ -80,6 +83,7 @@ class Ran:
     seed: int
     oracle: Mapping[str, str]
     dialect: str
+    is_everything: bool
 
     @staticmethod
     def of(implementation: Implementation, selection: Selection, oracle: Oracle) -> Ran:
@@ -91,6 +95,7 @@ class Ran:
             selection.seed,
             oracle.versions,
             oracle.dialect.name,
+            selection.is_everything,
         )
 
 
@@ -136,7 +141,6 @@ def run(
                 Ran.of(each.implementation, selection, oracle),
                 _in_order(planned, each.results),
                 errata=session.errata,
-                everything=selection.is_everything,
                 stopped_early=each.stopped_early,
             ),
             seconds=seconds,
@@ -146,13 +150,8 @@ def run(
     )
 
 
-def report(
-    ran: Ran, results: Iterable[Result], *, errata: Mapping[str, bool], everything: bool, stopped_early: bool = False
-) -> Report:
-    """The report of one implementation's results, with the counts and the floor that they are held to.
-
-    everything: no selection was made, so that the floor applies.
-    """
+def report(ran: Ran, results: Iterable[Result], *, errata: Mapping[str, bool], stopped_early: bool = False) -> Report:
+    """The report of one implementation's results, with the counts and the floor that they are held to."""
     return Report(
         implementation=ran.implementation,
         level=ran.level,
@@ -164,7 +163,7 @@ def report(
         dialect=ran.dialect,
         seed=ran.seed,
         claimed=ran.claimed,
-        floor=FLOORS[ran.dialect, ran.level, ran.tier] if everything else None,
+        floor=FLOORS[ran.dialect, ran.level, ran.tier] if ran.is_everything else None,
         errata=errata,
         stopped_early=stopped_early,
     )

@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Callable
 
-from conformance.api import selection
+from conformance.api import UsageError, selection
 from conformance.cases import Tier
 from conformance.implementations.load import load
 from conformance.run import contract_areas
@@ -43,6 +43,10 @@ def run(arguments: argparse.Namespace) -> int:
     with contextlib.redirect_stdout(sys.stderr):
         chosen = selection(tier=arguments.tier, areas=arguments.area)
         (report,) = run_contract([load(arguments.implementation)], chosen, oracle)
+    if not report.comparisons:
+        raise UsageError(
+            f"{report.implementation} is asked nothing in {', '.join(arguments.area)}; choose another area"
+        )
     print(f"run                    {report.seconds:.1f} s, {report.comparisons} comparisons")
     print(f"comparisons a second   {report.comparisons / report.seconds:.0f}")
     print(f"bare calls             {report.seconds_answering:.1f} s inside oracle and implementation")

@@ -201,7 +201,9 @@ def _shape(shape: Any) -> str:
 
 
 def _paragraph(text: str) -> list[str]:
-    return textwrap.wrap(text, 80, initial_indent="- ", subsequent_indent="  ", break_long_words=False)
+    return textwrap.wrap(
+        text, 80, initial_indent="- ", subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
+    )
 
 
 # ---- a clause, a case ----------------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 import numpy as np
 from scipy.special import expit, ndtr
 
-from reference.elementwise import Curvature, Decision, Elementwise, everywhere
+from reference.elementwise import Curvature, Decision, Elementwise
 from reference.formats import Array, Format, Mask
 from reference.rowwise import (
     Rowwise,
@@ -121,8 +121,6 @@ LINEAR = Elementwise(
     slope=np.ones_like,
     magnitude=np.zeros_like,
     slope_magnitude=np.zeros_like,
-    exact_where=everywhere,
-    slope_exact_where=everywhere,
     curvature=ZERO_CURVATURE,
 )
 RELU = Elementwise(
@@ -133,8 +131,6 @@ RELU = Elementwise(
     turning_points=(0.0,),
     slope_turning_points=(0.0,),
     kinks=(0.0,),
-    exact_where=everywhere,
-    slope_exact_where=everywhere,
     curvature=ZERO_CURVATURE,
 )
 RELU6 = Elementwise(
@@ -145,8 +141,6 @@ RELU6 = Elementwise(
     turning_points=(0.0, 6.0),
     slope_turning_points=(0.0, 6.0),
     kinks=(0.0, 6.0),
-    exact_where=everywhere,
-    slope_exact_where=everywhere,
 )
 LEAKY_RELU = Elementwise(
     value=lambda z: np.where(z > 0, z, LEAKY_SLOPE * z),
@@ -188,6 +182,7 @@ SELU = Elementwise(
     slope_roundings=10,
     slope_turning_points=(0.0,),
     kinks=(0.0,),
+    exact_where=at_zero,
     kink_shift=1.0,  # TensorFlow decides from the output, which rounds to 0 for |z| < u
 )
 EXPONENTIAL = Elementwise(
@@ -270,6 +265,7 @@ SILU = Elementwise(
     slope_roundings=16,
     turning_points=(-1.2784645427610738,),
     slope_turning_points=(-2.3993572805154677, 2.3993572805154677),
+    magnitude_peaks=(-0.5671432904097839,),  # z = -exp(z)
     exact_where=at_zero,
     is_product=True,
 )
@@ -282,6 +278,7 @@ GELU = Elementwise(
     slope_roundings=40,
     turning_points=(-0.7517915246935645,),
     slope_turning_points=(-1.4142135623730951, 1.4142135623730951),
+    magnitude_peaks=(-1.5537739740300374, 1.5537739740300374),  # z^2 = 1 + sqrt(2)
     exact_where=at_zero,
     is_product=True,
 )
@@ -294,6 +291,7 @@ MISH = Elementwise(
     slope_roundings=30,
     turning_points=(-1.1924312145154952,),
     slope_turning_points=(-2.2563763963607931, 1.4905711794854284),
+    magnitude_peaks=(-0.38337805262761404,),
     exact_where=at_zero,
     is_product=True,
 )
@@ -301,7 +299,7 @@ HARD_SIGMOID = Elementwise(
     value=lambda z: np.clip(z + 3, 0.0, 6.0) / 6,
     slope=lambda z: np.where(np.abs(z) < 3, 1 / 6, 0.0),
     magnitude=lambda z: np.where(np.abs(z) > 3, 0.0, (np.abs(z) + 3) / 6),
-    slope_magnitude=lambda z: np.full_like(z, 1 / 6),
+    slope_magnitude=lambda z: np.where(np.abs(z) > 3, 0.0, 1 / 6),
     roundings=7,
     slope_roundings=6,
     turning_points=(-3.0, 3.0),
@@ -314,13 +312,13 @@ HARD_SILU = Elementwise(
     value=lambda z: z * (np.clip(z + 3, 0.0, 6.0) / 6),
     slope=lambda z: np.where(z >= 3, 1.0, np.where(z <= -3, 0.0, (2 * z + 3) / 6)),
     magnitude=lambda z: np.where(z < -3, 0.0, np.abs(z) * (np.minimum(np.abs(z) + 3, 6) / 6)),
-    slope_magnitude=lambda z: np.where(np.abs(z) > 3, 1.0, (2 * np.abs(z) + 3) / 6),
+    slope_magnitude=lambda z: np.where(z < -3, 0.0, np.where(z > 3, 1.0, (2 * np.abs(z) + 3) / 6)),
     roundings=8,
     slope_roundings=8,
     turning_points=(-3.0, -1.5, 3.0),
     slope_turning_points=(-3.0, 3.0),
     kinks=(-3.0, 3.0),
-    exact_where=lambda z, format: np.asarray((z <= -3) & np.isfinite(z)),
+    exact_where=lambda z, format: np.asarray((z <= -3) & np.isfinite(z) | (z == 0)),
     is_product=True,
     kink_shift=3.0,
 )
@@ -342,8 +340,6 @@ HARD_TANH = Elementwise(
     turning_points=(-1.0, 1.0),
     slope_turning_points=(-1.0, 1.0),
     kinks=(-1.0, 1.0),
-    exact_where=everywhere,
-    slope_exact_where=everywhere,
 )
 SOFT_SHRINK = Elementwise(
     value=lambda z: np.sign(z) * np.maximum(np.abs(z) - 0.5, 0.0),
@@ -355,7 +351,6 @@ SOFT_SHRINK = Elementwise(
     slope_turning_points=(-0.5, 0.5),
     kinks=(-0.5, 0.5),
     exact_where=shrinks_exactly,
-    slope_exact_where=everywhere,
 )
 HARD_SHRINK = Elementwise(
     value=lambda z: np.where(np.abs(z) > 0.5, z, 0.0),
@@ -365,8 +360,6 @@ HARD_SHRINK = Elementwise(
     turning_points=(-0.5, 0.5),
     slope_turning_points=(-0.5, 0.5),
     kinks=(-0.5, 0.5),
-    exact_where=everywhere,
-    slope_exact_where=everywhere,
 )
 SPARSE_PLUS = Elementwise(
     value=lambda z: np.where(z <= -1, 0.0, np.where(z < 1, (np.clip(z, -1, 1) + 1) ** 2 / 4, z)),
@@ -389,7 +382,6 @@ SPARSE_SIGMOID = Elementwise(
     slope_turning_points=(-1.0, 1.0),
     kinks=(-1.0, 1.0),
     exact_where=halves_exactly,
-    slope_exact_where=everywhere,
     kink_shift=1.0,
 )
 SQUAREPLUS = Elementwise(

@@ -139,11 +139,11 @@ RIVALS: Mapping[str, Activation] = {
         value=lambda z: np.clip(0.2 * z + 0.5, 0.0, 1.0),
         slope=lambda z: np.where(np.abs(z) < 2.5, 0.2, 0.0),
         magnitude=lambda z: np.where(np.abs(z) > 2.5, 0.0, 0.2 * np.abs(z) + 0.5),
-        slope_magnitude=lambda z: np.full_like(z, 0.2),
+        slope_magnitude=lambda z: np.where(np.abs(z) > 2.5, 0.0, 0.2),
         turning_points=(-2.5, 2.5),
         slope_turning_points=(-2.5, 2.5),
         kinks=(-2.5, 2.5),
         exact_where=lambda z, format: np.asarray((np.abs(z) >= 3) & np.isfinite(z)),
-        kink_shift=2.5,
+        kink_shift=0.5 / LEAKY_SLOPE_FLOAT32,  # 2.5 but for the rounding of 0.2: on which side 2.5 itself is, is open
     ),
 }

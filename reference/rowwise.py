@@ -15,7 +15,7 @@ from scipy.special import expit
 
 from reference.elementwise import OWN_ROUNDINGS, UNDERFLOWS
 from reference.formats import FLOAT64, Array, Format, Mask
-from reference.intervals import Interval, around, image
+from reference.intervals import Interval, around, image, no_claim, where
 
 Enclosure = Callable[[Array, Array, Format], Interval]
 EnclosedVjp = Callable[[Array, Array, Array, Format], tuple[Array, Array]]
@@ -200,7 +200,8 @@ def enclose_glu(z: Array, error: Array, format: Format) -> Interval:
     values = around(linear, linear_error) * gates
     evaluation = (SIGMOID_ROUNDINGS + 1) * format.unit_roundoff + OWN_ROUNDINGS * FLOAT64.unit_roundoff
     stored = format.unit_roundoff * size * gates.upper + UNDERFLOWS * format.smallest_normal * (1 + size)
-    return values.widened(evaluation * size * gates.upper + stored).overflowing(format)
+    enclosed = values.widened(evaluation * size * gates.upper + stored).overflowing(format)
+    return where(np.isfinite(linear_error + gate_error), enclosed, no_claim(enclosed.shape))
 
 
 @np.errstate(all="ignore")
@@ -220,7 +221,9 @@ def enclose_glu_vjp(z: Array, error: Array, upstream: Array, format: Format) -> 
         linear_doubt + (u + own) * (np.abs(to_linear) + linear_doubt) + lost * (1 + size),
         gate_doubt + 2 * (u + own) * (np.abs(to_gate) + gate_doubt) + lost * (1 + size) * (1 + np.abs(linear)),
     )
-    return np.concatenate([to_linear, to_gate], axis=-1), _claimed(np.concatenate(errors, axis=-1))
+    known = np.tile(np.isfinite(linear_error + gate_error), 2)
+    doubts = np.where(known, np.concatenate(errors, axis=-1), np.inf)
+    return np.concatenate([to_linear, to_gate], axis=-1), _claimed(doubts)
 
 
 def _radius(range_: Interval, value: Array, near: Interval) -> Array:
@@ -286,7 +289,7 @@ def enclose_sparsemax(z: Array, error: Array, format: Format) -> Interval:
     """A projection onto a convex set moves no farther than its argument, in the Euclidean norm."""
     moved = np.sqrt((error**2).sum(axis=-1, keepdims=True))
     enclosed = around(sparsemax(z), np.broadcast_to(moved + sorting_error(z, format), z.shape))
-    certain = np.isfinite(z).all(axis=-1, keepdims=True)
+    certain = (np.isfinite(z) & np.isfinite(error)).all(axis=-1, keepdims=True)
     lower, upper = np.maximum(enclosed.lower, 0.0), enclosed.upper
     return Interval(np.where(certain, lower, -np.inf), np.where(certain, upper, np.inf))
 
@@ -301,4 +304,5 @@ def enclose_sparsemax_vjp(z: Array, error: Array, upstream: Array, format: Forma
     delta, total = sparsemax_vjp(z, upstream), np.abs(upstream).sum(axis=-1, keepdims=True)
     rounding = (z.shape[-1] + 4) * _roundoff(format) * (np.abs(upstream) + total)
     any_support = np.abs(delta) + 2 * np.abs(upstream).max(axis=-1, keepdims=True, initial=0.0)
-    return delta, rounding + np.where(certain, 0.0, any_support)
+    doubt = np.where(certain, 0.0, any_support)
+    return delta, np.where(np.isfinite(moved), rounding + doubt, np.inf)

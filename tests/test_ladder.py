@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -37,6 +38,8 @@ LADDER = (
     ("conformance.cli", "conformance.plugin", "conformance.test_conformance"),
     ("conformance.__main__",),
 )
+#: Files of a few lines that only hand over to an entrance; the page leaves them out.
+ENTRANCES = {"__main__", "test_conformance"}
 HEIGHT = {name: step for step, rung in enumerate(LADDER) for name in rung}
 #: Within the folders that have rungs of their own.
 INSIDE = {
@@ -48,6 +51,8 @@ INSIDE = {
 }
 MODULES = sorted(path for package in ("reference", "conformance") for path in (ROOT / package).rglob("*.py"))
 HEAVY = ("tensorflow", "keras", "tf_keras")
+#: What the reference may import besides itself and the standard library.
+GROUND = {"numpy", "scipy", "ml_dtypes"}
 
 
 def name_of(path: Path) -> str:
@@ -82,10 +87,12 @@ def imports_of(path: Path) -> Iterator[tuple[str, ast.stmt, bool]]:
         if isinstance(node, ast.Import):
             yield from ((alias.name, node, node in nested) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}, line {node.lineno}: a relative import hides where it leads"
             module = node.module or ""
             for alias in node.names:
                 full = f"{module}.{alias.name}"
-                is_module = (ROOT / Path(*full.split("."))).with_suffix(".py").exists()
+                place = ROOT.joinpath(*full.split("."))
+                is_module = place.with_suffix(".py").exists() or place.is_dir()
                 yield (full if is_module else module), node, node in nested
 
 
@@ -94,11 +101,13 @@ def is_ours(name: str) -> bool:
 
 
 def test_every_module_stands_on_the_ladder() -> None:
+    """A new module must say where it belongs before anything can import it."""
     unplaced = [name_of(path) for path in MODULES if rung_of(name_of(path)) not in HEIGHT]
     assert [name for name in unplaced if name not in ("reference", "conformance")] == []
 
 
 def test_every_import_goes_down_the_ladder() -> None:
+    """Neighbours on one rung stand level, so they are refused too."""
     climbs = [
         f"{name_of(path)} imports {imported}, which does not stand below it"
         for path in MODULES
@@ -109,8 +118,33 @@ def test_every_import_goes_down_the_ladder() -> None:
     assert not climbs, "\n".join(climbs)
 
 
+def test_no_module_imports_itself_in_a_circle() -> None:
+    """Modules that share a rung's folder may see each other, in one direction."""
+    imports = {
+        name_of(path): {imported for imported, _, _ in imports_of(path) if is_ours(imported)} for path in MODULES
+    }
+    circles = []
+    while imports:
+        ready = [name for name, needed in imports.items() if not (needed - {name}) & set(imports)]
+        if not ready:
+            circles = sorted(imports)
+            break
+        imports = {name: needed for name, needed in imports.items() if name not in ready}
+    assert not circles, f"in a circle, or above one: {', '.join(circles)}"
+
+
+def test_the_architecture_page_shows_this_ladder() -> None:
+    """docs/architecture.md, from the top: the rungs of the suite as they are held here, and the reference below."""
+    page = (ROOT / "docs" / "architecture.md").read_text("utf-8")
+    block = page.partition("## The ladder")[2].partition("\n\n    ")[2].partition("\n\n")[0]
+    shown = [set(re.split(r" {2,}", line.strip())[0].split(" · ")) for line in block.splitlines()]
+    inner = [{name.removeprefix("conformance.") for name in rung if name.startswith("conformance.")} for rung in LADDER]
+    assert shown == [*(rung - ENTRANCES for rung in reversed(inner) if rung - ENTRANCES), {"reference"}]
+
+
 @pytest.mark.parametrize("folder", INSIDE)
 def test_imports_inside_a_folder_go_down_too(folder: str) -> None:
+    """Folders whose files build on one another have a ladder of their own."""
     height = {name: step for step, name in enumerate(INSIDE[folder])}
 
     def step_of(module: str) -> int:
@@ -139,6 +173,7 @@ def test_nothing_of_ours_is_imported_inside_a_function() -> None:
 
 
 def test_tensorflow_is_imported_in_one_place_only_and_late() -> None:
+    """Naming an implementation must not load somebody else's framework."""
     strays = [
         f"{name_of(path)}, line {node.lineno}: {imported}"
         for path in MODULES
@@ -149,23 +184,26 @@ def test_tensorflow_is_imported_in_one_place_only_and_late() -> None:
     assert not strays, "\n".join(strays)
 
 
-def test_the_reference_knows_nothing_of_the_suite() -> None:
+def test_the_reference_stands_on_numbers_alone() -> None:
+    """It imports itself, NumPy, SciPy, ml_dtypes and the standard library: nothing of the suite, no framework."""
     strays = [
         f"{name_of(path)} imports {imported}"
         for path in MODULES
         if name_of(path).startswith("reference")
         for imported, _, _ in imports_of(path)
-        if imported.startswith("conformance")
+        if imported.partition(".")[0] not in {"reference", *GROUND, *sys.stdlib_module_names}
     ]
     assert not strays, "\n".join(strays)
 
 
 def test_every_module_says_what_it_is_for() -> None:
+    """A file is one noun, and its docstring is the sentence about it."""
     silent = [name_of(path) for path in MODULES if not ast.get_docstring(ast.parse(path.read_text("utf-8")))]
     assert not silent, "\n".join(silent)
 
 
 def test_no_tolerance_is_picked_by_hand() -> None:
+    """Neither in the suite nor in its tests: exact data, or a certified interval."""
     forbidden = {"rtol", "atol", "allclose", "isclose", "assert_allclose", "approx"}
     found = [
         f"{path.relative_to(ROOT)}: {word}"
@@ -180,6 +218,7 @@ def test_no_tolerance_is_picked_by_hand() -> None:
 
 @pytest.mark.parametrize("module", ["conformance", "conformance.plugin"])
 def test_importing_it_loads_nothing_heavy(module: str) -> None:
+    """Both are loaded in other people's test runs."""
     heavy = "('numpy', 'scipy', 'tensorflow', 'keras')"
     loaded = f"import sys, {module}; print([name for name in {heavy} if name in sys.modules])"
     ran = subprocess.run([sys.executable, "-c", loaded], capture_output=True, text=True, check=True, cwd=ROOT)

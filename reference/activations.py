@@ -321,6 +321,7 @@ HARD_SILU = Elementwise(
     exact_where=lambda z, format: np.asarray((z <= -3) & np.isfinite(z) | (z == 0)),
     is_product=True,
     kink_shift=3.0,
+    multiplies_by=6.0,  # z relu6(z + 3) / 6
 )
 TANH_SHRINK = Elementwise(
     value=lambda z: z - np.tanh(z),

@@ -14,7 +14,8 @@ Function = Callable[[Array], Array]
 Decision = Callable[[Array, Format], Mask]
 
 #: The reference's own error of a value or slope, in float64 roundoffs of its magnitude: the special functions of NumPy
-#: and SciPy are good to a few. Held to Arb by tests/test_activation_accuracy.py, which states the worst (4.4).
+#: and SciPy are good to a few. Held to Arb by tests/reference/test_activation_accuracy.py, which states the worst
+#: (4.4).
 OWN_ROUNDINGS = 8.0
 #: What an implementation may lose below the normal numbers: a flushed result, and 1 / largest where exp overflows
 #: inside. docs/numerics.md, 3.
@@ -53,6 +54,7 @@ class Elementwise:
     a kink, nor at 0. kinks: where the slope jumps. exact_where: the exact arguments for which
     one value alone is right although the row rounds. is_product: z times something, so that the factor's underflow is
     scaled by |z|. kink_shift: a constant that the formula adds to z before it looks on which side of a kink it is.
+    multiplies_by: what a usual formula multiplies z by before it divides; nothing is claimed where that overflows.
     """
 
     value: Function
@@ -68,6 +70,7 @@ class Elementwise:
     exact_where: Decision = nowhere
     is_product: bool = False
     kink_shift: float = 0.0
+    multiplies_by: float = 1.0
     curvature: Curvature | None = None
 
     def output_units(self, units: int) -> int:
@@ -93,7 +96,8 @@ class Elementwise:
             rounded = values.widened(flushed(z, error, format))  # TensorFlow's relu(z) is z where it takes z < 0 for 0
         exact = near.is_exact & self.exact_where(z, format)
         enclosed = where(exact, point(np.where(exact, self.value(z), 0.0)), rounded).overflowing(format)
-        return where(np.isfinite(error), enclosed, no_claim(z.shape))
+        multiplied = self.multiplies_by == 1 or self.multiplies_by * (np.abs(z) + error) < format.largest
+        return where(np.isfinite(error) & multiplied, enclosed, no_claim(z.shape))
 
     @np.errstate(all="ignore")
     def enclose_vjp(self, z: Array, error: Array, upstream: Array, format: Format) -> tuple[Array, Array]:

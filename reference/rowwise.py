@@ -260,20 +260,24 @@ def sort_rows(z: Array) -> Sorted:
     return Sorted(order, values, sums, values - (sums - 1) / np.arange(1, z.shape[-1] + 1))
 
 
-def sparsemax_threshold(z: Array) -> Array:
-    """tau (..., 1): the sum over the support, less 1, shared among its units. Martins and Astudillo, ICML 2016."""
-    rows = sort_rows(z)
+def above_threshold(z: Array) -> Array:
+    """z - tau, tau being the sum over the support, less 1, shared among its units. Martins and Astudillo, ICML 2016.
+
+    Taken of z less its maximum, which changes nothing but that the first unit is in the support however large z is.
+    """
+    shifted = z - z.max(axis=-1, keepdims=True, initial=-np.inf)
+    rows = sort_rows(shifted)
     sum_of_support = np.where(rows.support, rows.values, 0.0).sum(axis=-1, keepdims=True)
-    return (sum_of_support - 1) / rows.size
+    return shifted - (sum_of_support - 1) / rows.size
 
 
 def sparsemax(z: Array) -> Array:
     """The point of the probability simplex that is nearest to z."""
-    return np.maximum(z - sparsemax_threshold(z), 0.0)
+    return np.maximum(above_threshold(z), 0.0)
 
 
 def sparsemax_vjp(z: Array, upstream: Array) -> Array:
-    support = z > sparsemax_threshold(z)
+    support = above_threshold(z) > 0
     mean = (upstream * support).sum(axis=-1, keepdims=True) / support.sum(axis=-1, keepdims=True)
     return support * (upstream - mean)
 
@@ -300,7 +304,7 @@ def enclose_sparsemax_vjp(z: Array, error: Array, upstream: Array, format: Forma
     an upstream gradient less a mean of them.
     """
     moved = np.sqrt((error**2).sum(axis=-1, keepdims=True)) + error + sorting_error(z, format)
-    certain = (np.abs(z - sparsemax_threshold(z)) > moved).all(axis=-1, keepdims=True)
+    certain = (np.abs(above_threshold(z)) > moved).all(axis=-1, keepdims=True)
     delta, total = sparsemax_vjp(z, upstream), np.abs(upstream).sum(axis=-1, keepdims=True)
     rounding = (z.shape[-1] + 4) * _roundoff(format) * (np.abs(upstream) + total)
     any_support = np.abs(delta) + 2 * np.abs(upstream).max(axis=-1, keepdims=True, initial=0.0)

@@ -38,6 +38,8 @@ def _clause(clause: Clause) -> Iterator[str]:
     yield f"- {clause.requirement.value}, level {clause.level}, since version {clause.since} of the contract"
     yield f"- source: {clause.source}"
     yield f"- guards against: {clause.guards}"
+    if clause.errata:
+        yield f"- errata: {', '.join(erratum.id for erratum in clause.errata)}"
     yield f"- {sum(1 for _ in clause.cases(DIALECTS[-1]))} cases\n"
 
 

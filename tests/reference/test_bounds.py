@@ -257,3 +257,16 @@ def test_the_reference_itself_rounded_once_is_inside(activation: str, shape: tup
     assert outside(bounds["kernel_gradient"], gradients.kernel.astype(np.float32)) == 0
     assert outside(bounds["bias_gradient"], gradients.bias.astype(np.float32)) == 0
     assert outside(bounds["inputs_gradient"], gradients.inputs.astype(np.float32)) == 0
+
+
+def test_sparsemax_of_huge_numbers_gives_all_to_the_largest() -> None:
+    """From 2^53 on z - (z - 1) is 0 in float64: the support would be empty if z were not shifted."""
+    z = np.array([[3e38, -3e38, 1.5e38], [1e300, 2e300, -1e300]])
+    assert ACTIVATIONS["sparsemax"].value(z).tolist() == [[1, 0, 0], [0, 1, 0]]
+
+
+def test_hard_silu_claims_nothing_where_six_z_overflows() -> None:
+    """z relu6(z + 3) / 6 is as right a formula as z times (relu6(z + 3) / 6)."""
+    z = np.array([5e37, 6e37, 3e38])
+    enclosed = ACTIVATIONS["hard_silu"].enclose(z, np.zeros(3), FORMATS["float32"])
+    assert enclosed.makes_no_claim.tolist() == [False, True, True]

@@ -47,6 +47,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             "the oracle needs TensorFlow, which is not installed: pip install 'dense-conformance[tensorflow]'",
             ExitCode.SUITE_ERROR,
         )
+    except OSError as failure:
+        return _complain(f"{failure.filename}: {failure.strerror}; give a file that can be written", ExitCode.USAGE)
     except KeyboardInterrupt:
         return _complain("interrupted", ExitCode.INTERRUPTED)
 

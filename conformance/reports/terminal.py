@@ -146,7 +146,7 @@ def _unclaimed(report: Report) -> Iterator[str]:
         totals[result.clause.id] = (free, size + sum(comparison.size for comparison in result.comparisons))
     for clause_id, (free, size) in totals.items():
         if size and free > size / 100:
-            yield f"no claim about {free / size:.1%} of the elements of {clause_id}: an intermediate may overflow"
+            yield f"no claim about {free / size:.1%} of the elements of {clause_id}: NaN, or what may overflow"
 
 
 def _options(report: Report) -> str:

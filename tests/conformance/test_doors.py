@@ -148,6 +148,10 @@ def test_3_an_oracle_that_is_wrong_is_blamed_itself(layers: Path, oracle: Oracle
         (["run", "reference", "--seed", "-1"], "seed must be an integer from 0"),
         (["run", "reference", "--extension", "lora"], "the extension 'lora' is not part of this version"),
         (["run", "reference", "--json", "{folder}/none/report.jsonl"], "there is no folder"),
+        (
+            ["run", "reference", "--case", "outputs.affine[linear-rank2-float32]", "--json", "{folder}"],
+            "Is a directory",
+        ),
         (["explain", "outputs.colour"], "is neither a clause nor Dense(...)"),
         (["explain", "outputs.affine[blue]"], "there is no case"),
         (["mutants", "--only", "nobody"], "no mutant is called 'nobody'"),

@@ -43,6 +43,8 @@ class KerasAdapter:
         names = [plain_name(variable) for variable in variables]
         if not set(values) <= set(names):
             names = list(values)
+        if len(variables) < len(values):
+            raise ValueError(f"the layer has {len(variables)} weights to load {' and '.join(values)} into")
         for name, variable in zip(names, variables, strict=False):
             if name in values:
                 assign(variable, values[name])

@@ -151,7 +151,7 @@ def _gather(numbers: Stream, config: DenseConfig, rows: int, input_dim: int) -> 
     kernel = np.zeros((input_dim, config.units))
     if input_dim:
         chosen = (numbers.integers((), 0, input_dim - 1) + np.arange(config.units)) % input_dim
-        kernel[chosen, np.arange(config.units)] = 2.0 ** numbers.integers((config.units,), -2, 2)
+        kernel[chosen, np.arange(config.units)] = np.ldexp(1.0, numbers.integers((config.units,), -2, 2))
     upstream = _upstream(numbers, config, rows)
     if rows * input_dim >= 8:
         low = np.abs(inputs) * 2.0 ** (config.format.precision - 1) % 2
@@ -218,7 +218,7 @@ def _one_feature(
     if input_dim:
         inputs[:, 0] = values
         turns = np.arange(config.units)
-        kernel[0] = np.where(turns % 2, -1.0, 1.0) * 2.0 ** np.array(powers)[turns % len(powers)]
+        kernel[0] = np.where(turns % 2, -1.0, 1.0) * np.ldexp(1.0, np.array(powers)[turns % len(powers)])
     upstream = numbers.signed((len(values), _output_units(config)), 1, 3)
     return Parts(inputs, kernel, np.zeros(config.units), upstream)
 
@@ -261,7 +261,7 @@ def _positive(numbers: Stream, shape: Shape, precision: int) -> Array:
 
 
 def _wide_range(numbers: Stream, shape: Shape, precision: int) -> Array:
-    return numbers.normals(shape, precision) * 2.0 ** numbers.integers(shape, -10, 5)
+    return np.ldexp(numbers.normals(shape, precision), numbers.integers(shape, -10, 5))
 
 
 def _cancelling(numbers: Stream, shape: Shape, precision: int) -> Array:

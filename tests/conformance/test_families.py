@@ -1,0 +1,197 @@
+"""The tensors: portable to the bit, exact where they say so, and with everything in them that was planted."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from conformance.families import FAMILIES, Tensors, digest, draw
+from conformance.generator import Stream, stream
+from reference.activations import ACTIVATIONS
+from reference.config import DenseConfig
+
+EXACT = ("integers", "wide", "gather", "cancel")
+KINKED = [name for name, row in ACTIVATIONS.items() if row.kinks]
+SHAPES = st.lists(st.integers(1, 5), min_size=2, max_size=4).map(tuple)
+#: The first 16 digits of each family's digest for relu, 5 units, inputs (3, 4, 7), seed 3: the same everywhere.
+DIGESTS = {
+    ("integers", "float32"): "ca6863810cba8b47",
+    ("integers", "float64"): "8061c7f715212537",
+    ("wide", "float32"): "9ee3649461a4cdbb",
+    ("wide", "float64"): "df7c0c29546e18b2",
+    ("gather", "float32"): "92e97d6e78691de2",
+    ("gather", "float64"): "a340ffac532526d5",
+    ("cancel", "float32"): "4abe5027d4ab5af7",
+    ("cancel", "float64"): "b6e23c4a7e791a39",
+    ("grid", "float32"): "979d392fe9125111",
+    ("grid", "float64"): "16a96e2a2dfb87c2",
+    ("tails", "float32"): "d69b4ff5c3d13bec",
+    ("tails", "float64"): "fc0af14b79be3f91",
+    ("specials", "float32"): "c5f5dcb8cc0ce301",
+    ("specials", "float64"): "1ab39a4bfded446d",
+    ("normal", "float32"): "5d383fe9b8b45538",
+    ("normal", "float64"): "6e261ecb7c97bbf7",
+    ("positive", "float32"): "298bd5e5348562f9",
+    ("positive", "float64"): "546dba4073c75e3a",
+    ("wide_range", "float32"): "4fcb45ef5e8decb1",
+    ("wide_range", "float64"): "f4dbaddc4f60d64a",
+    ("cancelling", "float32"): "3e258ae2db1dda9a",
+    ("cancelling", "float64"): "0a3b26088346eb7b",
+}
+
+
+def drawn(family: str, activation: str = "relu", dtype: str = "float32", shape: tuple[int, ...] = (3, 4, 7)) -> Tensors:
+    return draw(family, DenseConfig(5, activation, dtype=dtype), shape, 3)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("family", FAMILIES)
+def test_the_bits_are_pinned(family: str, dtype: str) -> None:
+    """They are part of what a case id means: a change here changes every recorded result."""
+    assert digest(drawn(family, dtype=dtype))[:16] == DIGESTS[family, dtype]
+
+
+def test_the_generator_is_splitmix64() -> None:
+    """The first outputs for the seed 1234567, as published with the generator."""
+    known = [6457827717110365317, 3203168211198807973, 9817491932198370423, 4593380528125082431, 16408922859458223821]
+    assert Stream(1234567).words(5).tolist() == known
+
+
+def test_a_stream_goes_on_where_it_stopped() -> None:
+    at_once, in_parts = Stream(7).words(6).tolist(), Stream(7)
+    assert [*in_parts.words(2).tolist(), *in_parts.words(4).tolist()] == at_once
+
+
+@given(st.integers(-50, 50), st.integers(0, 100), st.integers(1, 300))
+def test_integers_stay_in_their_range(low: int, span: int, count: int) -> None:
+    numbers = stream("range", low, span).integers((count,), low, low + span)
+    assert low <= numbers.min()
+    assert numbers.max() <= low + span
+
+
+@pytest.mark.parametrize("precision", [8, 11, 24, 53])
+def test_mantissas_are_full(precision: int) -> None:
+    """Of a hundred numbers some use the last bit, and none needs one more."""
+    sizes = np.abs(stream("mantissas").full_mantissas((100,), precision)) * 2.0 ** (precision - 1)
+    assert (sizes == np.round(sizes)).all()
+    assert (sizes % 2 == 1).any()
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    st.sampled_from(EXACT), st.sampled_from(["linear", "relu", "relu6"]), SHAPES, st.integers(1, 9), st.integers(0, 99)
+)
+def test_no_sum_of_an_exact_family_can_round(
+    family: str, activation: str, shape: tuple[int, ...], units: int, seed: int
+) -> None:
+    """All terms are multiples of one power of two, and their absolute sum has no more than 24 bits of it."""
+    tensors = draw(family, DenseConfig(units, activation), shape, seed)
+    rows = tensors.inputs.reshape(-1, shape[-1]).tolist()
+    for row in rows:
+        for column, bias in zip(tensors.kernel.T.tolist(), tensors.bias.tolist(), strict=True):
+            terms = [Fraction(x) * Fraction(w) for x, w in zip(row, column, strict=True)] + [Fraction(bias)]
+            finest = max((term.denominator for term in terms), default=1)
+            assert sum(abs(term) for term in terms) * finest <= 2**24 or sum(term != 0 for term in terms) <= 1
+
+
+@pytest.mark.parametrize("use_bias", [True, False])
+@pytest.mark.parametrize("activation", KINKED)
+def test_every_kink_is_met_in_every_unit_with_something_to_pass_on(activation: str, use_bias: bool) -> None:
+    for seed in range(5):
+        tensors = draw("integers", DenseConfig(5, activation, use_bias), (4, 7), seed)
+        z = tensors.inputs @ tensors.kernel + (0 if tensors.bias is None else tensors.bias)
+        for kink in ACTIVATIONS[activation].kinks:
+            met = z == kink
+            assert met.any(axis=0).all()
+            assert (tensors.upstream[met] != 0).all()
+
+
+def test_wide_inputs_lose_something_in_eleven_bits() -> None:
+    inputs = drawn("wide").inputs
+    assert (inputs[inputs != 0].astype(np.float16).astype(np.float32) != inputs[inputs != 0]).all()
+
+
+def test_gathered_inputs_lose_something_in_float32() -> None:
+    inputs = drawn("gather", dtype="float64").inputs
+    assert (inputs.astype(np.float32) != inputs).mean() > 0.9
+
+
+def test_cancelling_sums_lose_something_in_a_narrow_accumulator() -> None:
+    tensors = drawn("cancel", shape=(3, 8))
+    narrow = np.zeros((3, 5), np.float16)
+    with np.errstate(all="ignore"):
+        for feature in range(8):
+            step = tensors.inputs[:, feature, None] * tensors.kernel[feature]
+            narrow = (narrow.astype(np.float32) + step).astype(np.float16)
+    assert (narrow != tensors.inputs @ tensors.kernel).any()
+
+
+def test_the_grid_is_dense_and_has_the_kinks_and_their_neighbours() -> None:
+    values = drawn("grid", "relu6", shape=(509, 1)).inputs[:, 0]
+    for mark in (0.0, 6.0):
+        around = {np.nextafter(np.float32(mark), np.float32(side)) for side in (-np.inf, np.inf)}
+        assert {np.float32(mark), *around} <= set(values)
+    assert np.diff(np.sort(values)).max() < 1
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_the_tails_reach_the_largest_and_the_smallest_normal_number(dtype: str) -> None:
+    sizes = np.abs(drawn("tails", dtype=dtype, shape=(251, 1)).inputs)
+    limits = np.finfo(dtype)
+    assert sizes.max() == limits.max
+    assert limits.tiny <= sizes.min() < 4 * limits.tiny
+
+
+def test_specials_are_one_of_each_in_rows_of_their_own() -> None:
+    inputs = drawn("specials", shape=(5, 7)).inputs
+    assert np.isnan(inputs).sum() == 1
+    assert (inputs == np.inf).sum() == (inputs == -np.inf).sum() == 1
+    assert ((~np.isfinite(inputs)).sum(axis=1) <= 1).all()
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.sampled_from(list(FAMILIES)), st.sampled_from(list(ACTIVATIONS)), SHAPES, st.integers(0, 99))
+def test_shapes_and_dtypes_are_those_asked_for(family: str, activation: str, shape: tuple[int, ...], seed: int) -> None:
+    config = DenseConfig(6, activation, dtype="float64")
+    tensors = draw(family, config, shape, seed)
+    assert tensors.inputs.shape == shape
+    assert tensors.kernel.shape == (shape[-1], 6)
+    assert tensors.upstream.shape == (*shape[:-1], ACTIVATIONS[activation].output_units(6))
+    assert {each.dtype.name for each in (tensors.inputs, tensors.kernel, tensors.bias, tensors.upstream)} == {"float64"}
+    if family in EXACT:
+        assert len(np.unique(tensors.upstream)) > 1 or tensors.upstream.size < 2
+
+
+@pytest.mark.parametrize("shape", [(0, 7), (3, 0), (0, 0), (1, 1), (2, 0, 3)], ids=str)
+@pytest.mark.parametrize("family", FAMILIES)
+def test_sizes_of_zero_and_one_work(family: str, shape: tuple[int, ...]) -> None:
+    assert draw(family, DenseConfig(1, "relu6"), shape, 0).inputs.shape == shape
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_what_is_asked_decides_what_is_drawn(family: str) -> None:
+    one = digest(draw(family, DenseConfig(5), (4, 7), 0))
+    others = [
+        digest(draw(family, DenseConfig(6), (4, 7), 0)),
+        digest(draw(family, DenseConfig(5), (4, 7), 1)),
+        digest(draw(family, DenseConfig(5), (7, 4), 0)),
+        digest(draw(family, DenseConfig(5, dtype="float64"), (4, 7), 0)),
+    ]
+    assert len({one, *others}) == 5
+    assert digest(draw(family, DenseConfig(5), (4, 7), 0)) == one
+
+
+def test_copies_are_writable_and_leave_the_original() -> None:
+    tensors = drawn("integers")
+    before = digest(tensors)
+    tensors.copies().inputs[...] = 99
+    assert digest(tensors) == before
+
+
+def test_an_unknown_family_is_named() -> None:
+    with pytest.raises(ValueError, match="family must be one of integers, wide"):
+        draw("nobody", DenseConfig(1), (2, 2), 0)

@@ -55,6 +55,21 @@ def every_gradient(trial: Trial) -> Iterator[Comparison]:
 
 # ---- clauses -------------------------------------------------------------------------------------------------------
 
+#: Square kernels and others, on exact data: what the kernel's, the bias's and the inputs' gradient are made of.
+PRODUCTS = (
+    *ask("differentiate", activation=("linear", "relu"), rank=(2, 3)),
+    *ask("differentiate", shape=((5, 7), (7, 7), (5, 1)), units=(7,)),
+    *ask(
+        "differentiate",
+        activation=EXACT,
+        family=EXACT_FAMILIES,
+        rank=(2, 3),
+        dtype=FLOATS,
+        seed=(1,),
+        tier=Tier.DEFAULT,
+    ),
+)
+
 CLAUSES = (
     Clause(
         id="gradients.kernel",
@@ -62,19 +77,7 @@ CLAUSES = (
         source=DENSE_PY,
         guards="a mean over the batch instead of the sum, a missing or frozen gradient, a transposed one",
         level=Level.TRAINING,
-        asks=(
-            *ask("differentiate", activation=("linear", "relu"), rank=(2, 3)),
-            *ask("differentiate", shape=((7, 7), (5, 1)), units=(7,)),
-            *ask(
-                "differentiate",
-                activation=EXACT,
-                family=EXACT_FAMILIES,
-                rank=(2, 3),
-                dtype=FLOATS,
-                seed=(1,),
-                tier=Tier.DEFAULT,
-            ),
-        ),
+        asks=PRODUCTS,
         check=gradient_of("kernel_gradient"),
     ),
     Clause(
@@ -84,19 +87,7 @@ CLAUSES = (
         guards="a mean, a sum over the batch axis alone, a bias that does not train (tensorflow/tensorflow#25780 "
         "and its kin)",
         level=Level.TRAINING,
-        asks=(
-            *ask("differentiate", activation=("linear", "relu"), rank=(2, 3)),
-            *ask("differentiate", shape=((7, 7), (5, 1)), units=(7,)),
-            *ask(
-                "differentiate",
-                activation=EXACT,
-                family=EXACT_FAMILIES,
-                rank=(2, 3),
-                dtype=FLOATS,
-                seed=(1,),
-                tier=Tier.DEFAULT,
-            ),
-        ),
+        asks=PRODUCTS,
         check=gradient_of("bias_gradient"),
     ),
     Clause(
@@ -106,19 +97,7 @@ CLAUSES = (
         guards="kernel where its transpose belongs (right for square ones), a missing gradient that stops training "
         "below",
         level=Level.TRAINING,
-        asks=(
-            *ask("differentiate", activation=("linear", "relu"), rank=(2, 3)),
-            *ask("differentiate", shape=((5, 7), (7, 7), (5, 1)), units=(7,)),
-            *ask(
-                "differentiate",
-                activation=EXACT,
-                family=EXACT_FAMILIES,
-                rank=(2, 3),
-                dtype=FLOATS,
-                seed=(1,),
-                tier=Tier.DEFAULT,
-            ),
-        ),
+        asks=PRODUCTS,
         check=gradient_of("inputs_gradient"),
     ),
     Clause(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from conformance.answers import Answer, Raised, Trial
@@ -154,38 +154,32 @@ class Session:
         errata = [erratum for erratum in clause.errata if erratum.applies(case.question)]
         for erratum in errata:
             self.errata.setdefault(erratum.id, False)
-        explaining = (
-            None if oracle_holds else self._explaining(errata, asked, case, lambda t: _hold(check(oracle_answer, t)))
-        )
-        if explaining is None:
+        explained = None
+        if not oracle_holds:
+            explained = self._explained(errata, asked, case.question, lambda true: _hold(check(oracle_answer, true)))
+        if explained is None:
             verdict = judge(holds, oracle_holds)
             reason = "" if oracle_holds else f"the oracle misses the reference: {_worst(oracle_comparisons)}"
             return Result(case, clause, verdict, comparisons, reason)
-        as_keras = check(answer, self._rival(explaining, asked, case))
+        erratum, rival = explained
+        as_keras = check(answer, rival)
         verdict = judge(holds, oracle_holds, erratum_explains=True, answers_as_keras=_hold(as_keras))
         told = as_keras if _hold(as_keras) and not holds else comparisons
-        return Result(case, clause, verdict, told, "", explaining.id, "mathematics" if holds else "keras")
+        answers_as = "mathematics" if holds else "keras" if _hold(as_keras) else ""
+        return Result(case, clause, verdict, told, "", erratum.id, answers_as)
 
-    def _explaining(
-        self, errata: Iterable[Erratum], asked: _Asked, case: Case, oracle_agrees: Callable[[Truth], bool]
-    ) -> Erratum | None:
-        """The erratum whose rival definition the oracle's answer agrees with."""
+    def _explained(
+        self, errata: Iterable[Erratum], asked: _Asked, question: Question, oracle_agrees: Callable[[Truth], bool]
+    ) -> tuple[Erratum, Truth] | None:
+        """The erratum, and that of its rival definitions, that the oracle's answer agrees with."""
         for erratum in errata:
-            if oracle_agrees(self._rival(erratum, asked, case)):
-                self.errata[erratum.id] = True
-                return erratum
+            if erratum.id not in asked.rivals:
+                asked.rivals[erratum.id] = tuple(_rivals(erratum, asked, question))
+            for rival in asked.rivals[erratum.id]:
+                if oracle_agrees(rival):
+                    self.errata[erratum.id] = True
+                    return erratum, rival
         return None
-
-    def _rival(self, erratum: Erratum, asked: _Asked, case: Case) -> Truth:
-        question = case.question
-        if erratum.id not in asked.rivals:
-            rival = asked.truth
-            if erratum.rival is not None:
-                rival = truth(question, asked.tensors, erratum.rival(question))
-            if erratum.facts is not None:
-                rival = replace(rival, facts=erratum.facts(question, rival.facts))
-            asked.rivals[erratum.id] = rival
-        return asked.rivals[erratum.id]
 
     def _note_unbuildable(self, case: Case, implementation: Implementation, raised: Raised) -> None:
         if raised.phase == "construct":
@@ -199,7 +193,7 @@ class _Asked:
     tensors: Tensors | None
     truth: Truth
     answers: dict[int, Answer] = field(default_factory=dict)
-    rivals: dict[str, Truth] = field(default_factory=dict)
+    rivals: dict[str, tuple[Truth, ...]] = field(default_factory=dict)
 
 
 def _asked(implementation: Implementation, question: Question, tensors: Tensors | None) -> Answer:
@@ -207,6 +201,16 @@ def _asked(implementation: Implementation, question: Question, tensors: Tensors 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return implementation.answer(question, None if tensors is None else tensors.copies())
+
+
+def _rivals(erratum: Erratum, asked: _Asked, question: Question) -> Iterator[Truth]:
+    """What the reference would say if Keras were right: with each rival definition, or with the facts that Keras
+    states.
+    """
+    for rival in erratum.rivals:
+        yield truth(question, asked.tensors, rival(question))
+    if erratum.facts is not None:
+        yield replace(asked.truth, facts=erratum.facts(question, asked.truth.facts))
 
 
 def _hold(comparisons: Iterable[Comparison]) -> bool:

@@ -37,6 +37,12 @@ class Interval:
         """True where the interval is the whole line."""
         return np.asarray((self.lower == -np.inf) & (self.upper == np.inf))
 
+    @property
+    def width(self) -> Array:
+        """How far apart two members may be; NaN where both ends are one infinity."""
+        with np.errstate(invalid="ignore"):
+            return self.upper - self.lower
+
     def contains(self, values: Array) -> Mask:
         """True where values lie inside, ends included. NaN lies in no interval but one that makes no claim."""
         with np.errstate(invalid="ignore"):

@@ -30,6 +30,8 @@ from reference.rowwise import Rowwise, Sorted, sort_rows, sorting_error
 
 #: 1/sqrt(2) through float32, as a factor of the true one; and the float32 slope of leaky_relu.
 GELU_SCALE = float(np.float32(0.7071067811865476)) * float(np.sqrt(2.0))
+#: The same of versions that divide by sqrt(2), through float32.
+GELU_QUOTIENT = float(np.sqrt(2.0)) / float(np.float32(1.4142135623730951))
 LEAKY_SLOPE_FLOAT32 = float(np.float32(0.2))
 
 
@@ -47,6 +49,15 @@ def squareplus_overflowing(format: Format) -> Elementwise:
         return np.where(np.abs(z) >= limit, np.nan, SQUAREPLUS.slope(z))
 
     return replace(SQUAREPLUS, value=value, slope=slope, turning_points=(-limit, limit))
+
+
+def scaled_gelu(scale: float) -> Elementwise:
+    """gelu whose normal distribution is taken of scale * z."""
+    return replace(
+        GELU,
+        value=lambda z: tail_product(z, ndtr(scale * z)),
+        slope=lambda z: ndtr(scale * z) + scale * tail_product(z, normal_density(scale * z)),
+    )
 
 
 # ---- Keras's sparsemax ---------------------------------------------------------------------------------------------
@@ -124,11 +135,8 @@ RIVALS: Mapping[str, Activation] = {
         CELU, slope=lambda z: np.where(z == 0, 2.0, CELU.slope(z)), slope_turning_points=(0.0,)
     ),  # maximum and minimum both pass the gradient on at 0
     "selu": replace(SELU, slope=lambda z: np.where(z == 0, SELU_SCALE, SELU.slope(z))),
-    "gelu": replace(
-        GELU,
-        value=lambda z: tail_product(z, ndtr(GELU_SCALE * z)),
-        slope=lambda z: ndtr(GELU_SCALE * z) + GELU_SCALE * tail_product(z, normal_density(GELU_SCALE * z)),
-    ),
+    "gelu": scaled_gelu(GELU_SCALE),
+    "gelu_by_quotient": scaled_gelu(GELU_QUOTIENT),
     "leaky_relu": replace(
         LEAKY_RELU,
         value=lambda z: np.where(z > 0, z, LEAKY_SLOPE_FLOAT32 * z),

@@ -32,17 +32,17 @@ MUST, SHOULD, MAY = Requirement.MUST, Requirement.SHOULD, Requirement.MAY
 class Erratum:
     """A place where real Keras is wrong or disagrees with itself.
 
-    applies: to which questions. rival: the definition of the activation that Keras computes there, None where the
-    erratum is about a fact. facts: what Keras states instead of the reference's facts. The evidence is measured on
-    every run: the oracle's own answers miss the reference there and agree with the rival; once they do not, Keras is
-    repaired.
+    applies: to which questions. rivals: the definitions of the activation of which Keras, by version, computes one;
+    none where the erratum is about a fact. facts: what Keras states instead of the reference's facts. The evidence is
+    measured on every run: the oracle's own answers miss the reference there and agree with a rival; once they do not,
+    Keras is repaired.
     """
 
     id: str
     says: str
     source: str
     applies: Callable[[Question], bool]
-    rival: Callable[[Question], Activation] | None = None
+    rivals: tuple[Callable[[Question], Activation], ...] = ()
     facts: Callable[[Question, Mapping[str, Json]], Mapping[str, Json]] | None = None
 
 

@@ -28,42 +28,42 @@ SPARSEMAX = Erratum(
     says="sparsemax is not the projection onto the simplex where its support has more than one unit",
     source="keras/src/backend/tensorflow/nn.py: sparsemax sums the cumulative sums over the support; Keras 3.8 to 3.15",
     applies=_activation("sparsemax"),
-    rival=lambda _: RIVALS["sparsemax"],
+    rivals=(lambda _: RIVALS["sparsemax"],),
 )
 CELU_AT_ZERO = Erratum(
     id="celu-slope-at-zero",
     says="the slope of celu at 0 is 2: both branches pass the gradient on; the true slope is 1",
     source="keras/src/backend/tensorflow/nn.py: celu adds maximum(x, 0) and a term in minimum(x, 0); Keras 3.7 to 3.15",
     applies=_activation("celu"),
-    rival=lambda _: RIVALS["celu"],
+    rivals=(lambda _: RIVALS["celu"],),
 )
 SELU_AT_ZERO = Erratum(
     id="selu-slope-at-zero",
     says="the slope of selu at 0 is scale in eager TensorFlow and scale * alpha under XLA",
     source="tensorflow/core/kernels/relu_op_functor.h: SeluGrad decides from the output; XLA from its own comparison",
     applies=_activation("selu"),
-    rival=lambda _: RIVALS["selu"],
+    rivals=(lambda _: RIVALS["selu"],),
 )
 SQUAREPLUS_OVERFLOW = Erratum(
     id="squareplus-overflow",
     says="squareplus squares its argument, which overflows from sqrt(largest) on although the result does not",
     source="keras/src/backend/tensorflow/nn.py: squareplus; Keras 3.7 to 3.15",
     applies=_activation("squareplus"),
-    rival=lambda question: squareplus_overflowing(question.config.format),
+    rivals=(lambda question: squareplus_overflowing(question.config.format),),
 )
 GELU_FLOAT64 = Erratum(
     id="gelu-float64-constant",
-    says="float64 gelu takes 1/sqrt(2) as a float32 constant, so it is wrong by up to 5e-9",
-    source="tensorflow/python/ops/nn_ops.py: gelu casts a Python constant; TensorFlow 2.13 to 2.21",
+    says="float64 gelu takes 1/sqrt(2), or sqrt(2), as a float32 constant, so it is wrong by up to 5e-9",
+    source="tensorflow/python/ops/nn_ops.py: gelu casts a Python constant; seen in TensorFlow 2.18 and 2.21",
     applies=_activation("gelu", dtype="float64"),
-    rival=lambda _: RIVALS["gelu"],
+    rivals=(lambda _: RIVALS["gelu"], lambda _: RIVALS["gelu_by_quotient"]),
 )
 LEAKY_RELU_FLOAT64 = Erratum(
     id="leaky-relu-float64-constant",
     says="float64 leaky_relu has the float32 slope 0.2, so it is wrong by up to 3e-9 of its argument",
     source="tensorflow/core/ops/nn_ops.cc: the attribute alpha of LeakyRelu is a float; TensorFlow 2.13 to 2.21",
     applies=_activation("leaky_relu", dtype="float64"),
-    rival=lambda _: RIVALS["leaky_relu"],
+    rivals=(lambda _: RIVALS["leaky_relu"],),
 )
 GLU_DECLARED_SHAPE = Erratum(
     id="glu-declared-shape",

@@ -13,7 +13,7 @@ from conformance.contract import errata
 from conformance.contract.clause import Clause, ask
 from reference.activations import ACTIVATIONS
 from reference.elementwise import Elementwise
-from reference.intervals import Interval, point
+from reference.intervals import Interval, around, point
 
 EVERY = tuple(ACTIVATIONS)
 ELEMENTWISE = tuple(name for name, row in ACTIVATIONS.items() if isinstance(row, Elementwise))
@@ -42,11 +42,15 @@ def outputs_inside(trial: Trial) -> Iterator[Comparison]:
 
 
 def within_baseline(trial: Trial, name: str) -> Interval:
-    """The interval of the outputs, or the baseline where that misses it."""
+    """The interval of the outputs; or, where the baseline misses it, one of the same width around the baseline.
+
+    Two evaluations of one function differ by no more than the width of what is allowed to either.
+    """
     bounds, baseline = trial.bounds["outputs"], trial.answer.tensor(name)
     if baseline is None or compare(name, baseline, within=bounds).holds:
         return bounds
-    return point(baseline.astype(np.float64))
+    moved = baseline.astype(np.float64)
+    return around(moved, bounds.width) if moved.shape == bounds.shape else point(moved)
 
 
 def each_row_alone(trial: Trial) -> Iterator[Comparison]:

@@ -23,7 +23,7 @@ CALL_PY = "keras/src/layers/core/dense.py: Dense.call"
 def same_as(baseline: str, *names: str) -> Check:
     """Each of these tensors answers the same question as the baseline, so it is held to the same interval.
 
-    Where the baseline itself is outside, its own value takes the interval's place: a wrong formula is no wrong state.
+    Where the baseline itself is outside, the interval is moved to it: a wrong formula is no wrong state.
     """
 
     def check(trial: Trial) -> Iterator[Comparison]:

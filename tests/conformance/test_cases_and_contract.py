@@ -131,3 +131,20 @@ def test_nan_has_a_place_and_infinity_a_limit() -> None:
 def test_the_blank_answer_is_blank() -> None:
     assert isinstance(blank_trial(Question("call", DenseConfig(3), (5, 7))), Trial)
     assert blank_trial(Question("call", DenseConfig(3), (5, 7))).answer == Answer()
+
+
+@pytest.mark.parametrize(
+    ("baseline", "other", "holds"),
+    [
+        ([1.0, 2.0], [1.0, 2.5], True),  # both right
+        ([5.0, 2.0], [5.5, 2.0], True),  # wrong alike, but for rounding: a formula, no state
+        ([5.0, 2.0], [1.0, 2.0], False),  # only the baseline is wrong
+        ([1.0, 2.0], [5.0, 2.0], False),  # only the other is
+        ([[1.0, 2.0]], [1.0, 2.0], False),  # another shape
+    ],
+)
+def test_a_wrong_formula_is_no_wrong_state(baseline: list[float], other: list[float], holds: bool) -> None:
+    bounds = {"outputs": Interval(np.array([1.0, 2.0]), np.array([2.0, 3.0]))}
+    given = Answer({"baseline": np.array(baseline), "outputs": np.array(other)})
+    trial = Trial(Question("call", DenseConfig(2), (1, 2)), given, bounds, {}, Answer())
+    assert [each.holds for each in state.same_as("baseline", "outputs")(trial)] == [holds]

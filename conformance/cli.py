@@ -16,7 +16,7 @@ from conformance.commands import run as run_command
 from conformance.implementations.load import NamingError
 from conformance.reports.jsonlines import ReportError
 from conformance.results import ExitCode
-from conformance.session import PlugError
+from conformance.session import OracleError, PlugError
 
 COMMANDS = (run_command, list_clauses, explain, mutants, floors, benchmark)
 
@@ -40,6 +40,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return code
     except (NamingError, PlugError, UsageError, ReportError) as failure:
         return _complain(str(failure), ExitCode.USAGE)
+    except OracleError as failure:
+        return _complain(str(failure), ExitCode.SUITE_ERROR)
     except ModuleNotFoundError as failure:
         if (failure.name or "").partition(".")[0] not in ("tensorflow", "keras"):
             raise

@@ -28,6 +28,10 @@ class PlugError(Exception):
     """An implementation that cannot be talked to at all: nothing was judged."""
 
 
+class OracleError(Exception):
+    """An oracle that cannot be used: nothing was judged."""
+
+
 @dataclass(frozen=True)
 class Oracle:
     """The real layer, its versions, and the dialect that they speak."""
@@ -38,9 +42,15 @@ class Oracle:
 
 
 def live_oracle() -> Oracle:
-    """The installed tf.keras.layers.Dense. Raises ImportError where TensorFlow is not installed."""
+    """The installed tf.keras.layers.Dense.
+
+    Raises ImportError where TensorFlow is not installed, OracleError for a version whose dialect is not known.
+    """
     installed = versions()
-    return Oracle(stock(), installed, dialect_of(installed["keras"]))
+    try:
+        return Oracle(stock(), installed, dialect_of(installed["keras"]))
+    except ValueError as failure:
+        raise OracleError(f"the installed oracle cannot be used: {failure}") from None
 
 
 @dataclass(frozen=True)

@@ -217,7 +217,7 @@ def test_explain_tells_a_layer_a_clause_and_a_case(capsys: pytest.CaptureFixture
     assert "softmax is not: it acts on the last axis" in " ".join(told.split())
     assert cli.main(["explain", "shapes.not-flattened"]) == 0
     assert "ipex-llm#2123" in capsys.readouterr().out
-    assert cli.main(["explain", "outputs.affine[linear-rank3-float32]"]) == 0
+    assert cli.main(["explain", "outputs.every-rank[linear-rank3-float32]"]) == 0
     assert "(3, 5, 11)" in capsys.readouterr().out
 
 

@@ -52,6 +52,14 @@ def _bias_last(layer: ReferenceLayer, inputs: Array) -> Array:
     return outputs if bias is None else outputs + bias[: outputs.shape[-1]]
 
 
+def _activated_with_bias(layer: ReferenceLayer, inputs: Array) -> Array:
+    """As where bias and activation share a kernel that is left out without bias; units are kept."""
+    kernel, bias = layer.weights
+    z = affine(inputs.astype(np.float64), kernel, bias)
+    outputs = layer.activation.value(z)
+    return z if bias is None and outputs.shape == z.shape else outputs
+
+
 def _absolute_kernel(inputs: Array, kernel: Array, bias: Bias) -> Array:
     return affine(inputs, np.abs(kernel), bias)
 
@@ -186,7 +194,8 @@ def _nan_spreads(outputs: Array, dtype: Any) -> Array:
 AFFINE, BIASED, PLAIN = "outputs.affine", "outputs.bias-before-activation", "outputs.without-bias"
 BATCH, ROWS, UNITS = "outputs.batch-size", "outputs.rows-independent", "outputs.units"
 MANY, ARITHMETIC, WIDE = "outputs.many-features", "outputs.arithmetic", "outputs.float64-precision"
-DTYPE, SPECIALS, SETTING = "outputs.dtype", "outputs.specials", "outputs.every-setting"
+DTYPE, SPECIALS = "outputs.dtype", "outputs.specials"
+RANK, SETTING = "outputs.every-rank", "outputs.every-setting"
 
 MUTANTS: tuple[Mutant, ...] = (
     numpy_mutant("kernel-transposed", "the kernel is read column by column", AFFINE, pre=_transposed),
@@ -199,11 +208,10 @@ MUTANTS: tuple[Mutant, ...] = (
     numpy_mutant("bias-in-first-row", "the bias reaches the first row alone", AFFINE, pre=_bias_in_first_row),
     numpy_mutant("bias-after-activation", "the bias is added to the activated outputs", BIASED, whole=_bias_last),
     numpy_mutant("bias-always", "a small bias is added although none was asked for", PLAIN, pre=_always_biased),
+    numpy_mutant("rank-4-reversed", "from rank 4 on the batch is reversed", RANK, pre=_from_rank(4, lambda z: z[::-1])),
+    numpy_mutant("rank-5-doubled", "from rank 5 on the outputs are doubled", RANK, pre=_from_rank(5, lambda z: 2 * z)),
     numpy_mutant(
-        "rank-4-reversed", "from rank 4 on the batch is reversed", SETTING, pre=_from_rank(4, lambda z: z[::-1])
-    ),
-    numpy_mutant(
-        "rank-5-doubled", "from rank 5 on the outputs are doubled", SETTING, pre=_from_rank(5, lambda z: 2 * z)
+        "activation-with-bias-only", "without bias there is no activation either", SETTING, whole=_activated_with_bias
     ),
     numpy_mutant("batch-cut-at-32", "rows beyond the 32nd are zero", BATCH, pre=_batch(_only_32_rows)),
     numpy_mutant("row-33-repeats-first", "the 33rd row repeats the first", BATCH, pre=_batch(_row_33_repeats)),

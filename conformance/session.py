@@ -88,7 +88,7 @@ class Session:
     seconds_answering: float = 0.0
     settled: dict[tuple[int, str], Result] = field(default_factory=dict)
     _asked: dict[Question, _Asked] = field(default_factory=dict)
-    _unbuildable: dict[tuple[int, DenseConfig], str] = field(default_factory=dict)
+    _unbuildable: dict[tuple[int, DenseConfig, int | None], str] = field(default_factory=dict)
 
     def result(self, planned: Planned, implementation: Implementation, *, claimed: bool = False) -> Result:
         """The result of one case. claimed: the level was asked for, so what is lacking is a failure."""
@@ -102,7 +102,7 @@ class Session:
         if declined:
             verdict = Verdict.FAIL if claimed else Verdict.NOT_APPLICABLE
             return Result(case, clause, verdict, reason=declined)
-        blocked = self._unbuildable.get((id(implementation), case.question.config))
+        blocked = self._unbuildable.get(_layer_key(implementation, case.question))
         if blocked and not clause.raising_is_an_answer:
             return Result(case, clause, Verdict.BLOCKED, reason=f"{blocked} failed to construct this layer")
         try:
@@ -193,7 +193,7 @@ class Session:
 
     def _note_unbuildable(self, case: Case, implementation: Implementation, raised: Raised) -> None:
         if raised.phase == "construct":
-            self._unbuildable.setdefault((id(implementation), case.question.config), case.id)
+            self._unbuildable.setdefault(_layer_key(implementation, case.question), case.id)
 
 
 @dataclass
@@ -211,6 +211,11 @@ def _asked(implementation: Implementation, question: Question, tensors: Tensors 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return implementation.answer(question, None if tensors is None else tensors.copies())
+
+
+def _layer_key(implementation: Implementation, question: Question) -> tuple[int, DenseConfig, int | None]:
+    """What one layer is made of: where it cannot be constructed, no question of it means anything."""
+    return id(implementation), question.config, question.input_shape[-1] if question.input_shape else None
 
 
 def _rivals(erratum: Erratum, asked: _Asked, question: Question) -> Iterator[Truth]:

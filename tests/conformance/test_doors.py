@@ -323,6 +323,17 @@ def test_a_layer_that_cannot_be_constructed_blocks_what_needs_it() -> None:
     assert {result.verdict for result in report.results if result not in relu} == {Verdict.PASS}
 
 
+def test_a_width_that_cannot_be_built_blocks_no_other_width() -> None:
+    class NeedsFeatures(ReferenceAdapter):
+        def build(self, config: Any, input_shape: Any) -> Any:
+            if not input_shape[-1]:
+                raise ValueError("no features")
+            return super().build(config, input_shape)
+
+    report = check(NeedsFeatures(), tier="smoke", areas=["shapes", "outputs"])
+    assert {result.clause.id for result in report.accusations} == {"shapes.zero-width"}
+
+
 # ---- JSON Lines ----------------------------------------------------------------------------------------------------
 
 

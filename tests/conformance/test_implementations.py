@@ -73,7 +73,9 @@ def test_a_long_message_is_cut_and_an_interruption_is_not_caught() -> None:
         attempt("call", lambda: (_ for _ in ()).throw(KeyboardInterrupt()))
 
 
-@pytest.mark.parametrize("values", [None, object(), "text", ["a"], [[1], [2, 3]]], ids=repr)
+@pytest.mark.parametrize(
+    "values", [None, object(), "text", ["a"], [[1], [2, 3]]], ids=["none", "object", "text", "texts", "ragged"]
+)
 def test_what_is_no_array_is_an_error_of_the_implementation(values: Any) -> None:
     with pytest.raises(AttemptError):
         as_array("outputs", values)

@@ -49,6 +49,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             "the oracle needs TensorFlow, which is not installed: pip install 'dense-conformance[tensorflow]'",
             ExitCode.SUITE_ERROR,
         )
+    except BrokenPipeError:
+        # whoever reads has stopped reading: nothing more is written, at exit neither
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return int(ExitCode.INTERRUPTED)
     except OSError as failure:
         return _complain(f"{failure.filename}: {failure.strerror}; give a file that can be written", ExitCode.USAGE)
     except KeyboardInterrupt:

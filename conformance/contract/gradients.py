@@ -68,6 +68,7 @@ PRODUCTS = (
         seed=(1,),
         tier=Tier.DEFAULT,
     ),
+    *ask("differentiate", family=("integers", "normal"), shape=((33, 7), (257, 7)), dtype=FLOATS, tier=Tier.DEFAULT),
 )
 
 CLAUSES = (

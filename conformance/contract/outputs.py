@@ -214,7 +214,7 @@ CLAUSES = (
         level=Level.INFERENCE,
         asks=(
             *ask(activation=("linear", "relu", "tanh"), rank=(2, 3, 4, 5, 6)),
-            *ask(family=EXACT_FAMILIES, rank=(3, 4, 5, 6), dtype=FLOATS, seed=(1, 2), tier=Tier.DEFAULT),
+            *ask(family=(*EXACT_FAMILIES, "normal"), rank=(3, 4, 5, 6), dtype=FLOATS, seed=(1, 2), tier=Tier.DEFAULT),
         ),
         check=outputs_inside,
     ),
@@ -252,13 +252,19 @@ CLAUSES = (
         level=Level.INFERENCE,
         asks=(
             *ask(shape=((0, 7), (1, 7), (33, 7), (257, 7))),
+            *ask(family=("normal",), shape=((33, 7), (257, 7))),
             *ask(
                 activation=("linear", "relu", "tanh", "softmax"),
                 shape=((0, 7), (1, 7), (31, 7), (32, 7), (33, 7), (64, 7), (67, 7), (1, 1, 7), (0, 3, 7), (131, 3, 7)),
                 dtype=FLOATS,
                 tier=Tier.DEFAULT,
             ),
-            *ask(shape=((1031, 7), (4099, 7)), dtype=FLOATS, tier=Tier.DEFAULT),
+            *ask(
+                family=("integers", "normal"),
+                shape=((33, 7), (67, 7), (257, 7), (1031, 7), (4099, 7)),
+                dtype=FLOATS,
+                tier=Tier.DEFAULT,
+            ),
             *ask(shape=((65537, 7),), tier=Tier.FULL),
         ),
         check=outputs_inside,
@@ -296,6 +302,7 @@ CLAUSES = (
                 activation=("linear", "relu", "sigmoid", "softmax", "glu"),
                 units=(1, 2, 3, 4, 5, 7, 8, 16, 17, 31, 67, 257),
                 rank=(2, 3),
+                family=("integers", "normal"),
                 dtype=FLOATS,
                 tier=Tier.DEFAULT,
             ),

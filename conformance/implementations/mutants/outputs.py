@@ -86,6 +86,10 @@ def _only_32_rows(z: Array) -> Array:
     return np.concatenate([z[:32], np.zeros_like(z[32:])])
 
 
+def _narrow_for_many_rows(inputs: Array, kernel: Array, bias: Bias) -> Array:
+    return affine(inputs, kernel if len(inputs) <= 32 else _cast(kernel, np.float16), bias)
+
+
 def _row_33_repeats(z: Array) -> Array:
     z = z.copy()
     z[32:33] = z[:1]
@@ -214,6 +218,9 @@ MUTANTS: tuple[Mutant, ...] = (
         "activation-with-bias-only", "without bias there is no activation either", SETTING, whole=_activated_with_bias
     ),
     numpy_mutant("batch-cut-at-32", "rows beyond the 32nd are zero", BATCH, pre=_batch(_only_32_rows)),
+    numpy_mutant(
+        "float16-kernel-beyond-32", "more than 32 rows are multiplied in float16", BATCH, pre=_narrow_for_many_rows
+    ),
     numpy_mutant("row-33-repeats-first", "the 33rd row repeats the first", BATCH, pre=_batch(_row_33_repeats)),
     numpy_mutant(
         "empty-batch-refused", "a batch without rows raises", BATCH, only_raises=True, pre=_batch(_needs_rows)

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from conformance.answers import Answer
-from conformance.cases import GRADIENTS, Question
+from conformance.cases import GRADIENTS, Json, Question
 from conformance.families import Tensors
-from conformance.implementations.attempt import answered, as_array, attempt
+from conformance.implementations.attempt import answered, as_array, as_mapping, attempt
 from conformance.implementations.protocol import Adapter, Array
 from reference.config import DenseConfig
 
@@ -71,6 +71,9 @@ class AdapterImplementation:
     def call(self, layer: Any, inputs: Array) -> Array:
         return as_array("outputs", attempt("call", lambda: self.adapter.call(layer, inputs)))
 
+    def describe(self, layer: Any) -> Mapping[str, Json]:
+        return as_mapping("a description", attempt("describe", lambda: self.adapter.describe(layer)))
+
 
 def talk(of: AdapterImplementation, question: Question, _: Tensors | None) -> Answer:
     layer = of.build(question)
@@ -84,7 +87,8 @@ def call(of: AdapterImplementation, question: Question, tensors: Tensors) -> Ans
 def differentiate(of: AdapterImplementation, question: Question, tensors: Tensors) -> Answer:
     layer = of.loaded(question, tensors)
     given = attempt("differentiate", lambda: of.adapter.differentiate(layer, tensors.inputs, tensors.upstream))
-    named = {name: given.get(name) for name in ("outputs", *GRADIENTS)}
+    by_name = as_mapping("gradients", given)
+    named = {name: by_name.get(name) for name in ("outputs", *GRADIENTS)}
     return Answer({name: as_array(name, values) for name, values in named.items() if values is not None})
 
 
@@ -92,7 +96,8 @@ def call_rows(of: AdapterImplementation, question: Question, tensors: Tensors) -
     layer = of.loaded(question, tensors)
     outputs = of.call(layer, tensors.inputs.copy())
     rows = [of.call(layer, tensors.inputs[row : row + 1].copy()) for row in range(len(tensors.inputs))]
-    return Answer({"outputs": outputs, "row_by_row": np.concatenate(rows) if rows else outputs})
+    together = attempt("give back rows that fit together", lambda: np.concatenate(rows)) if rows else outputs
+    return Answer({"outputs": outputs, "row_by_row": together})
 
 
 def call_again(of: AdapterImplementation, question: Question, tensors: Tensors) -> Answer:
@@ -122,13 +127,13 @@ def two_layers(of: AdapterImplementation, question: Question, tensors: Tensors) 
 
 def build(of: AdapterImplementation, question: Question, _: Tensors | None) -> Answer:
     layer = of.build(question)
-    return Answer(facts=attempt("describe", lambda: of.adapter.describe(layer)))
+    return Answer(facts=of.describe(layer))
 
 
 def call_unbuilt(of: AdapterImplementation, question: Question, _: Tensors | None) -> Answer:
     layer = of.build(question)
     of.call(layer, np.ones(question.known_shape, question.config.format.dtype))
-    return Answer(facts=attempt("describe", lambda: of.adapter.describe(layer)))
+    return Answer(facts=of.describe(layer))
 
 
 def other_weights(tensors: Tensors) -> Tensors:

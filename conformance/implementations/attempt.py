@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 import numpy as np
@@ -32,7 +32,7 @@ def attempt(phase: str, call: Callable[[], Result]) -> Result:
     try:
         return call()
     except (Exception, SystemExit) as failure:
-        raised = Raised(phase, type(failure).__name__, first_words(str(failure)))
+        raised = Raised(phase, type(failure).__name__, first_words(failure))
         raise AttemptError(raised, lacks=isinstance(failure, NotImplementedError)) from failure
 
 
@@ -55,7 +55,19 @@ def as_array(what: str, values: Any) -> NDArray[Any]:
     return array
 
 
-def first_words(message: str) -> str:
-    """A message in one line, without colours, cut where it becomes long."""
+def as_mapping(what: str, values: Any) -> Mapping[str, Any]:
+    """What came back, by name. Raises AttemptError for what has no names."""
+    if not isinstance(values, Mapping):
+        got = f"got {type(values).__name__}, expected a mapping from names"
+        raise AttemptError(Raised(f"give back {what}", "TypeError", got))
+    return values
+
+
+def first_words(failure: BaseException) -> str:
+    """Its message in one line, without colours, cut where it becomes long; nothing where it cannot say one."""
+    try:
+        message = str(failure)
+    except Exception:
+        return ""
     words = " ".join(_COLOURS.sub("", message).split())
     return words if len(words) <= MESSAGE_LENGTH else words[:MESSAGE_LENGTH] + "..."

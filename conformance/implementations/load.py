@@ -7,17 +7,20 @@ import importlib.util
 import inspect
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeVar
 
+from conformance.answers import CAPABILITIES
 from conformance.implementations.adapter import AdapterImplementation
 from conformance.implementations.attempt import first_words
 from conformance.implementations.function import FunctionAdapter
 from conformance.implementations.keras.oracle import keras_implementation, stock
 from conformance.implementations.protocol import Adapter, Implementation
 from conformance.implementations.reference import ReferenceAdapter
+
+Result = TypeVar("Result")
 
 BUILT_IN: Mapping[str, Callable[[], Implementation]] = {
     "reference": lambda: AdapterImplementation(ReferenceAdapter()),
@@ -47,14 +50,14 @@ def load(naming: Any) -> Implementation:
             f"no implementation {naming!r}: not a built-in ({', '.join(BUILT_IN)}), not module:Name, not file.py:Name"
         )
     module = _file(place) if place.endswith(".py") else _module(place)
-    if not hasattr(module, name):
+    if not _imported(naming, lambda: hasattr(module, name)):
         raise NamingError(f"{place} has no {name!r}; it has {', '.join(_public(module)) or 'nothing'}")
     return _implementation(getattr(module, name), naming)
 
 
 def _implementation(thing: Any, name: str) -> Implementation:
     if not inspect.isclass(thing) and callable(getattr(thing, "answer", None)):
-        found: Implementation = thing
+        found: Implementation = _stated(thing, name)
         return found
     if inspect.isclass(thing) and _is_keras_layer(thing):
         return keras_implementation(thing, name)
@@ -69,19 +72,27 @@ def _implementation(thing: Any, name: str) -> Implementation:
 
 
 def _adapter(thing: Any, name: str) -> Adapter:
-    """An adapter, constructed where its class was given, with a name and capabilities where it states none."""
+    """An adapter, constructed where its class was given."""
     try:
         adapter: Any = thing() if inspect.isclass(thing) else thing
-    except Exception as failure:
+    except (Exception, SystemExit) as failure:
         raise NamingError(
-            f"{name} could not be constructed without arguments: {first_words(str(failure))}; give an instance, "
+            f"{name} could not be constructed without arguments: {first_words(failure)}; give an instance, "
             f"or a class that needs none"
         ) from failure
-    for attribute in ("name", "capabilities"):
-        if not hasattr(adapter, attribute):
-            raise NamingError(f"{name} has no attribute {attribute!r}: an adapter states its name and its capabilities")
-    chosen: Adapter = adapter
+    chosen: Adapter = _stated(adapter, name)
     return chosen
+
+
+def _stated(thing: Any, name: str) -> Any:
+    """What states its name and its capabilities: a misspelt one would quietly lower the level."""
+    for attribute in ("name", "capabilities"):
+        if not hasattr(thing, attribute):
+            raise NamingError(f"{name} has no attribute {attribute!r}: an adapter states its name and its capabilities")
+    declared = thing.capabilities
+    if not isinstance(declared, Set) or not declared <= set(CAPABILITIES):
+        raise NamingError(f"{name} declares {declared!r}: capabilities are a frozenset of {', '.join(CAPABILITIES)}")
+    return thing
 
 
 def _is_keras_layer(thing: type) -> bool:
@@ -117,13 +128,11 @@ def _module(place: str) -> ModuleType:
     return _imported(place, lambda: importlib.import_module(place))
 
 
-def _imported(place: str, import_it: Callable[[], ModuleType]) -> ModuleType:
+def _imported(place: str, import_it: Callable[[], Result]) -> Result:
     try:
         return import_it()
     except (Exception, SystemExit) as failure:
-        raise NamingError(
-            f"{place} cannot be imported: {type(failure).__name__}: {first_words(str(failure))}"
-        ) from failure
+        raise NamingError(f"{place} cannot be imported: {type(failure).__name__}: {first_words(failure)}") from failure
 
 
 def _public(module: ModuleType) -> list[str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -9,13 +11,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from conformance.contract import CONTRACT
 from conformance.families import FAMILIES, Tensors, digest, draw
 from conformance.generator import Stream, stream
 from reference.activations import ACTIVATIONS
 from reference.config import DenseConfig
+from reference.dense import flatten_leading
+from reference.dialects import DIALECTS
+from reference.formats import Array
 
 EXACT = ("integers", "wide", "gather", "cancel")
 KINKED = [name for name, row in ACTIVATIONS.items() if row.kinks]
+WHOLE = ("inputs", "kernel", "upstream")
 SHAPES = st.lists(st.integers(1, 5), min_size=2, max_size=4).map(tuple)
 #: The first 16 digits of each family's digest for relu, 5 units, inputs (3, 4, 7), seed 3: the same everywhere.
 DIGESTS = {
@@ -42,6 +49,25 @@ DIGESTS = {
     ("cancelling", "float32"): "3e258ae2db1dda9a",
     ("cancelling", "float64"): "0a3b26088346eb7b",
 }
+#: The same for the integers that meet an activation's kinks, with and without bias.
+KINK_DIGESTS = {
+    "relu": ("ca6863810cba8b47", "e0d925b59a3c2288"),
+    "relu6": ("66af860bb938c9b7", "8f8517e5c659600d"),
+    "leaky_relu": ("ebcbcfd194ee6a59", "83d454b8af2703f1"),
+    "elu": ("cf58cb69abcdc3c4", "714d0c6448c0762d"),
+    "celu": ("21aafe5a584bae60", "be6e1a7d4c23e5d2"),
+    "selu": ("8c60a97dceabab71", "84a5793a120de077"),
+    "hard_silu": ("67407d2cda5bb7ff", "7d57c7df224d4e1a"),
+    "hard_swish": ("e0c0707daed8f09c", "80fa21957203c77d"),
+    "hard_sigmoid": ("26fbe1b0ac74a194", "4b8a581a89aa3e0a"),
+    "hard_tanh": ("000eec4d9e43903a", "6ef18749de5ebd7a"),
+    "hard_shrink": ("7d88dd8e08b59111", "682d7d65b48fe4bf"),
+    "soft_shrink": ("56362c5466223ab2", "166c62f617a2788f"),
+    "sparse_plus": ("95c4cd48c47a9957", "4372fd2250e42ad4"),
+    "sparse_sigmoid": ("c1e17b38a5718bdb", "49965acb0c9acc4e"),
+}
+#: Slopes of 0 and 1 alone: a gradient's terms are upstream gradients times inputs or weights, or nothing.
+UNSCALED = ("linear", "relu", "relu6", "hard_tanh", "hard_shrink", "soft_shrink")
 
 
 def drawn(family: str, activation: str = "relu", dtype: str = "float32", shape: tuple[int, ...] = (3, 4, 7)) -> Tensors:
@@ -53,6 +79,12 @@ def drawn(family: str, activation: str = "relu", dtype: str = "float32", shape: 
 def test_the_bits_are_pinned(family: str, dtype: str) -> None:
     """They are part of what a case id means: a change here changes every recorded result."""
     assert digest(drawn(family, dtype=dtype))[:16] == DIGESTS[family, dtype]
+
+
+@pytest.mark.parametrize("activation", KINKED)
+def test_the_bits_of_planted_kinks_are_pinned(activation: str) -> None:
+    made = [draw("integers", DenseConfig(5, activation, use_bias), (3, 4, 7), 3) for use_bias in (True, False)]
+    assert tuple(digest(each)[:16] for each in made) == KINK_DIGESTS[activation]
 
 
 def test_the_generator_is_splitmix64() -> None:
@@ -98,6 +130,48 @@ def test_no_sum_of_an_exact_family_can_round(
             assert sum(abs(term) for term in terms) * finest <= 2**24 or sum(term != 0 for term in terms) <= 1
 
 
+def fraction_bits(values: Array) -> int:
+    """The power of two that makes whole numbers of them all."""
+    return max((value.denominator.bit_length() - 1 for value in map(Fraction, values.ravel().tolist())), default=0)
+
+
+def bits_of_product(left: Array, right: Array) -> int:
+    """How many bits any partial sum of left @ right may need, in whatever order it is summed."""
+    largest = (np.abs(left) @ np.abs(right)).max(initial=0.0)
+    return int(largest * 2.0 ** (fraction_bits(left) + fraction_bits(right))).bit_length()
+
+
+def asked_in_float32(family: str, activation: str) -> list[Tensors]:
+    """As float64: what the contract asks of gradients, and batches up to those of 65536 elements."""
+    questions = {
+        case.question
+        for clause in CONTRACT
+        for case in clause.cases(DIALECTS[-1])
+        if case.question.procedure == "differentiate"
+        and (case.question.family, case.question.config.activation) == (family, activation)
+        and case.question.config.dtype == "float32"
+        and 0 < math.prod(case.question.known_shape) <= 2**16
+    }
+    made = [draw(family, each.config, each.known_shape, each.seed) for each in questions]
+    return [replace(each, **{name: getattr(each, name).astype(np.float64) for name in WHOLE}) for each in made]
+
+
+@pytest.mark.parametrize("activation", UNSCALED)
+@pytest.mark.parametrize("family", EXACT)
+def test_no_gradient_of_the_contracts_exact_questions_can_round(family: str, activation: str) -> None:
+    """24 bits of float32 are enough for every sum over rows or units. But for the kernel's gradients of gather and
+    cancel: full or huge inputs, summed over the rows.
+    """
+    asked = asked_in_float32(family, activation)
+    assert asked
+    for tensors in asked:
+        inputs, upstream = flatten_leading(tensors.inputs), flatten_leading(tensors.upstream)
+        assert bits_of_product(upstream, tensors.kernel.T) <= 24
+        assert bits_of_product(np.ones((1, len(upstream))), upstream) <= 24
+        if family in ("integers", "wide"):
+            assert bits_of_product(inputs.T, upstream) <= 24
+
+
 @pytest.mark.parametrize("use_bias", [True, False])
 @pytest.mark.parametrize("activation", KINKED)
 def test_every_kink_is_met_in_every_unit_with_something_to_pass_on(activation: str, use_bias: bool) -> None:
@@ -113,6 +187,23 @@ def test_every_kink_is_met_in_every_unit_with_something_to_pass_on(activation: s
 def test_wide_inputs_lose_something_in_eleven_bits() -> None:
     inputs = drawn("wide").inputs
     assert (inputs[inputs != 0].astype(np.float16).astype(np.float32) != inputs[inputs != 0]).all()
+
+
+def test_gather_moves_inputs_and_changes_nothing_but_their_exponents() -> None:
+    """Each unit has one weight, a power of two: its output is a feature, to the last bit."""
+    kernel = drawn("gather").kernel
+    assert ((kernel != 0).sum(axis=0) == 1).all()
+    assert (np.frexp(kernel[kernel != 0])[0] == 0.5).all()
+    assert len(np.unique(kernel.argmax(axis=0))) == 5
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_gathered_inputs_use_the_last_bit_of_their_dtype(dtype: str) -> None:
+    """Or a product in a type that is one bit narrower would pass."""
+    inputs = np.abs(drawn("gather", dtype=dtype).inputs.astype(np.float64))
+    last = inputs * 2.0 ** np.finfo(dtype).nmant % 2
+    assert (last == 1).any()
+    assert (last == np.floor(last)).all()
 
 
 def test_gathered_inputs_lose_something_in_float32() -> None:

@@ -21,7 +21,7 @@ def call_unbuilt(of: Of, question: Question, _: Tensors | None) -> Answer:
     """Never built but by its first call."""
     layer = attempt("construct", lambda: _adapter(of).construct(question.config))
     of.call(layer, np.ones(question.known_shape, question.config.format.dtype))
-    return Answer(facts=attempt("describe", lambda: of.adapter.describe(layer)))
+    return Answer(facts=of.describe(layer))
 
 
 def reload(of: Of, question: Question, tensors: Tensors) -> Answer:

@@ -112,9 +112,9 @@ def sources(layer: Any) -> dict[str, Any]:
     """kernel and bias as TensorFlow's own variables, by name where the names tell, else in the layer's order."""
     import tensorflow as tf
 
-    names = [plain_name(variable) for variable in layer.weights]
-    if "kernel" not in names:
-        names = ["kernel", "bias"]
+    names, expected = [plain_name(variable) for variable in layer.weights], ["kernel", "bias"]
+    if not set(expected[: len(names)]) <= set(names):
+        names = expected
     own = [each if isinstance(each, tf.Variable) else each.value for each in layer.weights]
     return {name: each for name, each in zip(names, own, strict=False) if name in ("kernel", "bias")}
 

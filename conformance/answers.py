@@ -25,11 +25,13 @@ class Level(IntEnum):
         return self.name.lower()
 
 
-#: Every capability that an implementation can declare, and the level that needs it.
+#: Every capability that an implementation can declare, and the level that needs it. dtype_policies: float16, bfloat16
+#: and the mixed policies, besides float32 and float64.
 CAPABILITIES: Mapping[str, Level] = {
     "call": Level.INFERENCE,
     "differentiate": Level.TRAINING,
     "differentiate_twice": Level.KERAS,
+    "dtype_policies": Level.KERAS,
     "describe": Level.KERAS,
     "keras": Level.KERAS,
 }

@@ -11,7 +11,8 @@ from dataclasses import asdict, dataclass
 from enum import IntEnum
 from typing import Any
 
-from reference.config import DenseConfig
+from conformance.procedures import PROCEDURES
+from reference.config import TABLES, DenseConfig
 
 #: A plain value that JSON can say: None, a bool, a number, a text, a list or a dict of such.
 Json = Any
@@ -26,6 +27,8 @@ STANDARD_SHAPES: Mapping[int, Shape] = {
     6: (2, 13, 1, 3, 5, 7),
 }
 STANDARD_UNITS = 11
+#: Every other argument at its standard value.
+_PLAIN = DenseConfig(STANDARD_UNITS)
 #: For an axis of unknown length, where an input must have one.
 ASSUMED_LENGTH = 3
 
@@ -40,65 +43,6 @@ class Tier(IntEnum):
 
     def __str__(self) -> str:
         return self.name.lower()
-
-
-@dataclass(frozen=True)
-class Procedure:
-    """One thing that can be asked of an implementation.
-
-    capability: what an implementation must declare to be asked; tensors, facts: the names of what a full answer holds.
-    bounds: what the reference must enclose before the answer can be judged: "outputs", "gradients", "curvature" or "".
-    """
-
-    capability: str
-    tensors: tuple[str, ...] = ()
-    facts: tuple[str, ...] = ()
-    bounds: str = ""
-
-
-GRADIENTS = ("kernel_gradient", "bias_gradient", "inputs_gradient")
-SECOND_GRADIENTS = ("second_kernel_gradient", "second_inputs_gradient")
-
-#: Every procedure by name. What the options of a question mean to a procedure is said where it is carried out.
-PROCEDURES: Mapping[str, Procedure] = {
-    # a fresh layer, called on ones with whatever weights it has: can it be talked to at all?
-    "talk": Procedure("call", tensors=("outputs",)),
-    # a layer with these weights, called on these inputs
-    "call": Procedure("call", tensors=("outputs",), bounds="outputs"),
-    # the same, and the gradients of sum(upstream * outputs)
-    "differentiate": Procedure("differentiate", tensors=("outputs", *GRADIENTS), bounds="gradients"),
-    # the gradients of sum(direction * inputs_gradient), direction being the inputs
-    "differentiate_twice": Procedure("differentiate_twice", tensors=SECOND_GRADIENTS, bounds="curvature"),
-    # `baseline` below is the plain answer of a fresh layer: where that is wrong already, the rest is held to it
-    # called on the whole batch, then on each row of the first axis alone
-    "call_rows": Procedure("call", tensors=("outputs", "row_by_row"), bounds="outputs"),
-    # called twice, with another batch in between; and what the inputs hold afterwards
-    "call_again": Procedure("call", tensors=("first", "second", "inputs_after"), bounds="outputs"),
-    # called with other weights first, then with these
-    "reload": Procedure("call", tensors=("outputs", "baseline"), bounds="outputs"),
-    # two layers of one config with different weights, both called after both were loaded
-    "two_layers": Procedure("call", tensors=("outputs", "baseline"), bounds="outputs"),
-    # called with training=True and training=False
-    "call_modes": Procedure("keras", tensors=("training", "inference", "baseline"), bounds="outputs"),
-    # called after a construction that the options describe: activation_as=name, function, layer or none
-    "call_constructed": Procedure("keras", tensors=("outputs",), bounds="outputs"),
-    # called under tf.function
-    "call_graph": Procedure("keras", tensors=("outputs", "baseline"), bounds="outputs"),
-    # built on an input shape, not called
-    "build": Procedure("describe", facts=("weights", "count", "trainable")),
-    # called once, then described
-    "call_unbuilt": Procedure("describe", facts=("weights", "count", "trainable")),
-    # a Sequential model of layers whose units and settings the options name
-    "stack": Procedure("keras", facts=("counts", "weights", "output_shape")),
-    # called on keras.Input of the input shape, None for an unknown dimension
-    "call_symbolic": Procedure("keras", facts=("output_shape",)),
-    # compute_output_shape
-    "infer_shape": Procedure("keras", facts=("output_shape",)),
-    # a layer built on the standard shape, called on another one
-    "call_other_shape": Procedure("keras", tensors=("outputs",), bounds="outputs"),
-    # a fresh layer called on inputs that Keras refuses
-    "call_refused": Procedure("keras"),
-}
 
 
 @dataclass(frozen=True)
@@ -124,6 +68,12 @@ class Question:
         return dict(self.options).get(name, default)
 
     @property
+    def capabilities(self) -> frozenset[str]:
+        """What an implementation must declare to be asked this."""
+        plain = self.config.dtype in ("float32", "float64")
+        return frozenset({PROCEDURES[self.procedure].capability} | (set() if plain else {"dtype_policies"}))
+
+    @property
     def known_shape(self) -> Shape:
         """The input shape with a length for every unknown axis: what is called on where values are needed."""
         return tuple(ASSUMED_LENGTH if axis is None else axis for axis in self.input_shape)
@@ -140,6 +90,7 @@ class Question:
             "" if config.use_bias else "nobias",
             "" if self.family == "integers" else self.family,
             f"seed{self.seed}" if self.seed else "",
+            *(f"{each}={getattr(config, each)}" for each in TABLES if getattr(config, each) != getattr(_PLAIN, each)),
             "" if self.procedure in ("call", "differentiate") else self.procedure,
             *(f"{name}={value}" for name, value in self.options),
         )

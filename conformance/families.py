@@ -35,7 +35,8 @@ GRID_END = 20.0
 class Tensors:
     """inputs (..., input_dim), kernel (input_dim, units), bias (units,) or None, upstream gradient (..., output units).
 
-    All of the config's dtype.
+    All of the dtype of the config's variables, and the upstream gradient of the one that it computes in. Exact families
+    have nothing that is lost between the two.
     """
 
     inputs: Tensor
@@ -77,13 +78,13 @@ def draw(family: str, config: DenseConfig, input_shape: Shape, seed: int) -> Ten
     numbers = stream(family, config.units, config.activation, config.use_bias, config.dtype, input_shape, seed)
     leading, input_dim = input_shape[:-1], input_shape[-1]
     parts = FAMILIES[family].draw(numbers, config, int(np.prod(leading, dtype=int)), input_dim)
-    dtype = config.format.dtype
+    dtype = config.variable_format.dtype
     with np.errstate(all="ignore"):
         return Tensors(
             inputs=parts.rows.astype(dtype).reshape(input_shape),
             kernel=parts.kernel.astype(dtype),
             bias=parts.bias.astype(dtype) if config.use_bias else None,
-            upstream=parts.upstream.astype(dtype).reshape(*leading, parts.upstream.shape[-1]),
+            upstream=parts.upstream.astype(config.format.dtype).reshape(*leading, parts.upstream.shape[-1]),
         )
 
 

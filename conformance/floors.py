@@ -14,12 +14,12 @@ from importlib.resources import files
 import numpy as np
 
 from conformance.answers import Answer, Level, Trial
-from conformance.cases import PROCEDURES, Case, Question, Shape, Tier
+from conformance.cases import Case, Question, Shape, Tier
 from conformance.contract import CONTRACT
 from conformance.contract.clause import Clause
+from conformance.procedures import PROCEDURES
 from conformance.results import Floor
 from conformance.truth import truth
-from reference.activations import ACTIVATIONS
 from reference.dense import kernel_shape, output_shape
 from reference.dialects import DIALECTS, Dialect
 from reference.intervals import Interval
@@ -33,7 +33,9 @@ def count(dialect: Dialect) -> dict[Key, Floor]:
     A comparison counts where it has elements: each check is put to an answer that holds nothing, within intervals of
     the right shapes.
     """
-    weights = [(clause, case, _comparisons(clause, case)) for clause in CONTRACT for case in clause.cases(dialect)]
+    weights = [
+        (clause, case, _comparisons(clause, case, dialect)) for clause in CONTRACT for case in clause.cases(dialect)
+    ]
     return {
         (dialect.name, level, tier): _floor(
             [n for clause, case, n in weights if clause.level <= level and case.tier <= tier]
@@ -70,13 +72,13 @@ def _floor(comparisons: list[int]) -> Floor:
     return Floor(cases=len(comparisons), comparisons=sum(comparisons))
 
 
-def _comparisons(clause: Clause, case: Case) -> int:
-    return sum(comparison.counts for comparison in clause.check(blank_trial(case.question)))
+def _comparisons(clause: Clause, case: Case, dialect: Dialect) -> int:
+    return sum(comparison.counts for comparison in clause.check(blank_trial(case.question, dialect)))
 
 
-def blank_trial(question: Question) -> Trial:
+def blank_trial(question: Question, dialect: Dialect = DIALECTS[-1]) -> Trial:
     """A question with an answer that holds nothing, within intervals of the right shapes."""
-    facts = {"nan_at": [], **truth(question, None, ACTIVATIONS[question.config.activation]).facts}
+    facts = {"nan_at": [], **truth(question, None, dialect).facts}
     bounds = dict(_blank_bounds(question))
     return Trial(question, Answer(), bounds, facts, Answer(), np.empty(question.known_shape))
 

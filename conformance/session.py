@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from conformance.answers import Answer, Raised, Trial
-from conformance.cases import PROCEDURES, Case, Question
+from conformance.cases import Case, Question
 from conformance.compare import Comparison
 from conformance.contract.clause import Clause, Erratum
 from conformance.families import Tensors, draw
@@ -21,7 +21,7 @@ from conformance.judge import judge
 from conformance.results import Result, Verdict
 from conformance.truth import Truth, needs_tensors, truth
 from reference.config import DenseConfig
-from reference.dialects import Dialect, activation, dialect_of
+from reference.dialects import Dialect, dialect_of
 
 
 class PlugError(Exception):
@@ -124,16 +124,15 @@ class Session:
         return asked.answers[id(implementation)]
 
     def _declined(self, case: Case, implementation: Implementation) -> str:
-        capability = PROCEDURES[case.question.procedure].capability
-        return "" if capability in implementation.capabilities else f"it does not declare {capability!r}"
+        lacking = sorted(case.question.capabilities - implementation.capabilities)
+        return f"it does not declare {', '.join(map(repr, lacking))}" if lacking else ""
 
     def _question(self, question: Question) -> _Asked:
         if question not in self._asked:
             tensors = None
             if needs_tensors(question):
                 tensors = draw(question.family, question.config, question.known_shape, question.seed)
-            definition = activation(question.config.activation, self.oracle.dialect)
-            self._asked[question] = _Asked(tensors, truth(question, tensors, definition))
+            self._asked[question] = _Asked(tensors, truth(question, tensors, self.oracle.dialect))
         return self._asked[question]
 
     def _judged(self, planned: Planned, implementation: Implementation, *, claimed: bool) -> Result:
@@ -184,7 +183,7 @@ class Session:
         """The erratum, and that of its rival definitions, that the oracle's answer agrees with."""
         for erratum in errata:
             if erratum.id not in asked.rivals:
-                asked.rivals[erratum.id] = tuple(_rivals(erratum, asked, question))
+                asked.rivals[erratum.id] = tuple(_rivals(erratum, asked, question, self.oracle.dialect))
             for rival in asked.rivals[erratum.id]:
                 if oracle_agrees(rival):
                     self.errata[erratum.id] = True
@@ -218,12 +217,12 @@ def _layer_key(implementation: Implementation, question: Question) -> tuple[int,
     return id(implementation), question.config, question.input_shape[-1] if question.input_shape else None
 
 
-def _rivals(erratum: Erratum, asked: _Asked, question: Question) -> Iterator[Truth]:
+def _rivals(erratum: Erratum, asked: _Asked, question: Question, dialect: Dialect) -> Iterator[Truth]:
     """What the reference would say if Keras were right: with each rival definition, or with the facts that Keras
     states.
     """
     for rival in erratum.rivals:
-        yield truth(question, asked.tensors, rival(question))
+        yield truth(question, asked.tensors, dialect, rival(question))
     if erratum.facts is not None:
         yield replace(asked.truth, facts=erratum.facts(question, asked.truth.facts))
 

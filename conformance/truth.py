@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from math import prod
 
 import numpy as np
 
-from conformance.cases import PROCEDURES, Json, Question
+from conformance.cases import Json, Question
 from conformance.families import Tensors
+from conformance.procedures import PROCEDURES
 from reference.activations import Activation
 from reference.bounds import Problem, bound_gradients, bound_outputs, bound_second_gradients
 from reference.config import DenseConfig
 from reference.dense import forward, kernel_shape, output_shape, parameter_count, pre_activations
+from reference.dialects import Dialect, activation
+from reference.formats import Array
 from reference.intervals import Interval, no_claim, point, where
 
 
@@ -25,25 +29,46 @@ class Truth:
     facts: Mapping[str, Json] = field(default_factory=dict)
 
 
-def truth(question: Question, tensors: Tensors | None, activation: Activation) -> Truth:
-    """What is true of a question under this definition of its activation.
+@dataclass(frozen=True)
+class Posed:
+    """A question with its tensors, as the reference is asked it. definition: of the config's activation."""
+
+    question: Question
+    tensors: Tensors
+    dialect: Dialect
+    definition: Activation
+
+    @cached_property
+    def problem(self) -> Problem:
+        """What the layer multiplies: the tensors, rounded to the dtype that it computes in."""
+        rounded, tensors = self.question.config.format.round, self.tensors
+        return Problem(
+            inputs=rounded(tensors.inputs),
+            kernel=rounded(tensors.kernel),
+            bias=None if tensors.bias is None else rounded(tensors.bias),
+            activation=self.definition,
+            format=self.question.config.format,
+        )
+
+    @property
+    def upstream(self) -> Array:
+        return self.question.config.format.round(self.tensors.upstream)
+
+
+def truth(question: Question, tensors: Tensors | None, dialect: Dialect, definition: Activation | None = None) -> Truth:
+    """What is true of a question in a dialect, under its definition of the activation or another one.
 
     tensors: those that everybody was handed; None for a procedure that needs none.
     """
-    facts = stack_facts(question) if question.procedure == "stack" else layer_facts(question)
+    facts = FACTS.get(question.procedure, layer_facts)(question, dialect)
     if tensors is None:
         return Truth(facts=facts)
-    problem = Problem(
-        inputs=tensors.inputs.astype(np.float64),
-        kernel=tensors.kernel.astype(np.float64),
-        bias=None if tensors.bias is None else tensors.bias.astype(np.float64),
-        activation=activation,
-        format=question.config.format,
-    )
-    bounds = BOUNDS[PROCEDURES[question.procedure].bounds](problem, tensors)
-    if np.isfinite(problem.inputs).all():
+    posed = Posed(question, tensors, dialect, definition or activation(question.config.activation, dialect))
+    bounds = BOUNDS[PROCEDURES[question.procedure].bounds](posed)
+    if np.isfinite(posed.problem.inputs).all():
         return Truth(bounds, facts)
-    return Truth({"outputs": _with_limits(problem, bounds["outputs"])}, {**facts, "nan_at": _nan_places(problem)})
+    limits = _with_limits(posed.problem, bounds["outputs"])
+    return Truth({"outputs": limits}, {**facts, "nan_at": _nan_places(posed.problem)})
 
 
 def needs_tensors(question: Question) -> bool:
@@ -52,10 +77,10 @@ def needs_tensors(question: Question) -> bool:
 
 
 #: How each kind of bounds that a procedure names is made.
-BOUNDS: Mapping[str, Callable[[Problem, Tensors], Mapping[str, Interval]]] = {
-    "outputs": lambda problem, _: {"outputs": bound_outputs(problem)},
-    "gradients": lambda problem, tensors: bound_gradients(problem, tensors.upstream.astype(np.float64)),
-    "curvature": lambda problem, tensors: bound_second_gradients(problem, tensors.upstream.astype(np.float64)),
+BOUNDS: Mapping[str, Callable[[Posed], Mapping[str, Interval]]] = {
+    "outputs": lambda posed: {"outputs": bound_outputs(posed.problem)},
+    "gradients": lambda posed: bound_gradients(posed.problem, posed.upstream),
+    "curvature": lambda posed: bound_second_gradients(posed.problem, posed.upstream),
 }
 
 
@@ -74,7 +99,7 @@ def _nan_places(problem: Problem) -> Json:
     return [int(place) for place in np.flatnonzero(np.isnan(outputs))]
 
 
-def layer_facts(question: Question) -> Mapping[str, Json]:
+def layer_facts(question: Question, _: Dialect) -> Mapping[str, Json]:
     """The facts of one layer: output shape, weights in their order, parameter counts. Empty where Dense refuses."""
     config, shape = question.config, question.input_shape
     if len(shape) < 2 or shape[-1] is None:
@@ -93,19 +118,17 @@ def weight_facts(config: DenseConfig, input_dim: int) -> list[Json]:
     shapes: dict[str, list[Json]] = {"kernel": list(kernel_shape(config, input_dim))}
     if config.use_bias:
         shapes["bias"] = [config.units]
-    return [{"name": name, "shape": shape, "trainable": True, "dtype": config.dtype} for name, shape in shapes.items()]
+    dtype = config.variable_format.name
+    return [{"name": name, "shape": shape, "trainable": True, "dtype": dtype} for name, shape in shapes.items()]
 
 
 def stack_configs(question: Question) -> tuple[DenseConfig, ...]:
     """The layers of a Sequential model: the option `layers` lists their units, all else is the question's config."""
     config = question.config
-    return tuple(
-        DenseConfig(int(units), config.activation, config.use_bias, config.dtype)
-        for units in question.option("layers", str(config.units)).split(",")
-    )
+    return tuple(replace(config, units=int(units)) for units in question.option("layers", str(config.units)).split(","))
 
 
-def stack_facts(question: Question) -> Mapping[str, Json]:
+def stack_facts(question: Question, _: Dialect) -> Mapping[str, Json]:
     """The facts of a Sequential model: each layer's parameter count and weight shapes, and the output shape."""
     shape, counts, weights = question.input_shape, [], []
     for config in stack_configs(question):
@@ -117,3 +140,7 @@ def stack_facts(question: Question) -> Mapping[str, Json]:
         weights.append([list(each) for each in shapes])
         shape = output_shape(config, shape)
     return {"counts": counts, "weights": weights, "output_shape": list(shape)}
+
+
+#: The facts of a procedure that are not those of one layer.
+FACTS: Mapping[str, Callable[[Question, Dialect], Mapping[str, Json]]] = {"stack": stack_facts}

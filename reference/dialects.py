@@ -34,22 +34,39 @@ class Dialect:
     """What one range of Keras versions means by Dense.
 
     name: `keras-` and the first version of the range. activations: the names that it accepts. redefined: those whose
-    definition differs from `ACTIVATIONS`.
+    definition differs from `ACTIVATIONS`. divides_activity_loss: by the length of the first axis.
+    calls_any_regularizer: a plain callable is one.
     """
 
     name: str
     since: tuple[int, int]
     activations: frozenset[str]
     redefined: Mapping[str, Activation] = field(default_factory=dict)
+    divides_activity_loss: bool = False
+    calls_any_regularizer: bool = False
+
+    @property
+    def generation(self) -> int:
+        """2 or 3: Keras 3 was written anew."""
+        return self.since[0]
 
 
 #: In the order of their versions. The last range is open.
 DIALECTS: tuple[Dialect, ...] = (
-    Dialect("keras-2.13", (2, 13), _ALWAYS, {"hard_sigmoid": RIVALS["hard_sigmoid"]}),
+    Dialect(
+        "keras-2.13",
+        (2, 13),
+        _ALWAYS,
+        {"hard_sigmoid": RIVALS["hard_sigmoid"]},
+        divides_activity_loss=True,
+        calls_any_regularizer=True,
+    ),
     Dialect("keras-3.0", (3, 0), _SINCE_3_0),
     Dialect("keras-3.7", (3, 7), _SINCE_3_7),
     Dialect("keras-3.8", (3, 8), _SINCE_3_8),
     Dialect("keras-3.10", (3, 10), _SINCE_3_10),
+    Dialect("keras-3.14", (3, 14), _SINCE_3_10, divides_activity_loss=True),
+    Dialect("keras-3.15", (3, 15), _SINCE_3_10, divides_activity_loss=True, calls_any_regularizer=True),
 )
 
 

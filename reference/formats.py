@@ -76,3 +76,20 @@ FORMATS: Mapping[str, Format] = {
 }
 
 FLOAT64 = FORMATS["float64"]
+
+
+@dataclass(frozen=True)
+class Policy:
+    """A dtype policy in Keras's sense: the format that a layer computes in, and the one of its variables."""
+
+    name: str
+    compute: Format
+    variable: Format
+
+
+#: Every dtype policy by the name that Keras gives it.
+POLICIES: Mapping[str, Policy] = {
+    **{name: Policy(name, format, format) for name, format in FORMATS.items()},
+    "mixed_float16": Policy("mixed_float16", FORMATS["float16"], FORMATS["float32"]),
+    "mixed_bfloat16": Policy("mixed_bfloat16", FORMATS["bfloat16"], FORMATS["float32"]),
+}

@@ -15,7 +15,9 @@ ROOT = Path(__file__).parent.parent
 #: From the ground up. Names that share a rung do not see each other; a folder counts with all that is in it.
 LADDER = (
     ("reference.formats",),
-    ("reference.config", "reference.intervals", "reference.grades"),
+    ("reference.intervals", "reference.grades"),
+    ("reference.initializers", "reference.regularizers", "reference.constraints"),
+    ("reference.config",),
     ("reference.elementwise",),
     ("reference.rowwise",),
     ("reference.activations",),
@@ -23,6 +25,7 @@ LADDER = (
     ("reference.dialects", "reference.bounds"),
     ("conformance.generator",),
     ("conformance.families",),
+    ("conformance.procedures",),
     ("conformance.cases",),
     ("conformance.answers",),
     ("conformance.truth",),
@@ -43,7 +46,10 @@ ENTRANCES = {"__main__", "test_conformance"}
 HEIGHT = {name: step for step, rung in enumerate(LADDER) for name in rung}
 #: Within the folders that have rungs of their own.
 INSIDE = {
-    "conformance.contract": ("clause", "errata", "outputs", "gradients", "parameters", "shapes", "state", "__init__"),
+    "conformance.contract": (
+        *("clause", "errata", "outputs", "gradients", "parameters", "shapes", "state", "dtypes", "initializers"),
+        *("losses", "constraints", "weights", "composition", "modes", "saving", "errors", "specials", "__init__"),
+    ),
     "conformance.implementations": (
         *("protocol", "attempt", "adapter", "reference", "mutant", "function", "keras", "mutants", "right_layers"),
         *("load", "__init__"),

@@ -1,6 +1,22 @@
 """The contract: what must hold of a layer that claims to be tf.keras.layers.Dense, one file for each area."""
 
-from conformance.contract import gradients, outputs, parameters, shapes, state
+from conformance.contract import (
+    composition,
+    constraints,
+    dtypes,
+    errors,
+    gradients,
+    initializers,
+    losses,
+    modes,
+    outputs,
+    parameters,
+    saving,
+    shapes,
+    specials,
+    state,
+    weights,
+)
 from conformance.contract.clause import Clause
 
 #: Every clause, in reading order.
@@ -10,4 +26,14 @@ CONTRACT: tuple[Clause, ...] = (
     *parameters.CLAUSES,
     *shapes.CLAUSES,
     *state.CLAUSES,
+    *dtypes.CLAUSES,
+    *initializers.CLAUSES,
+    *losses.CLAUSES,
+    *constraints.CLAUSES,
+    *weights.CLAUSES,
+    *composition.CLAUSES,
+    *modes.CLAUSES,
+    *saving.CLAUSES,
+    *errors.CLAUSES,
+    *specials.CLAUSES,
 )

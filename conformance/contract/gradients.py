@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from conformance.answers import Level, Trial
-from conformance.cases import GRADIENTS, SECOND_GRADIENTS, Tier
+from conformance.cases import Tier
 from conformance.compare import Comparison, compare
 from conformance.contract import errata
 from conformance.contract.clause import Check, Clause, ask
@@ -21,6 +21,7 @@ from conformance.contract.outputs import (
     RANDOM_FAMILIES,
     ROWWISE,
 )
+from conformance.procedures import GRADIENTS, SECOND_GRADIENTS
 from reference.activations import ACTIVATIONS
 from reference.elementwise import Elementwise
 

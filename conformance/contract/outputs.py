@@ -64,7 +64,7 @@ def each_row_alone(trial: Trial) -> Iterator[Comparison]:
 def dtype_of_outputs(trial: Trial) -> Iterator[Comparison]:
     """The values would agree in a wider type; what comes next in a model would not."""
     outputs = trial.answer.tensor("outputs")
-    yield agree("dtype", None if outputs is None else str(outputs.dtype), expected=trial.question.config.dtype)
+    yield agree("dtype", None if outputs is None else str(outputs.dtype), expected=trial.question.config.format.name)
 
 
 def specials_pass_through(trial: Trial) -> Iterator[Comparison]:

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 
 from conformance.answers import Answer
-from conformance.cases import GRADIENTS, Json, Question
+from conformance.cases import Json, Question
 from conformance.families import Tensors
 from conformance.implementations.attempt import answered, as_array, as_mapping, attempt
 from conformance.implementations.protocol import Adapter, Array
+from conformance.procedures import GRADIENTS
 from reference.config import DenseConfig
 
 Shape = tuple[int, ...]

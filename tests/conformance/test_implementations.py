@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from conformance.answers import Answer
-from conformance.cases import PROCEDURES, Question
+from conformance.cases import Question
 from conformance.families import Tensors, draw
 from conformance.implementations.adapter import AdapterImplementation
 from conformance.implementations.attempt import AttemptError, as_array, attempt
@@ -20,6 +20,7 @@ from conformance.implementations.keras.written import variant, written_by_hand
 from conformance.implementations.load import load
 from conformance.implementations.reference import ReferenceAdapter, ReferenceLayer
 from conformance.implementations.right_layers import RIGHT_LAYERS
+from conformance.procedures import PROCEDURES
 from conformance.truth import needs_tensors
 from reference.config import DenseConfig
 from reference.dialects import DIALECTS, activation, dialect_of
@@ -208,7 +209,13 @@ def test_the_oracle_speaks_a_dialect_that_we_know() -> None:
 
 @pytest.mark.parametrize(
     ("version", "name"),
-    [("2.15.0", "keras-2.13"), ("3.6.0", "keras-3.0"), ("3.15.1", "keras-3.10"), ("4.0", "keras-3.10")],
+    [
+        ("2.15.0", "keras-2.13"),
+        ("3.6.0", "keras-3.0"),
+        ("3.12.0", "keras-3.10"),
+        ("3.15.1", "keras-3.15"),
+        ("4.0", "keras-3.15"),
+    ],
 )
 def test_each_version_speaks_the_dialect_of_its_range(version: str, name: str) -> None:
     assert dialect_of(version).name == name

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ import numpy as np
 from conformance.answers import CAPABILITIES
 from conformance.cases import Json
 from conformance.implementations.protocol import Array
-from reference.config import DenseConfig
+from reference.config import TABLES, DenseConfig
 
 
 @dataclass(frozen=True)
@@ -24,14 +24,7 @@ class KerasAdapter:
 
     def construct(self, config: DenseConfig, **arguments: Any) -> Any:
         """A layer that is not built yet. arguments: in place of those that the config names."""
-        named: dict[str, Any] = {}
-        if config.activation != "linear":
-            named["activation"] = config.activation
-        if not config.use_bias:
-            named["use_bias"] = False
-        if config.dtype != "float32":
-            named["dtype"] = config.dtype
-        return self.layer_class(config.units, **{**named, **arguments})
+        return self.layer_class(config.units, **{**constructor_arguments(config), **arguments})
 
     def build(self, config: DenseConfig, input_shape: tuple[int, ...]) -> Any:
         return built(self.construct(config), config, input_shape)
@@ -81,13 +74,29 @@ class KerasAdapter:
         return {"weights": weights, "count": int(layer.count_params()), "trainable": sum(sizes)}
 
 
+def constructor_arguments(config: DenseConfig) -> dict[str, Any]:
+    """What a config says beside its units, as Dense's constructor takes it; what it says by default is left out."""
+    plain = DenseConfig(config.units)
+    said = {each.name: getattr(config, each.name) for each in fields(config) if each.name != "units"}
+    named = {name: value for name, value in said.items() if value != getattr(plain, name)}
+    return {name: made(name, value) if name in TABLES else value for name, value in named.items()}
+
+
+def made(argument: str, name: str) -> Any:
+    """The initializer, regularizer or constraint of this name in the table of the argument, as Keras's own object."""
+    import tensorflow as tf
+
+    row = TABLES[argument][name]
+    return getattr(getattr(tf.keras, argument.rpartition("_")[2] + "s"), row.keras)(**row.arguments)
+
+
 def built(layer: Any, config: DenseConfig, input_shape: tuple[int, ...]) -> Any:
     """The layer, its weights made. By a call where build makes none: a layer may leave them to its first call."""
     import tensorflow as tf
 
     layer.build(input_shape)
     if not layer.weights:
-        layer(tf.zeros(input_shape, config.dtype))
+        layer(tf.zeros(input_shape, config.variable_format.dtype))
     return layer
 
 

@@ -8,10 +8,37 @@ from typing import Any
 
 from conformance.implementations import adapter
 from conformance.implementations.adapter import AdapterImplementation
-from conformance.implementations.keras import calls, gradients, shapes
+from conformance.implementations.keras import (
+    calls,
+    casting,
+    composing,
+    gradients,
+    handling,
+    initial,
+    lanes,
+    optimizing,
+    penalties,
+    refusing,
+    shapes,
+    storing,
+)
 from conformance.implementations.keras.layers import KerasAdapter
 
-PROCEDURES = {**adapter.PROCEDURES, **calls.PROCEDURES, **gradients.PROCEDURES, **shapes.PROCEDURES}
+PROCEDURES = {
+    **adapter.PROCEDURES,
+    **calls.PROCEDURES,
+    **gradients.PROCEDURES,
+    **shapes.PROCEDURES,
+    **casting.PROCEDURES,
+    **initial.PROCEDURES,
+    **penalties.PROCEDURES,
+    **optimizing.PROCEDURES,
+    **handling.PROCEDURES,
+    **composing.PROCEDURES,
+    **lanes.PROCEDURES,
+    **storing.PROCEDURES,
+    **refusing.PROCEDURES,
+}
 
 
 def keras_implementation(layer_class: Any, name: str) -> AdapterImplementation:

@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 
 from conformance.answers import Answer
-from conformance.cases import PROCEDURES, Question
+from conformance.cases import Question
 from conformance.families import draw
 from conformance.implementations.adapter import PROCEDURES as CARRIED_OUT
 from conformance.implementations.adapter import AdapterImplementation
 from conformance.implementations.protocol import Array
+from conformance.procedures import PROCEDURES
 from conformance.truth import needs_tensors
 from reference.config import DenseConfig
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
 import pytest
 
 from conformance.answers import Answer
@@ -20,8 +19,6 @@ from conformance.truth import needs_tensors
 from reference.config import DenseConfig
 
 #: Those whose products convert their inputs, as the stock layer does. The others hand integers to an op of TensorFlow
-#: that refuses to mix them with floats.
-TAKE_INTEGERS = ("keras-double-product", "keras-ops", "keras-subclass")
 QUESTION = Question("call", DenseConfig(3), (5, 7))
 KERAS_LAYERS = [name for name in RIGHT_LAYERS if name.startswith("keras")]
 
@@ -142,15 +139,3 @@ def test_an_argument_that_is_not_taken_is_an_error_of_construction() -> None:
     assert raised is not None
     assert (raised.phase, raised.type) == ("construct", "TypeError")
     assert "activation" in raised.message
-
-
-@pytest.mark.parametrize("name", KERAS_LAYERS)
-def test_integers_are_taken_by_the_stock_layer_and_by_those_that_convert(name: str) -> None:
-    """The same integers as floats give the same numbers; an op that refuses to mix them says so in a call."""
-    tensors = draw("integers", QUESTION.config, (5, 7), 0)
-    whole = replace(tensors, inputs=tensors.inputs.astype(np.int32))
-    expected = tensors_of(asked(stock(), QUESTION))
-    assert tensors_of(stock().answer(QUESTION, whole.copies())) == expected
-    given = RIGHT_LAYERS[name].make().answer(QUESTION, whole.copies())
-    told = given.raised.phase if given.raised else tensors_of(given)
-    assert told == (expected if name in TAKE_INTEGERS else "call")

@@ -1,0 +1,41 @@
+"""Wrong Keras layers, one file for each area of the contract."""
+
+from __future__ import annotations
+
+from conformance.implementations.keras.mutants import (
+    composition,
+    constraints,
+    dtypes,
+    errors,
+    gradients,
+    initializers,
+    losses,
+    modes,
+    outputs,
+    parameters,
+    saving,
+    shapes,
+    specials,
+    state,
+    weights,
+)
+from conformance.implementations.mutant import Mutant
+
+#: In the order of the contract.
+MUTANTS: tuple[Mutant, ...] = (
+    *outputs.MUTANTS,
+    *gradients.MUTANTS,
+    *parameters.MUTANTS,
+    *shapes.MUTANTS,
+    *state.MUTANTS,
+    *dtypes.MUTANTS,
+    *initializers.MUTANTS,
+    *losses.MUTANTS,
+    *constraints.MUTANTS,
+    *weights.MUTANTS,
+    *composition.MUTANTS,
+    *modes.MUTANTS,
+    *saving.MUTANTS,
+    *errors.MUTANTS,
+    *specials.MUTANTS,
+)

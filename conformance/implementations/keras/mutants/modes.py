@@ -1,0 +1,7 @@
+"""Wrong Keras layers: modes."""
+
+from __future__ import annotations
+
+from conformance.implementations.mutant import Mutant
+
+MUTANTS: tuple[Mutant, ...] = ()

@@ -1,0 +1,75 @@
+"""What can be asked of an implementation: one entry for each procedure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Procedure:
+    """One thing that can be asked of an implementation.
+
+    capability: what an implementation must declare to be asked; tensors, facts: the names of what a full answer holds.
+    bounds: what the reference must enclose before the answer can be judged: "outputs", "gradients", "curvature" or "".
+    """
+
+    capability: str
+    tensors: tuple[str, ...] = ()
+    facts: tuple[str, ...] = ()
+    bounds: str = ""
+
+
+GRADIENTS = ("kernel_gradient", "bias_gradient", "inputs_gradient")
+SECOND_GRADIENTS = ("second_kernel_gradient", "second_inputs_gradient")
+
+#: Every procedure by name. What the options of a question mean to a procedure is said where it is carried out.
+PROCEDURES: Mapping[str, Procedure] = {
+    # a fresh layer, called on ones with whatever weights it has: can it be talked to at all?
+    "talk": Procedure("call", tensors=("outputs",)),
+    # a layer with these weights, called on these inputs
+    "call": Procedure("call", tensors=("outputs",), bounds="outputs"),
+    # the same, and the gradients of sum(upstream * outputs)
+    "differentiate": Procedure("differentiate", tensors=("outputs", *GRADIENTS), bounds="gradients"),
+    # the gradients of sum(direction * inputs_gradient), direction being the inputs
+    "differentiate_twice": Procedure("differentiate_twice", tensors=SECOND_GRADIENTS, bounds="curvature"),
+    # `baseline` below is the plain answer of a fresh layer: where that is wrong already, the rest is held to it
+    # called on the whole batch, then on each row of the first axis alone
+    "call_rows": Procedure("call", tensors=("outputs", "row_by_row"), bounds="outputs"),
+    # called twice, with another batch in between; and what the inputs hold afterwards
+    "call_again": Procedure("call", tensors=("first", "second", "inputs_after"), bounds="outputs"),
+    # called with other weights first, then with these
+    "reload": Procedure("call", tensors=("outputs", "baseline"), bounds="outputs"),
+    # two layers of one config with different weights, both called after both were loaded
+    "two_layers": Procedure("call", tensors=("outputs", "baseline"), bounds="outputs"),
+    # called with training=True and training=False
+    "call_modes": Procedure("keras", tensors=("training", "inference", "baseline"), bounds="outputs"),
+    # called after a construction that the options describe: activation_as=name, function, layer or none
+    "call_constructed": Procedure("keras", tensors=("outputs",), bounds="outputs"),
+    # called under tf.function; option signature=unknown: traced for leading axes of unknown length
+    "call_graph": Procedure("keras", tensors=("outputs", "baseline"), bounds="outputs"),
+    # built on an input shape, not called
+    "build": Procedure("describe", facts=("weights", "count", "trainable")),
+    # called once, then described
+    "call_unbuilt": Procedure("describe", facts=("weights", "count", "trainable")),
+    # a Sequential model of layers whose units and settings the options name
+    "stack": Procedure("keras", facts=("counts", "weights", "output_shape")),
+    # called on keras.Input of the input shape, None for an unknown dimension
+    "call_symbolic": Procedure("keras", facts=("output_shape",)),
+    # compute_output_shape
+    "infer_shape": Procedure("keras", facts=("output_shape",)),
+    # a layer built on the standard shape, called on another one
+    "call_other_shape": Procedure("keras", tensors=("outputs",), bounds="outputs"),
+    # a fresh layer called on inputs that Keras refuses
+    "call_refused": Procedure("keras"),
+    # ---- dtypes ------------------------------------------------------------------------------------------------------
+    # ---- initializers ------------------------------------------------------------------------------------------------
+    # ---- losses ------------------------------------------------------------------------------------------------------
+    # ---- constraints -------------------------------------------------------------------------------------------------
+    # ---- weights -----------------------------------------------------------------------------------------------------
+    # ---- composition -------------------------------------------------------------------------------------------------
+    # ---- modes -------------------------------------------------------------------------------------------------------
+    # ---- saving ------------------------------------------------------------------------------------------------------
+    # ---- errors ------------------------------------------------------------------------------------------------------
+    # ---- specials ----------------------------------------------------------------------------------------------------
+}

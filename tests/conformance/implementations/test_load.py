@@ -63,7 +63,7 @@ answering = Answering()
 dense.inner = dense
 """
 FILES = {
-    "my_layers.py": LAYERS,
+    "my_named_layers.py": LAYERS,
     "my_empty.py": "",
     "my_broken.py": "def (:\n",
     "my_exit.py": "raise SystemExit('no\\n  licence')",
@@ -78,14 +78,14 @@ REFUSED = (
     ("refrence", "no implementation 'refrence'", "not a built-in (reference, tensorflow)"),
     ("reference ", "no implementation 'reference '", "not a built-in (reference, tensorflow)"),
     (":dense", "no implementation ':dense'", "not module:Name"),
-    ("my_layers:", "no implementation 'my_layers:'", "not module:Name"),
-    ("my_layers.py", "no implementation 'my_layers.py'", "not file.py:Name"),
+    ("my_named_layers:", "no implementation 'my_named_layers:'", "not module:Name"),
+    ("my_named_layers.py", "no implementation 'my_named_layers.py'", "not file.py:Name"),
     ("nowhere.py:dense", "there is no file 'nowhere.py'", "the current folder is '"),
     ("nowhere:dense", "nowhere cannot be imported", "ModuleNotFoundError: No module named 'nowhere'"),
     ("..nowhere:dense", "..nowhere cannot be imported", "TypeError"),
-    ("my_layers:nothing", "my_layers has no 'nothing'", "it has dense, Plain, Adapter"),
-    ("my_layers.py:nothing", "my_layers.py has no 'nothing'", "it has dense, Plain, Adapter"),
-    ("my_layers:dense.inner", "my_layers has no 'dense.inner'", "it has dense"),
+    ("my_named_layers:nothing", "my_named_layers has no 'nothing'", "it has dense, Plain, Adapter"),
+    ("my_named_layers.py:nothing", "my_named_layers.py has no 'nothing'", "it has dense, Plain, Adapter"),
+    ("my_named_layers:dense.inner", "my_named_layers has no 'dense.inner'", "it has dense"),
     ("my_empty:nothing", "my_empty has no 'nothing'", "it has nothing"),
     ("my_broken:dense", "my_broken cannot be imported", "SyntaxError: invalid syntax (my_broken.py, line 1)"),
     ("my_broken.py:dense", "my_broken.py cannot be imported", "SyntaxError"),
@@ -94,16 +94,36 @@ REFUSED = (
     ("my_failure.py:dense", "my_failure.py cannot be imported", "RuntimeError: first second"),
     ("my_verbose.py:dense", "my_verbose.py cannot be imported", f"{'x' * MESSAGE_LENGTH}..."),
     ("my_lazy:dense", "my_lazy:dense cannot be imported", "ImportError: dense needs another package"),
-    ("my_layers:NUMBER", "my_layers:NUMBER is an object of int", "expected a Keras layer class, a function dense("),
-    ("my_layers:Plain", "my_layers:Plain is the class Plain", "build, load, call, differentiate, describe"),
-    ("my_layers:Incomplete", "my_layers:Incomplete is the class Incomplete", "implementations/protocol.py"),
-    ("my_layers:Needy", "my_layers:Needy could not be constructed", "give an instance, or a class that needs none"),
-    ("my_layers:Leaving", "my_layers:Leaving could not be constructed", "no licence"),
-    ("my_layers:Nameless", "my_layers:Nameless has no attribute 'name'", "states its name and its capabilities"),
-    ("my_layers:Incapable", "my_layers:Incapable has no attribute 'capabilities'", "states its name"),
-    ("my_layers:Misspelt", "my_layers:Misspelt declares frozenset({'diferentiate'})", "call, differentiate, "),
-    ("my_layers:Spelt", "my_layers:Spelt declares 'call'", "capabilities are a frozenset of call"),
-    ("my_layers:answering", "my_layers:answering has no attribute 'name'", "states its name and its capabilities"),
+    (
+        "my_named_layers:NUMBER",
+        "my_named_layers:NUMBER is an object of int",
+        "expected a Keras layer class, a function dense(",
+    ),
+    ("my_named_layers:Plain", "my_named_layers:Plain is the class Plain", "build, load, call, differentiate, describe"),
+    ("my_named_layers:Incomplete", "my_named_layers:Incomplete is the class Incomplete", "implementations/protocol.py"),
+    (
+        "my_named_layers:Needy",
+        "my_named_layers:Needy could not be constructed",
+        "give an instance, or a class that needs none",
+    ),
+    ("my_named_layers:Leaving", "my_named_layers:Leaving could not be constructed", "no licence"),
+    (
+        "my_named_layers:Nameless",
+        "my_named_layers:Nameless has no attribute 'name'",
+        "states its name and its capabilities",
+    ),
+    ("my_named_layers:Incapable", "my_named_layers:Incapable has no attribute 'capabilities'", "states its name"),
+    (
+        "my_named_layers:Misspelt",
+        "my_named_layers:Misspelt declares frozenset({'diferentiate'})",
+        "call, differentiate, ",
+    ),
+    ("my_named_layers:Spelt", "my_named_layers:Spelt declares 'call'", "capabilities are a frozenset of call"),
+    (
+        "my_named_layers:answering",
+        "my_named_layers:answering has no attribute 'name'",
+        "states its name and its capabilities",
+    ),
 )
 
 
@@ -146,7 +166,9 @@ def test_an_interruption_while_importing_is_not_caught(folder: Path) -> None:
         load("my_interruption:dense")
 
 
-@pytest.mark.parametrize("place", ["my_layers", "my_layers.py", "./my_layers.py", "{folder}/my_layers.py"])
+@pytest.mark.parametrize(
+    "place", ["my_named_layers", "my_named_layers.py", "./my_named_layers.py", "{folder}/my_named_layers.py"]
+)
 @pytest.mark.parametrize("thing", ["dense", "Adapter", "adapter"])
 def test_functions_adapters_and_their_classes_are_found_in_modules_and_files(
     folder: Path, place: str, thing: str
@@ -161,8 +183,8 @@ def test_two_files_of_one_name_are_two_modules(folder: Path) -> None:
     """Neither takes the other's place among the imported modules."""
     for name in ("one", "two"):
         (folder / name).mkdir()
-        (folder / name / "my_layers.py").write_text(LAYERS.replace('"mine"', f'"{name}"'), "utf-8")
-    found: list[Any] = [load(f"{name}/my_layers.py:Adapter") for name in ("one", "two")]
+        (folder / name / "my_named_layers.py").write_text(LAYERS.replace('"mine"', f'"{name}"'), "utf-8")
+    found: list[Any] = [load(f"{name}/my_named_layers.py:Adapter") for name in ("one", "two")]
     assert [each.name for each in found] == ["one", "two"]
     assert [sys.modules[type(each.adapter).__module__].Adapter for each in found] == [
         type(each.adapter) for each in found
@@ -178,8 +200,8 @@ def test_a_file_may_have_the_name_of_a_module_of_ours(folder: Path) -> None:
 @pytest.mark.usefixtures("folder")
 def test_the_import_path_grows_by_the_current_folder_once_and_at_its_end() -> None:
     before = list(sys.path)
-    load("my_layers:dense")
-    load("my_layers:Adapter")
+    load("my_named_layers:dense")
+    load("my_named_layers:Adapter")
     assert sys.path == [*before, str(Path.cwd())]
 
 

@@ -167,7 +167,7 @@ def _cancel(numbers: Stream, config: DenseConfig, rows: int, input_dim: int) -> 
     kernel = numbers.integers((input_dim, config.units), -1, 1).astype(np.float64)
     half = input_dim // 2
     if half:
-        huge = numbers.signed((rows,), 2**20, 2**21 - 1)
+        huge = _huge(numbers, config, rows)
         inputs[:, 0], inputs[:, half] = huge, -huge
         kernel[0], kernel[half] = 1, 1
     parts = Parts(inputs, kernel, numbers.signed((config.units,), 1, 3), _upstream(numbers, config, rows))
@@ -175,10 +175,42 @@ def _cancel(numbers: Stream, config: DenseConfig, rows: int, input_dim: int) -> 
     return parts
 
 
+def _huge(numbers: Stream, config: DenseConfig, rows: int) -> Array:
+    """What leaves no room for small integers in 21 bits, or, of a half type, in its own precision."""
+    if not config.format.is_half:
+        return numbers.signed((rows,), 2**20, 2**21 - 1)
+    precision = config.format.precision
+    return numbers.signed((rows,), 2 ** (precision - 1), 2**precision - 1) * 2.0**4
+
+
 def _assert_small(parts: Parts) -> None:
     """The sum of absolute terms fits the 24 bits of float32, so no order of summation can round."""
     total = np.abs(parts.rows) @ np.abs(parts.kernel) + np.abs(parts.bias)
     assert total.max(initial=0.0) <= 2.0**24, f"a sum of absolute terms should be <= 2^24, got {total.max()}"
+
+
+def _bits(numbers: Stream, config: DenseConfig, rows: int, input_dim: int) -> Parts:
+    """Inputs of 0 and 1 alone, which every numeric type has."""
+    inputs = numbers.integers((rows, input_dim), 0, 1).astype(np.float64)
+    kernel = numbers.integers((input_dim, config.units), -1, 1).astype(np.float64)
+    return Parts(inputs, kernel, numbers.signed((config.units,), 1, 3), _upstream(numbers, config, rows))
+
+
+def _uncast(numbers: Stream, config: DenseConfig, rows: int, input_dim: int) -> Parts:
+    """Of a mixed policy: inputs and weights that become small integers when they are rounded to nearest.
+
+    A large value and its negative cancel then; what is not rounded, or not to nearest, leaves something behind.
+    """
+    precision, half = config.format.precision, input_dim // 2
+    parts = _integers(numbers, config, rows, input_dim)
+    inputs, kernel = np.sign(parts.rows), parts.kernel.copy()
+    if half:
+        large = numbers.signed((rows,), 2 ** (precision - 2), 2 ** (precision - 1))
+        inputs[:, 0], inputs[:, half] = large, -large
+        kernel[0], kernel[half] = 1, 1
+    nudge = 1 + np.where(np.arange(input_dim) < half, 1, -1) * 2.0 ** -(precision + 2)
+    upstream = numbers.signed((rows, _output_units(config)), 1, 3)
+    return Parts(inputs * nudge, kernel * nudge[:, None], np.sign(parts.bias), upstream)
 
 
 # ---- pre-activations at will ---------------------------------------------------------------------------------------
@@ -290,6 +322,8 @@ FAMILIES: Mapping[str, Family] = {
     "wide": Family("odd integers of 12 bits: operands rounded to 11 bits or fewer show", True, _wide),
     "gather": Family("one-hot weights, full mantissas: a wrong axis, order or type shows", True, _gather),
     "cancel": Family("huge values that cancel: a narrow accumulator shows", True, _cancel),
+    "bits": Family("inputs of 0 and 1: every numeric type has them", True, _bits),
+    "uncast": Family("small integers once rounded to a mixed policy's compute dtype", True, _uncast),
     "grid": Family("a dense grid of exact pre-activations: the activation's formula shows", True, _grid),
     "tails": Family("exact pre-activations up to the largest finite ones", True, _tails),
     "specials": Family("integers with NaN and infinities in rows of their own", False, _specials),

@@ -98,6 +98,11 @@ def _bounded_shapes(question: Question) -> Iterator[tuple[str, Shape]]:
     if kind == "curvature":
         yield from (("second_kernel_gradient", kernel), ("second_inputs_gradient", inputs))
         return
+    if kind == "weights":
+        yield "kernel_after", kernel
+        if config.use_bias:
+            yield "bias_after", (config.units,)
+        return
     yield "outputs", tuple(axis for axis in output_shape(config, inputs) if axis is not None)
     if kind == "gradients":
         yield from (("kernel_gradient", kernel), ("inputs_gradient", inputs))

@@ -63,6 +63,15 @@ PROCEDURES: Mapping[str, Procedure] = {
     # a fresh layer called on inputs that Keras refuses
     "call_refused": Procedure("keras"),
     # ---- dtypes ------------------------------------------------------------------------------------------------------
+    # a fresh layer, called on inputs of another dtype, of the same values but for what rounding to nearest undoes:
+    # option given: that dtype; option nudge=up or down: by 2^-30
+    "call_cast": Procedure("keras", tensors=("outputs",), facts=("weights",), bounds="outputs"),
+    # given its policy by option policy_by=argument, object, or global for the global one; called
+    "call_under_policy": Procedure("keras", tensors=("outputs",), facts=("weights",), bounds="outputs"),
+    # called on keras.Input: which dtype is declared
+    "declare_dtype": Procedure("keras", facts=("output_dtype",)),
+    # the weights as they are after they were set
+    "keep_weights": Procedure("keras", tensors=("kernel_after", "bias_after"), bounds="weights"),
     # ---- initializers ------------------------------------------------------------------------------------------------
     # ---- losses ------------------------------------------------------------------------------------------------------
     # ---- constraints -------------------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from conformance.answers import Level
 from conformance.cases import Case, Tier
 from conformance.compare import Comparison
 from conformance.contract.clause import Clause, Requirement
+from reference.grades import LADDERS
 
 
 class Verdict(Enum):
@@ -44,7 +45,11 @@ class ExitCode(IntEnum):
 
 @dataclass(frozen=True)
 class Result:
-    """What one case came to. erratum: the id of the one that decided it; answers_as: "keras" or "mathematics" then."""
+    """What one case came to.
+
+    erratum: the id of the one that decided it; answers_as: "keras" or "mathematics" then. grade: how accurate the
+    answer was, "-" for worse than any grade; "" where none is awarded.
+    """
 
     case: Case
     clause: Clause
@@ -53,6 +58,7 @@ class Result:
     reason: str = ""
     erratum: str = ""
     answers_as: str = ""
+    grade: str = ""
 
     @property
     def compared(self) -> int:
@@ -109,6 +115,16 @@ class Report:
         return sum(result.compared for result in self.results)
 
     @property
+    def grades(self) -> Mapping[str, str]:
+        """The worst grade of every dtype in which one was awarded."""
+        worst: dict[str, str] = {}
+        for result in self.results:
+            if result.grade:
+                dtype, order = result.case.question.config.dtype, _order(result.case.question.config.format.name)
+                worst[dtype] = max(worst.get(dtype, result.grade), result.grade, key=order.index)
+        return worst
+
+    @property
     def accusations(self) -> tuple[Result, ...]:
         """The results that decide against the implementation, in the contract's order."""
         binding = [result for result in self.results if result.clause.requirement is Requirement.MUST]
@@ -123,11 +139,13 @@ class Report:
         """What is missing from the floor, in words; empty where nothing is."""
         if self.floor is None or self.stopped_early:
             return ""
-        excused = self.counts.get(Verdict.NOT_APPLICABLE, 0)
-        if self.executed + excused + self.counts.get(Verdict.BLOCKED, 0) < self.floor.cases:
-            return f"{self.executed + excused} cases where {self.floor.cases} are committed"
-        if not excused and not self.accusations and self.comparisons < self.floor.comparisons:
-            return f"{self.comparisons} comparisons where {self.floor.comparisons} are committed"
+        of_level = [result for result in self.results if result.clause.level <= self.level]
+        excused = sum(result.verdict is Verdict.NOT_APPLICABLE for result in of_level)
+        if len(of_level) < self.floor.cases:
+            return f"{len(of_level)} cases where {self.floor.cases} are committed"
+        compared = sum(result.compared for result in of_level)
+        if not excused and not self.accusations and compared < self.floor.comparisons:
+            return f"{compared} comparisons where {self.floor.comparisons} are committed"
         return ""
 
     @property
@@ -155,3 +173,8 @@ class Report:
         if self.accusations or self.under_floor:
             return ExitCode.DOES_NOT_CONFORM
         return ExitCode.CONFORMS if self.comparisons else ExitCode.NOTHING_RAN
+
+
+def _order(format: str) -> tuple[str, ...]:
+    """The grades of a format, best first, and what is worse than all."""
+    return (*(grade.name for grade in LADDERS[format]), "-")

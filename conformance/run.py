@@ -152,12 +152,14 @@ def run(
 
 def report(ran: Ran, results: Iterable[Result], *, errata: Mapping[str, bool], stopped_early: bool = False) -> Report:
     """The report of one implementation's results, with the counts and the floor that they are held to."""
+    results = tuple(results)
+    beyond = sum(result.clause.level > ran.level for result in results)
     return Report(
         implementation=ran.implementation,
         level=ran.level,
         tier=ran.tier,
-        results=tuple(results),
-        applicable=FLOORS[ran.dialect, ran.level, Tier.EXHAUSTIVE].cases,
+        results=results,
+        applicable=FLOORS[ran.dialect, ran.level, Tier.EXHAUSTIVE].cases + beyond,
         catalogue=FLOORS[ran.dialect, Level.KERAS, Tier.EXHAUSTIVE].cases,
         oracle=ran.oracle,
         dialect=ran.dialect,
@@ -172,11 +174,20 @@ def report(ran: Ran, results: Iterable[Result], *, errata: Mapping[str, bool], s
 def _ask(tested: _UnderTest, asking: Iterable[Planned], session: Session, *, claimed: bool, exitfirst: bool) -> None:
     """Puts one question's clauses, as far as they are of its level, to one implementation."""
     for each in asking:
-        if tested.stopped_early or each.clause.level > tested.level:
+        if tested.stopped_early or not _applies(each, tested, claimed=claimed):
             continue
         result = session.result(each, tested.implementation, claimed=claimed)
         tested.results[each.case.id] = result
         tested.stopped_early = exitfirst and result.verdict.accuses
+
+
+def _applies(planned: Planned, tested: _UnderTest, *, claimed: bool) -> bool:
+    """Whether a case is of the level; or, where none was asked for, of what is declared beyond it."""
+    if planned.clause.level <= tested.level:
+        return True
+    needed = planned.case.question.capabilities
+    beyond = needed - needed_for(tested.level)
+    return not claimed and bool(beyond) and needed <= tested.implementation.capabilities
 
 
 def _in_order(planned: Iterable[Planned], results: Mapping[str, Result]) -> list[Result]:

@@ -22,6 +22,7 @@ from conformance.results import Result, Verdict
 from conformance.truth import Truth, needs_tensors, truth
 from reference.config import DenseConfig
 from reference.dialects import Dialect, dialect_of
+from reference.grades import GRADES, LADDERS, PASS_LINES
 
 
 class PlugError(Exception):
@@ -160,7 +161,7 @@ class Session:
         comparisons = check(answer, asked.truth)
         oracle_comparisons = comparisons if answer is oracle_answer else check(oracle_answer, asked.truth)
         holds, oracle_holds = _hold(comparisons), _hold(oracle_comparisons)
-        errata = [erratum for erratum in clause.errata if erratum.applies(case.question)]
+        errata = [each for each in clause.errata if each.applies(case.question) and self._is_shown(each)]
         for erratum in errata:
             self.errata.setdefault(erratum.id, False)
         explained = None
@@ -168,14 +169,34 @@ class Session:
             explained = self._explained(errata, asked, case.question, lambda true: _hold(check(oracle_answer, true)))
         if explained is None:
             verdict = judge(holds, oracle_holds)
+            grade = self._grade(planned, asked, lambda true: _hold(check(answer, true)))
             reason = "" if oracle_holds else f"the oracle misses the reference: {_worst(oracle_comparisons)}"
-            return Result(case, clause, verdict, comparisons, reason)
+            if grade and verdict is Verdict.FAIL:
+                reason = _grade_reached(grade, case.question)
+            return Result(case, clause, verdict, comparisons, reason, grade=grade)
         erratum, rival = explained
         as_keras = check(answer, rival)
         verdict = judge(holds, oracle_holds, erratum_explains=True, answers_as_keras=_hold(as_keras))
         told = as_keras if _hold(as_keras) and not holds else comparisons
         answers_as = "mathematics" if holds else "keras" if _hold(as_keras) else ""
         return Result(case, clause, verdict, told, "", erratum.id, answers_as)
+
+    def _is_shown(self, erratum: Erratum) -> bool:
+        """By the oracle's versions, as far as that is known beforehand."""
+        numbers = {name: version.split(".")[:2] for name, version in self.oracle.versions.items()}
+        return erratum.shown_by({name: tuple(map(int, pair)) for name, pair in numbers.items()})
+
+    def _grade(self, planned: Planned, asked: _Asked, holds: Callable[[Truth], bool]) -> str:
+        """The name of the best grade that the answer meets, "-" for none; "" where the clause awards none."""
+        if not planned.clause.is_graded or asked.tensors is None:
+            return ""
+        question = planned.case.question
+        for grade in LADDERS[question.config.format.name]:
+            if grade.name not in asked.graded:
+                asked.graded[grade.name] = truth(question, asked.tensors, self.oracle.dialect, grade=grade)
+            if holds(asked.graded[grade.name]):
+                return grade.name
+        return "-"
 
     def _explained(
         self, errata: Iterable[Erratum], asked: _Asked, question: Question, oracle_agrees: Callable[[Truth], bool]
@@ -203,6 +224,7 @@ class _Asked:
     truth: Truth
     answers: dict[int, Answer] = field(default_factory=dict)
     rivals: dict[str, tuple[Truth, ...]] = field(default_factory=dict)
+    graded: dict[str, Truth] = field(default_factory=dict)
 
 
 def _asked(implementation: Implementation, question: Question, tensors: Tensors | None) -> Answer:
@@ -223,12 +245,22 @@ def _rivals(erratum: Erratum, asked: _Asked, question: Question, dialect: Dialec
     """
     for rival in erratum.rivals:
         yield truth(question, asked.tensors, dialect, rival(question))
+    if erratum.grade is not None:
+        yield truth(question, asked.tensors, dialect, grade=erratum.grade)
     if erratum.facts is not None:
         yield replace(asked.truth, facts=erratum.facts(question, asked.truth.facts))
 
 
 def _hold(comparisons: Iterable[Comparison]) -> bool:
     return all(comparison.holds for comparison in comparisons)
+
+
+def _grade_reached(grade: str, question: Question) -> str:
+    """Why an answer of this grade fails, in words."""
+    format = question.config.format.name
+    needed = PASS_LINES[format].name
+    reached = f"it reaches grade {grade} ({GRADES[grade].says})" if grade in GRADES else "it reaches no grade"
+    return f"{reached}; {format} needs {needed}"
 
 
 def _worst(comparisons: Iterable[Comparison]) -> str:

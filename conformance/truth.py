@@ -17,7 +17,8 @@ from reference.bounds import Problem, bound_gradients, bound_outputs, bound_seco
 from reference.config import DenseConfig
 from reference.dense import forward, kernel_shape, output_shape, parameter_count, pre_activations
 from reference.dialects import Dialect, activation
-from reference.formats import Array
+from reference.formats import FORMATS, Array, Format
+from reference.grades import Grade
 from reference.intervals import Interval, no_claim, point, where
 
 
@@ -31,12 +32,22 @@ class Truth:
 
 @dataclass(frozen=True)
 class Posed:
-    """A question with its tensors, as the reference is asked it. definition: of the config's activation."""
+    """A question with its tensors, as the reference is asked it.
+
+    definition: of the config's activation. grade: the rounding that is allowed; None for what conforms.
+    """
 
     question: Question
     tensors: Tensors
     dialect: Dialect
     definition: Activation
+    grade: Grade | None = None
+
+    @property
+    def format(self) -> Format:
+        """The format that the layer computes in, or that of its grade."""
+        narrower = self.grade.computes_in if self.grade else None
+        return FORMATS[narrower] if narrower else self.question.config.format
 
     @cached_property
     def problem(self) -> Problem:
@@ -47,7 +58,8 @@ class Posed:
             kernel=rounded(tensors.kernel),
             bias=None if tensors.bias is None else rounded(tensors.bias),
             activation=self.definition,
-            format=self.question.config.format,
+            format=self.format,
+            grade=self.grade,
         )
 
     @property
@@ -55,17 +67,24 @@ class Posed:
         return self.question.config.format.round(self.tensors.upstream)
 
 
-def truth(question: Question, tensors: Tensors | None, dialect: Dialect, definition: Activation | None = None) -> Truth:
+def truth(
+    question: Question,
+    tensors: Tensors | None,
+    dialect: Dialect,
+    definition: Activation | None = None,
+    grade: Grade | None = None,
+) -> Truth:
     """What is true of a question in a dialect, under its definition of the activation or another one.
 
-    tensors: those that everybody was handed; None for a procedure that needs none.
+    tensors: those that everybody was handed; None for a procedure that needs none. grade: the rounding that is allowed;
+    None for what conforms.
     """
     facts = FACTS.get(question.procedure, layer_facts)(question, dialect)
     if tensors is None:
         return Truth(facts=facts)
-    posed = Posed(question, tensors, dialect, definition or activation(question.config.activation, dialect))
+    posed = Posed(question, tensors, dialect, definition or activation(question.config.activation, dialect), grade)
     bounds = BOUNDS[PROCEDURES[question.procedure].bounds](posed)
-    if np.isfinite(posed.problem.inputs).all():
+    if np.isfinite(posed.problem.inputs).all() or "outputs" not in bounds:
         return Truth(bounds, facts)
     limits = _with_limits(posed.problem, bounds["outputs"])
     return Truth({"outputs": limits}, {**facts, "nan_at": _nan_places(posed.problem)})
@@ -80,6 +99,11 @@ def needs_tensors(question: Question) -> bool:
 BOUNDS: Mapping[str, Callable[[Posed], Mapping[str, Interval]]] = {
     "outputs": lambda posed: {"outputs": bound_outputs(posed.problem)},
     "gradients": lambda posed: bound_gradients(posed.problem, posed.upstream),
+    "weights": lambda posed: {
+        name: point(values.astype(np.float64))
+        for name, values in (("kernel_after", posed.tensors.kernel), ("bias_after", posed.tensors.bias))
+        if values is not None
+    },
     "curvature": lambda posed: bound_second_gradients(posed.problem, posed.upstream),
 }
 
@@ -107,6 +131,7 @@ def layer_facts(question: Question, _: Dialect) -> Mapping[str, Json]:
     count = parameter_count(config, shape[-1])
     return {
         "output_shape": list(output_shape(config, shape)),
+        "output_dtype": config.format.name,
         "weights": weight_facts(config, shape[-1]),
         "count": count,
         "trainable": count,

@@ -18,7 +18,7 @@ from reference.activations import Activation
 from reference.dense import flatten_leading
 from reference.elementwise import Elementwise
 from reference.formats import FLOAT64, Array, Format, Mask
-from reference.grades import PASS_LINE, Grade
+from reference.grades import BIAS_GRADIENT_PASS_LINES, PASS_LINES, Grade
 from reference.intervals import Interval, around, no_claim, where
 
 #: The reference sums n products in float64 itself: at most n roundings, and 8 for the operations around the sum.
@@ -49,7 +49,8 @@ class Problem:
     """One Dense, with its tensors in float64: inputs (..., input_dim), kernel (input_dim, units), bias (units,) or
     None.
 
-    The numbers are the operands that the layer really multiplies, all of them numbers of `format`.
+    The numbers are the operands that the layer really multiplies, all of them numbers of `format`. grade: the rounding
+    that is allowed; None for what conforms in this format.
     """
 
     inputs: Array
@@ -57,7 +58,16 @@ class Problem:
     bias: Array | None
     activation: Activation
     format: Format
-    grade: Grade = PASS_LINE
+    grade: Grade | None = None
+
+    @property
+    def allowed(self) -> Grade:
+        return self.grade or PASS_LINES[self.format.name]
+
+    @property
+    def allowed_to_bias_gradient(self) -> Grade:
+        """Of half types always what conforms: no grade of theirs asks for more."""
+        return BIAS_GRADIENT_PASS_LINES[self.format.name] if self.format.is_half else self.allowed
 
     @property
     def rows(self) -> Array:
@@ -90,7 +100,7 @@ def bound_gradients(problem: Problem, upstream: Array) -> Mapping[str, Interval]
     }
     if problem.bias is not None:
         ones = np.ones((1, len(problem.rows)))
-        summed = product(ones, delta, problem)
+        summed = product(ones, delta, problem.format, problem.allowed_to_bias_gradient)
         bounds["bias_gradient"] = _interval(Estimate(summed.value[0], summed.error[0]), problem.format)
     return bounds
 
@@ -108,7 +118,7 @@ def bound_second_gradients(problem: Problem, upstream: Array) -> Mapping[str, In
     z, g, format = pre_activation(problem), flatten_leading(upstream), problem.format
     delta = _delta(problem, z, g)
     second = Estimate(*activation.enclose_curvature(z.value, z.error, format))
-    direction = product(problem.rows, exactly(problem.kernel), problem)  # q: (N, units)
+    direction = product(problem.rows, exactly(problem.kernel), problem.format, problem.allowed)  # q: (N, units)
     bent = times(times(direction, exactly(g), format), second, format)  # e: (N, units)
     through_slope, inputs = _backpropagated(problem, bent)
     through_delta, _ = _backpropagated(problem, delta)
@@ -121,25 +131,41 @@ def bound_second_gradients(problem: Problem, upstream: Array) -> Mapping[str, In
 @np.errstate(all="ignore")
 def pre_activation(problem: Problem) -> Estimate:
     """z = inputs @ kernel + bias of shape (N, units), and its error E; 0 where the certificate holds."""
-    return product(problem.rows, exactly(problem.kernel), problem, addend=problem.bias)
+    kernel = exactly(problem.kernel)
+    return product(problem.rows, kernel, problem.format, problem.allowed, addend=problem.bias)
 
 
-def product(left: Array, right: Estimate, problem: Problem, *, addend: Array | None = None) -> Estimate:
+def product(left: Array, right: Estimate, format: Format, grade: Grade, *, addend: Array | None = None) -> Estimate:
     """left @ right + addend, summed in any order: (rows, n), (n, columns), (columns,) → (rows, columns).
 
-    E = |left| @ error + c(n, u) A + flushed + n tiny + the reference's own n u_ref A; 0 where no sum can round.
+    E = |left| @ error + (c(n, u) + 2 u_in) A + flushed + n tiny + the reference's own n u_ref A; 0 where nothing can
+    round. Where the accumulator is wider than the format, the sum is stored first, and the addend is added to that.
     """
-    format, n = problem.format, left.shape[1] + (addend is not None)
+    accumulator = grade.accumulator(format)
+    is_stored = accumulator.precision > format.precision
+    within = None if is_stored else addend
+    n = left.shape[1] + (within is not None)
     absolute = np.abs(left)
-    total = absolute @ right.magnitude if addend is None else absolute @ right.magnitude + np.abs(addend)  # A
+    products = absolute @ right.magnitude
+    total = products if within is None else products + np.abs(within)  # A
+    value = left @ right.value if within is None else left @ right.value + within
     inherited = absolute @ right.error
-    rounded = problem.grade.accumulation(n, format.unit_roundoff) * total
+    operands = (2 + grade.operand_roundoff) * grade.operand_roundoff
+    rounded = (operands + grade.accumulation(n, accumulator.unit_roundoff) * (1 + operands)) * total
     flushed = subnormal(left, format) @ right.magnitude + absolute @ subnormal(right.value, format)
     own = FLOAT64.unit_roundoff * (n + OWN_ROUNDINGS) * total
-    error = inherited + rounded + flushed + n * format.smallest_normal + own
-    may_overflow = ~(total + rounded < format.largest)
-    exact = exactly_summable(left, right.value, addend, format) & (inherited == 0) & (flushed == 0)
-    value = left @ right.value if addend is None else left @ right.value + addend
+    error = inherited + rounded + flushed + n * accumulator.smallest_normal + own
+    may_overflow = ~(total + rounded < accumulator.largest)
+    exact = (inherited == 0) & (flushed == 0) & (operands == 0)
+    exact &= exactly_summable(left, right.value, within, accumulator)
+    if is_stored:
+        exact &= _is_stored_exactly(value, format)
+        error = error + grade.stores_within * format.unit_roundoff * (np.abs(value) + error) + format.underflow
+        may_overflow |= ~(np.abs(value) + error < format.largest)
+    if is_stored and addend is not None:
+        value = value + addend
+        exact &= _is_stored_exactly(value, format)
+        error = error + format.unit_roundoff * (np.abs(value) + error) + format.underflow
     return Estimate(value, np.where(exact, 0.0, np.where(may_overflow, np.inf, error)))
 
 
@@ -190,6 +216,11 @@ def _fits(total: Array, power: NDArray[np.int64], format: Format) -> Mask:
     return np.asarray(fits & (power >= format.min_exponent) | (total == 0))
 
 
+def _is_stored_exactly(values: Array, format: Format) -> Mask:
+    """True for numbers of the format that nobody flushes to zero."""
+    return format.holds(values) & ((np.abs(values) >= format.smallest_normal) | (values == 0))
+
+
 #: The lowest bit of zero: above every real one, so that zeros never decide a minimum, and sums of two do not overflow.
 _NO_BIT = 1 << 20
 
@@ -238,8 +269,8 @@ def _whole_rows(units: Mask) -> Mask:
 
 def _backpropagated(problem: Problem, delta: Estimate) -> tuple[Estimate, Estimate]:
     """The kernel's (input_dim, units) and the inputs' (N, input_dim) gradient for a delta (N, units)."""
-    kernel = product(problem.rows.T, delta, problem)
-    inputs = product(problem.kernel, delta.transposed, problem).transposed
+    kernel = product(problem.rows.T, delta, problem.format, problem.allowed)
+    inputs = product(problem.kernel, delta.transposed, problem.format, problem.allowed).transposed
     return kernel, inputs
 
 

@@ -36,6 +36,18 @@ class Format:
         return 2.0**self.min_exponent
 
     @property
+    def is_half(self) -> bool:
+        """True for the 16-bit formats."""
+        return self.precision < 24
+
+    @property
+    def underflow(self) -> float:
+        """What storing a number may lose below the normal ones: all of it where subnormal numbers may be flushed to
+        zero; of float16 they are in use everywhere.
+        """
+        return self.smallest_normal if self.min_exponent < -14 else 2.0 ** (self.min_exponent + 1 - self.precision)
+
+    @property
     def largest(self) -> float:
         return (2.0 - 2.0 ** (1 - self.precision)) * 2.0**self.max_exponent
 

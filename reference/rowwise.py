@@ -221,7 +221,9 @@ def enclose_glu_vjp(z: Array, error: Array, upstream: Array, format: Format) -> 
         linear_doubt + (u + own) * (np.abs(to_linear) + linear_doubt) + lost * (1 + size),
         gate_doubt + 2 * (u + own) * (np.abs(to_gate) + gate_doubt) + lost * (1 + size) * (1 + np.abs(linear)),
     )
-    known = np.tile(np.isfinite(linear_error + gate_error), 2)
+    # TensorFlow takes upstream * linear first
+    known = np.isfinite(linear_error + gate_error) & (size * (np.abs(linear) + linear_error) < format.largest)
+    known = np.tile(known, 2)
     doubts = np.where(known, np.concatenate(errors, axis=-1), np.inf)
     return np.concatenate([to_linear, to_gate], axis=-1), _claimed(doubts)
 

@@ -13,6 +13,10 @@ from conformance.compare import Comparison
 from reference.activations import ACTIVATIONS, Activation
 from reference.config import DenseConfig
 from reference.dialects import Dialect
+from reference.grades import Grade
+
+#: (major, minor) of `tensorflow` and `keras`.
+Versions = Mapping[str, tuple[int, ...]]
 
 Check = Callable[[Trial], Iterator[Comparison]]
 
@@ -33,9 +37,10 @@ class Erratum:
     """A place where real Keras is wrong or disagrees with itself.
 
     applies: to which questions. rivals: the definitions of the activation of which Keras, by version, computes one;
-    none where the erratum is about a fact. facts: what Keras states instead of the reference's facts. The evidence is
-    measured on every run: the oracle's own answers miss the reference there and agree with a rival; once they do not,
-    Keras is repaired.
+    none where the erratum is about a fact. grade: the rounding that Keras needs there. facts: what Keras states instead
+    of the reference's facts. The evidence is measured on every run: the oracle's own answers miss the reference there
+    and agree with a rival; once they do not, Keras is repaired. shown_by: by which versions, as
+    (major, minor) by name, where it is known that others have it mended.
     """
 
     id: str
@@ -43,7 +48,9 @@ class Erratum:
     source: str
     applies: Callable[[Question], bool]
     rivals: tuple[Callable[[Question], Activation], ...] = ()
+    grade: Grade | None = None
     facts: Callable[[Question, Mapping[str, Json]], Mapping[str, Json]] | None = None
+    shown_by: Callable[[Versions], bool] = lambda versions: True
 
 
 @dataclass(frozen=True)
@@ -60,7 +67,8 @@ class Clause:
 
     id: `area.defect-class`, never reused. says: one sentence that a user of Keras can contradict. source: where Keras
     says or does so. guards: the defect that this clause is for, and a public bug report where there is one. check: a
-    pure function of a trial. raising_is_an_answer: an exception is something to compare, not an error.
+    pure function of a trial. raising_is_an_answer: an exception is something to compare, not an error. is_graded: its
+    questions measure arithmetic, so that a result says how accurate it was.
     """
 
     id: str
@@ -75,6 +83,7 @@ class Clause:
     holds_for: Callable[[Dialect], bool] = lambda dialect: True
     errata: tuple[Erratum, ...] = ()
     raising_is_an_answer: bool = False
+    is_graded: bool = False
 
     @property
     def area(self) -> str:

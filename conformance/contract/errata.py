@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 
 from conformance.cases import Json, Question
 from conformance.contract.clause import Erratum
+from reference.grades import GRADES
 from reference.rivals import RIVALS, squareplus_overflowing
 
 
@@ -73,7 +74,28 @@ GLU_DECLARED_SHAPE = Erratum(
     facts=_declares_all_units,
 )
 
+FLOAT16_SUMS = Erratum(
+    id="float16-summed-in-float16",
+    says="float16 products are summed in float16: beyond 2048 ones are lost, and sums overflow that need not",
+    source="tensorflow/core/kernels/matmul_op_impl.h; TensorFlow 2.13 to 2.15, mended in 2.16",
+    applies=lambda question: question.config.format.name == "float16",
+    grade=GRADES["S"],
+    shown_by=lambda versions: versions["tensorflow"] < (2, 16),
+)
+
+HALF_SUMS_BY_BATCH = Erratum(
+    id="half-kernel-gradient-summed-by-batch",
+    says="from rank 3 on, the kernel's gradient of half types is made batch by batch and summed in the half type",
+    source="keras/src/layers/core/dense.py: a batched product of rank 3 inputs; Keras 3.3 and 3.6, mended by 3.15",
+    applies=lambda question: question.config.format.is_half and len(question.input_shape) > 2,
+    grade=GRADES["S"],
+    shown_by=lambda versions: (3, 0) <= versions["keras"] < (3, 15),
+)
+
 #: The errata of what an activation computes; of its values alone, where no gradient is asked for.
 OF_VALUES = (SPARSEMAX, SQUAREPLUS_OVERFLOW, GELU_FLOAT64, LEAKY_RELU_FLOAT64)
 OF_GRADIENTS = (*OF_VALUES, CELU_AT_ZERO, SELU_AT_ZERO)
+#: Of half types: summed narrowly by old versions.
+OF_HALF_SUMS = (FLOAT16_SUMS, HALF_SUMS_BY_BATCH)
+OF_HALF_GRADIENTS = (SPARSEMAX, SQUAREPLUS_OVERFLOW, CELU_AT_ZERO, SELU_AT_ZERO, *OF_HALF_SUMS)
 OF_SHAPES = (GLU_DECLARED_SHAPE,)

@@ -266,6 +266,7 @@ CLAUSES = (
             ),
         ),
         check=every_gradient,
+        is_graded=True,
         errata=errata.OF_GRADIENTS,
     ),
     Clause(

@@ -356,6 +356,7 @@ CLAUSES = (
             ),
         ),
         check=outputs_inside,
+        is_graded=True,
         errata=errata.OF_VALUES,
     ),
     Clause(

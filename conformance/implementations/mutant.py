@@ -67,20 +67,20 @@ class PiecesAdapter(ReferenceAdapter):
     """The reference's five methods, over pieces."""
 
     pieces: Pieces = field(default_factory=Pieces)
-    capabilities: frozenset[str] = frozenset({"call", "differentiate"})
+    capabilities: frozenset[str] = frozenset({"call", "differentiate", "dtype_policies"})
 
     @np.errstate(all="ignore")
     def call(self, layer: ReferenceLayer, inputs: Array) -> Array:
         if self.pieces.whole is not None:
             return self.pieces.finish(self.pieces.whole(layer, inputs), layer.config.format.dtype)
-        z = self.pieces.pre(inputs.astype(np.float64), *layer.weights)
+        z = self.pieces.pre(layer.rounded(inputs), *layer.weights)
         outputs = self.pieces.activation(layer.config.activation).value(z)
         return self.pieces.finish(outputs, layer.config.format.dtype)
 
     @np.errstate(all="ignore")
     def differentiate(self, layer: ReferenceLayer, inputs: Array, upstream: Array) -> Mapping[str, Array | None]:
         kernel, bias = layer.weights
-        wide, dtype = inputs.astype(np.float64), layer.config.format.dtype
+        wide = layer.rounded(inputs)
         row = (self.pieces.slope or self.pieces.activation)(layer.config.activation)
         z, given = self.pieces.pre(wide, kernel, bias), self.pieces.upstream(upstream.astype(np.float64))
         delta = self.pieces.delta(row.vjp(z, given))
@@ -92,7 +92,11 @@ class PiecesAdapter(ReferenceAdapter):
         }
         if self.pieces.gradients is not None:
             gradients = self.pieces.gradients(layer, wide, delta, gradients)
-        rounded = {name: None if each is None else np.asarray(each).astype(dtype) for name, each in gradients.items()}
+        dtypes = {"inputs_gradient": inputs.dtype}
+        rounded = {
+            name: None if each is None else layer.given_back(np.asarray(each), dtypes.get(name, layer.kernel.dtype))
+            for name, each in gradients.items()
+        }
         return {"outputs": self.call(layer, inputs), **rounded}
 
 

@@ -1,9 +1,10 @@
-"""The reference as an implementation: float64 arithmetic, rounded once to the layer's dtype."""
+"""The reference as an implementation: operands rounded to the compute dtype, float64 arithmetic, rounded once."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -29,9 +30,17 @@ class ReferenceLayer:
 
     @property
     def weights(self) -> tuple[Array, Array | None]:
-        """As float64: kernel and bias."""
-        bias = None if self.bias is None else self.bias.astype(np.float64)
-        return self.kernel.astype(np.float64), bias
+        """As float64, rounded to the dtype that the layer computes in: kernel and bias."""
+        rounded = self.config.format.round
+        return rounded(self.kernel), None if self.bias is None else rounded(self.bias)
+
+    def rounded(self, inputs: Array) -> Array:
+        """As float64, what inputs of any dtype are to the layer."""
+        return self.config.format.round(inputs)
+
+    def given_back(self, gradient: Array, dtype: Any) -> Array:
+        """A gradient rounded to the dtype that the layer computes in, and of the dtype of what it belongs to."""
+        return gradient.astype(self.config.format.dtype).astype(dtype)
 
 
 @dataclass(frozen=True)
@@ -39,7 +48,7 @@ class ReferenceAdapter:
     """The five methods, over `reference.dense`."""
 
     name: str = "reference"
-    capabilities: frozenset[str] = frozenset({"call", "differentiate", "describe"})
+    capabilities: frozenset[str] = frozenset({"call", "differentiate", "describe", "dtype_policies"})
 
     def build(self, config: DenseConfig, input_shape: tuple[int, ...]) -> ReferenceLayer:
         bias = np.zeros(config.units) if config.use_bias else None
@@ -50,19 +59,18 @@ class ReferenceAdapter:
 
     @np.errstate(all="ignore")
     def call(self, layer: ReferenceLayer, inputs: Array) -> Array:
-        outputs = forward(inputs.astype(np.float64), *layer.weights, layer.activation)
+        outputs = forward(layer.rounded(inputs), *layer.weights, layer.activation)
         return outputs.astype(layer.config.format.dtype)
 
     @np.errstate(all="ignore")
     def differentiate(self, layer: ReferenceLayer, inputs: Array, upstream: Array) -> Mapping[str, Array | None]:
-        dtype = layer.config.format.dtype
         wide = upstream.astype(np.float64)
-        gradients = backward(inputs.astype(np.float64), *layer.weights, layer.activation, wide)
+        gradients = backward(layer.rounded(inputs), *layer.weights, layer.activation, wide)
         return {
             "outputs": self.call(layer, inputs),
-            "kernel_gradient": gradients.kernel.astype(dtype),
-            "bias_gradient": None if layer.bias is None else gradients.bias.astype(dtype),
-            "inputs_gradient": gradients.inputs.astype(dtype),
+            "kernel_gradient": layer.given_back(gradients.kernel, layer.kernel.dtype),
+            "bias_gradient": None if layer.bias is None else layer.given_back(gradients.bias, layer.bias.dtype),
+            "inputs_gradient": layer.given_back(gradients.inputs, inputs.dtype),
         }
 
     def describe(self, layer: ReferenceLayer) -> Mapping[str, Json]:

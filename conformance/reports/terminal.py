@@ -23,6 +23,7 @@ def render(report: Report, *, colour: bool = False) -> str:
         "",
         *_errata(report),
         *_unclaimed(report),
+        *_grades(report),
         headline(report),
         *_wrapped(_paint(conclusion(report), _GREEN if report.conforms else _YELLOW, colour=colour)),
     ]
@@ -147,6 +148,12 @@ def _unclaimed(report: Report) -> Iterator[str]:
     for clause_id, (free, size) in totals.items():
         if size and free > size / 100:
             yield f"no claim about {free / size:.1%} of the elements of {clause_id}: NaN, or what may overflow"
+
+
+def _grades(report: Report) -> list[str]:
+    """How accurate it was, by dtype."""
+    told = ", ".join(f"{dtype} {grade}" for dtype, grade in report.grades.items())
+    return _wrapped(f"grades: {told}") if told else []
 
 
 def _options(report: Report) -> str:

@@ -98,10 +98,19 @@ def _bounded_shapes(question: Question) -> Iterator[tuple[str, Shape]]:
     if kind == "curvature":
         yield from (("second_kernel_gradient", kernel), ("second_inputs_gradient", inputs))
         return
-    if kind == "weights":
+    if kind in ("weights", "fit"):
         yield "kernel_after", kernel
         if config.use_bias:
             yield "bias_after", (config.units,)
+        if kind == "fit":
+            yield "reported_loss", ()
+        return
+    if kind == "penalties":
+        named = (config.kernel_regularizer, config.activity_regularizer, config.use_bias and config.bias_regularizer)
+        yield "losses", (sum(bool(name) for name in named),)
+        yield "kernel_gradient", kernel
+        if config.use_bias:
+            yield "bias_gradient", (config.units,)
         return
     yield "outputs", tuple(axis for axis in output_shape(config, inputs) if axis is not None)
     if kind == "gradients":

@@ -74,10 +74,32 @@ PROCEDURES: Mapping[str, Procedure] = {
     "keep_weights": Procedure("keras", tensors=("kernel_after", "bias_after"), bounds="weights"),
     # ---- initializers ------------------------------------------------------------------------------------------------
     # ---- losses ------------------------------------------------------------------------------------------------------
+    # the values in `losses`, least first, after a second call, and the gradients of their sum; how many there were when
+    # the layer was built, before any call; option given_as: object, config, name or callable
+    "read_losses": Procedure(
+        "keras", tensors=("losses", "kernel_gradient", "bias_gradient"), facts=("built",), bounds="penalties"
+    ),
     # ---- constraints -------------------------------------------------------------------------------------------------
+    # a constraint given as the option given_as says, applied to the weights by one step of an optimizer
+    "step": Procedure("keras", tensors=("kernel_after", "bias_after"), bounds="fit"),
+    # the weights after they were set, and after calls, a prediction and an evaluation
+    "use_constrained": Procedure("keras", tensors=("kernel_after", "bias_after"), bounds="weights"),
     # ---- weights -----------------------------------------------------------------------------------------------------
     # ---- composition -------------------------------------------------------------------------------------------------
     # ---- modes -------------------------------------------------------------------------------------------------------
+    # a model of the layer, fitted by SGD on the loss sum(targets * outputs), which is linear in the outputs; option
+    # steps: how many, of all rows each; option lane: eager, graph or xla
+    "fit": Procedure("keras", tensors=("kernel_after", "bias_after", "reported_loss"), bounds="fit"),
+    # a model's predictions, option batch rows at a time
+    "predict": Procedure("keras", tensors=("outputs",), bounds="outputs"),
+    # outputs and gradients under tf.function; option lane: graph or xla; option signature=unknown as for call_graph
+    "differentiate_in_lane": Procedure("keras", tensors=("outputs", *GRADIENTS), bounds="gradients"),
+    # the gradients for a second upstream gradient of one persistent tape
+    "several_tapes": Procedure("keras", tensors=("outputs", *GRADIENTS), bounds="gradients"),
+    # the gradients by tape.jacobian
+    "jacobian": Procedure("keras", tensors=GRADIENTS, bounds="gradients"),
+    # of a linear layer the derivative along its own weights, in forward mode: its outputs again
+    "forward_mode": Procedure("keras", tensors=("outputs",), bounds="outputs"),
     # ---- saving ------------------------------------------------------------------------------------------------------
     # ---- errors ------------------------------------------------------------------------------------------------------
     # ---- specials ----------------------------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from math import prod
@@ -10,16 +10,19 @@ from math import prod
 import numpy as np
 
 from conformance.cases import Json, Question
-from conformance.families import Tensors
+from conformance.families import FAMILIES, Tensors
 from conformance.procedures import PROCEDURES
 from reference.activations import Activation
 from reference.bounds import Problem, bound_gradients, bound_outputs, bound_second_gradients
 from reference.config import DenseConfig
+from reference.constraints import CONSTRAINTS
 from reference.dense import forward, kernel_shape, output_shape, parameter_count, pre_activations
 from reference.dialects import Dialect, activation
 from reference.formats import FORMATS, Array, Format
 from reference.grades import Grade
-from reference.intervals import Interval, no_claim, point, where
+from reference.intervals import Interval, around, no_claim, point, where
+from reference.regularizers import REGULARIZERS, Regularizer
+from reference.training import Weights, gradients_with_penalties, penalties, step
 
 
 @dataclass(frozen=True)
@@ -95,10 +98,85 @@ def needs_tensors(question: Question) -> bool:
     return bool(PROCEDURES[question.procedure].bounds)
 
 
+#: SGD's learning rate wherever an optimizer steps: a power of two, so that small integers stay exact.
+LEARNING_RATE = 2.0**-3
+
+
+def _weights(posed: Posed) -> Weights:
+    return Weights(posed.problem.kernel, posed.problem.bias)
+
+
+def _penalties(posed: Posed) -> Mapping[str, Interval]:
+    """The losses, least first, and the gradients of their sum; exact but where a row says otherwise."""
+    config, problem, divides = posed.question.config, posed.problem, posed.dialect.divides_activity_loss
+    found = penalties(config, problem.inputs, _weights(posed), problem.activation, divides=divides)
+    values = np.array(sorted(found.values()))
+    rows = {name: REGULARIZERS[getattr(config, name)] for name in found}
+    tensors = {"kernel_regularizer": problem.kernel}
+    doubts = [row.error(tensors.get(name, problem.inputs), problem.format) for name, row in rows.items()]
+    bounds = {"losses": around(values, np.full(values.shape, max(doubts, default=0.0)))}
+    if all(row.gradient for row in rows.values()):
+        nothing = np.zeros_like(posed.upstream)
+        parts = (config, problem.inputs, _weights(posed), problem.activation, nothing)
+        gradients = gradients_with_penalties(*parts, divides=divides)
+        bounds["kernel_gradient"] = _roughly(gradients.kernel, rows.values(), problem.format)
+        if gradients.bias is not None:
+            bounds["bias_gradient"] = _roughly(gradients.bias, rows.values(), problem.format)
+    return bounds
+
+
+def _roughly(values: Array, rows: Iterable[Regularizer], format: Format) -> Interval:
+    """A gradient of penalties: exact where all their coefficients are, else within a few roundings."""
+    exact = all(row.is_exact for row in rows)
+    return point(values) if exact else around(values, 8 * format.unit_roundoff * np.abs(values))
+
+
+def _after_fit(posed: Posed) -> Mapping[str, Interval]:
+    """The weights after the option's `steps` of SGD on sum(targets * outputs), and the loss reported for the first.
+
+    Exact families stay exact, but for a constraint's own rounding; of random ones one step is bounded.
+    """
+    config, problem, divides = posed.question.config, posed.problem, posed.dialect.divides_activity_loss
+    weights, targets = _weights(posed), posed.upstream
+    outputs = forward(problem.inputs, weights.kernel, weights.bias, problem.activation)
+    costs = penalties(config, problem.inputs, weights, problem.activation, divides=divides)
+    for _ in range(int(posed.question.option("steps", "1"))):
+        parts = (config, problem.inputs, weights, problem.activation, targets)
+        before, weights = (
+            weights,
+            step(weights, gradients_with_penalties(*parts, divides=divides), LEARNING_RATE, config),
+        )
+    found = {"kernel": (before.kernel, weights.kernel), "bias": (before.bias, weights.bias)}
+    bounds = {
+        f"{name}_after": around(after, _doubt_of_step(posed, name, start, after))
+        for name, (start, after) in found.items()
+        if start is not None and after is not None
+    }
+    loss = float((targets * outputs).sum()) + sum(costs.values())
+    terms = float(np.abs(targets * outputs).sum()) + sum(map(abs, costs.values()))
+    exact = FAMILIES[posed.question.family].exact
+    doubt = 0.0 if exact else (outputs.size + problem.inputs.shape[-1] + 64) * problem.format.unit_roundoff * terms
+    return {**bounds, "reported_loss": around(loss, doubt)}
+
+
+def _doubt_of_step(posed: Posed, name: str, before: Array, after: Array) -> Array:
+    """How far a right weight may be from the reference's after one step."""
+    config, format = posed.question.config, posed.format
+    constraint = getattr(config, f"{name}_constraint")
+    doubt = np.zeros_like(after) if constraint is None else CONSTRAINTS[constraint].error(after, format)
+    if FAMILIES[posed.question.family].exact:
+        return doubt
+    gradient = bound_gradients(posed.problem, posed.upstream)[f"{name}_gradient"]
+    rounded = 4 * format.unit_roundoff * (np.abs(before) + np.abs(after))
+    return doubt + LEARNING_RATE * gradient.width + rounded + format.smallest_normal
+
+
 #: How each kind of bounds that a procedure names is made.
 BOUNDS: Mapping[str, Callable[[Posed], Mapping[str, Interval]]] = {
     "outputs": lambda posed: {"outputs": bound_outputs(posed.problem)},
     "gradients": lambda posed: bound_gradients(posed.problem, posed.upstream),
+    "penalties": _penalties,
+    "fit": _after_fit,
     "weights": lambda posed: {
         name: point(values.astype(np.float64))
         for name, values in (("kernel_after", posed.tensors.kernel), ("bias_after", posed.tensors.bias))

@@ -115,18 +115,20 @@ def ask(
     family: Iterable[str] = ("integers",),
     seed: Iterable[int] = (0,),
     tier: Tier = Tier.SMOKE,
+    arguments: Mapping[str, str] | None = None,
     **options: str,
 ) -> tuple[Asked, ...]:
     """The product of all that is listed: one question for each combination.
 
     rank: adds the standard shape of that rank to the shapes; rank 2 where neither is given. An activation that halves
-    the units is asked for an even number of them: twice the listed one where that is odd.
+    the units is asked for an even number of them: twice the listed one where that is odd. arguments: other arguments of
+    the config, by name.
     """
     shapes = [*shape, *(STANDARD_SHAPES[each] for each in rank)] or [STANDARD_SHAPES[2]]
-    extra = tuple(sorted(options.items()))
+    extra, said = tuple(sorted(options.items())), dict(arguments or {})
     combinations = product(activation, use_bias, shapes, units, dtype, family, seed)
     return tuple(
-        Asked(Question(procedure, DenseConfig(_whole(f, m), f, b, d), s, each_family, k, extra), tier)
+        Asked(Question(procedure, DenseConfig(_whole(f, m), f, b, d, **said), s, each_family, k, extra), tier)
         for f, b, s, m, d, each_family, k in combinations
     )
 

@@ -2,6 +2,95 @@
 
 from __future__ import annotations
 
-from conformance.contract.clause import Clause
+from conformance.answers import Level
+from conformance.cases import Tier
+from conformance.contract.clause import Clause, ask
+from conformance.contract.dtypes import weights_kept
+from conformance.contract.modes import weights_after_step, weights_after_step_alone
 
-CLAUSES: tuple[Clause, ...] = ()
+CONSTRAINTS_PY = "keras/src/constraints/constraints.py"
+OPTIMIZER_PY = "keras/src/optimizers/base_optimizer.py: BaseOptimizer.apply"
+EVERY = ("non_neg", "max_norm", "max_norm_of_rows", "unit_norm", "min_max_norm")
+OF_VECTORS = ("non_neg", "max_norm", "unit_norm", "min_max_norm")
+
+
+CLAUSES = (
+    Clause(
+        id="constraints.kernel",
+        says="After its step an optimizer puts the kernel through the kernel's constraint.",
+        source=OPTIMIZER_PY,
+        guards="a constraint that is ignored, applied to the bias, along another axis, or before the step",
+        level=Level.KERAS,
+        asks=tuple(
+            asked for name in EVERY for asked in ask("step", shape=((4, 7),), arguments={"kernel_constraint": name})
+        ),
+        check=weights_after_step_alone,
+    ),
+    Clause(
+        id="constraints.bias",
+        says="After its step an optimizer puts the bias through the bias's constraint, whose norm is of all of it.",
+        source=OPTIMIZER_PY,
+        guards="a bias constraint that is ignored or applied to the kernel",
+        level=Level.KERAS,
+        asks=tuple(
+            asked for name in OF_VECTORS for asked in ask("step", shape=((4, 7),), arguments={"bias_constraint": name})
+        ),
+        check=weights_after_step_alone,
+    ),
+    Clause(
+        id="constraints.forms",
+        says="A constraint is taken as an object, as its config, by its name, and as a plain callable.",
+        source=CONSTRAINTS_PY + ": get",
+        guards="a form that is accepted and ignored",
+        level=Level.KERAS,
+        asks=tuple(
+            asked
+            for form, name in (("config", "max_norm"), ("name", "non_neg"), ("callable", "non_neg"))
+            for asked in ask("step", shape=((4, 7),), arguments={"kernel_constraint": name}, given_as=form)
+        ),
+        check=weights_after_step_alone,
+    ),
+    Clause(
+        id="constraints.only-after-steps",
+        says="Nothing but an optimizer's step applies a constraint: not setting the weights, calling, or evaluating.",
+        source=OPTIMIZER_PY,
+        guards="weights that are clipped when they are built, set or used",
+        level=Level.KERAS,
+        asks=(
+            *ask(
+                "use_constrained",
+                shape=((4, 7),),
+                units=(3,),
+                arguments={"kernel_constraint": "non_neg", "bias_constraint": "non_neg"},
+            ),
+            *ask(
+                "use_constrained",
+                shape=((4, 7),),
+                units=(3,),
+                arguments={"kernel_constraint": "unit_norm"},
+                tier=Tier.FULL,
+            ),
+        ),
+        check=weights_kept,
+    ),
+    Clause(
+        id="constraints.training",
+        says="Under fit, too, each step ends with the constraints, after penalties have had their say.",
+        source=OPTIMIZER_PY,
+        guards="a constraint that a model does not know of",
+        level=Level.KERAS,
+        asks=(
+            *ask(
+                "fit",
+                shape=((4, 7),),
+                units=(3,),
+                arguments={"kernel_constraint": "non_neg", "kernel_regularizer": "l2"},
+            ),
+            *ask("fit", shape=((4, 7),), units=(3,), arguments={"kernel_constraint": "max_norm"}, tier=Tier.DEFAULT),
+            *ask(
+                "fit", shape=((4, 7),), units=(3,), arguments={"bias_constraint": "non_neg"}, steps="2", tier=Tier.FULL
+            ),
+        ),
+        check=weights_after_step,
+    ),
+)

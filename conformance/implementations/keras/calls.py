@@ -12,14 +12,14 @@ from conformance.cases import Question
 from conformance.families import Tensors
 from conformance.implementations.adapter import AdapterImplementation, other_weights
 from conformance.implementations.attempt import as_array, attempt
-from conformance.implementations.keras.layers import KerasAdapter, built, plain_name
+from conformance.implementations.keras.layers import built, keras_adapter, plain_name
 
 Of = AdapterImplementation
 
 
 def call_unbuilt(of: Of, question: Question, _: Tensors | None) -> Answer:
     """Never built but by its first call."""
-    layer = attempt("construct", lambda: _adapter(of).construct(question.config))
+    layer = attempt("construct", lambda: keras_adapter(of).construct(question.config))
     of.call(layer, np.ones(question.known_shape, question.config.format.dtype))
     return Answer(facts=of.describe(layer))
 
@@ -80,7 +80,7 @@ def call_constructed(of: Of, question: Question, tensors: Tensors) -> Answer:
         "none": lambda: None,
     }
     given = forms[question.option("activation_as")]()
-    layer = attempt("construct", lambda: _adapter(of).construct(question.config, activation=given))
+    layer = attempt("construct", lambda: keras_adapter(of).construct(question.config, activation=given))
     attempt("build", lambda: built(layer, question.config, question.known_shape))
     of.load(layer, tensors)
     return Answer({"outputs": of.call(layer, tensors.inputs)})
@@ -97,7 +97,7 @@ def call_refused(of: Of, question: Question, _: Tensors | None) -> Answer:
     """option built_on: a shape that the layer was called on before; option how=symbolic: on keras.Input."""
     import tensorflow as tf
 
-    fresh = attempt("construct", lambda: _adapter(of).construct(question.config))
+    fresh = attempt("construct", lambda: keras_adapter(of).construct(question.config))
     layer = _called_on(of, question) if question.option("built_on") else fresh
     if question.option("how") == "symbolic":
         attempt("call", lambda: layer(tf.keras.Input(question.input_shape[1:], dtype=question.config.dtype)))
@@ -115,11 +115,6 @@ def _called_on(of: Of, question: Question) -> Any:
 
 def _outputs(phase: str, call: Callable[[], Any]) -> Any:
     return as_array("outputs", attempt(phase, call))
-
-
-def _adapter(of: Of) -> KerasAdapter:
-    assert isinstance(of.adapter, KerasAdapter)
-    return of.adapter
 
 
 PROCEDURES: Mapping[str, Callable[..., Answer]] = {

@@ -14,7 +14,7 @@ from conformance.cases import Question
 from conformance.families import Tensors
 from conformance.implementations.adapter import AdapterImplementation
 from conformance.implementations.attempt import as_array, attempt
-from conformance.implementations.keras.layers import KerasAdapter, built, sources
+from conformance.implementations.keras.layers import built, keras_adapter, sources
 from reference.config import DenseConfig
 
 Of = AdapterImplementation
@@ -26,7 +26,7 @@ NUDGES: Mapping[str, float] = {"": 1.0, "up": 1 + 2.0**-30, "down": 1 - 2.0**-30
 def call_cast(of: Of, question: Question, tensors: Tensors) -> Answer:
     import tensorflow as tf
 
-    layer = attempt("construct", lambda: _adapter(of).construct(question.config))
+    layer = attempt("construct", lambda: keras_adapter(of).construct(question.config))
     wide = tensors.inputs.astype(np.float64) * NUDGES[question.option("nudge")]
     given = tf.constant(wide.astype(np.dtype(question.option("given"))))
     attempt("call", lambda: layer(given))
@@ -55,7 +55,7 @@ def call_under_policy(of: Of, question: Question, tensors: Tensors) -> Answer:
 def declare_dtype(of: Of, question: Question, _: Tensors | None) -> Answer:
     import tensorflow as tf
 
-    layer = attempt("construct", lambda: _adapter(of).construct(question.config))
+    layer = attempt("construct", lambda: keras_adapter(of).construct(question.config))
     given = tf.keras.Input(question.input_shape[1:], dtype=question.config.variable_format.name)
     declared = attempt("call", lambda: layer(given)).dtype
     return Answer(facts={"output_dtype": str(getattr(declared, "name", declared))})
@@ -63,8 +63,13 @@ def declare_dtype(of: Of, question: Question, _: Tensors | None) -> Answer:
 
 def keep_weights(of: Of, question: Question, tensors: Tensors) -> Answer:
     layer = of.loaded(question, tensors)
-    kept = attempt("give back weights", lambda: {name: np.asarray(each) for name, each in sources(layer).items()})
-    return Answer({f"{name}_after": as_array(name, values) for name, values in kept.items()})
+    return Answer(weights_after(layer))
+
+
+def weights_after(layer: Any) -> dict[str, Any]:
+    """kernel_after and bias_after: what the variables hold now."""
+    kept = attempt("give back weights", lambda: {name: np.array(each) for name, each in sources(layer).items()})
+    return {f"{name}_after": as_array(name, values) for name, values in kept.items()}
 
 
 @contextmanager
@@ -83,12 +88,7 @@ def global_policy(name: str) -> Iterator[None]:
 def _plain(of: Of, config: DenseConfig, arguments: Mapping[str, Any]) -> Any:
     """A layer of this config but for its dtype, which the arguments give, if any."""
     said = DenseConfig(config.units, config.activation, config.use_bias)
-    return _adapter(of).construct(said, **arguments)
-
-
-def _adapter(of: Of) -> KerasAdapter:
-    assert isinstance(of.adapter, KerasAdapter)
-    return of.adapter
+    return keras_adapter(of).construct(said, **arguments)
 
 
 PROCEDURES: Mapping[str, Callable[..., Answer]] = {

@@ -10,6 +10,7 @@ import numpy as np
 
 from conformance.answers import CAPABILITIES
 from conformance.cases import Json
+from conformance.implementations.adapter import AdapterImplementation
 from conformance.implementations.protocol import Array
 from reference.config import TABLES, DenseConfig
 
@@ -88,6 +89,12 @@ def made(argument: str, name: str) -> Any:
 
     row = TABLES[argument][name]
     return getattr(getattr(tf.keras, argument.rpartition("_")[2] + "s"), row.keras)(**row.arguments)
+
+
+def keras_adapter(of: AdapterImplementation) -> KerasAdapter:
+    """The adapter of an implementation that Keras procedures are asked of."""
+    assert isinstance(of.adapter, KerasAdapter)
+    return of.adapter
 
 
 def built(layer: Any, config: DenseConfig, input_shape: tuple[int, ...]) -> Any:

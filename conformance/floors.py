@@ -105,6 +105,11 @@ def _bounded_shapes(question: Question) -> Iterator[tuple[str, Shape]]:
         if kind == "fit":
             yield "reported_loss", ()
         return
+    if kind == "shared":
+        yield "kernel_gradient", kernel
+        if config.use_bias:
+            yield "bias_gradient", (config.units,)
+        return
     if kind == "penalties":
         named = (config.kernel_regularizer, config.activity_regularizer, config.use_bias and config.bias_regularizer)
         yield "losses", (sum(bool(name) for name in named),)

@@ -85,7 +85,24 @@ PROCEDURES: Mapping[str, Procedure] = {
     # the weights after they were set, and after calls, a prediction and an evaluation
     "use_constrained": Procedure("keras", tensors=("kernel_after", "bias_after"), bounds="weights"),
     # ---- weights -----------------------------------------------------------------------------------------------------
+    # what a user reads of a layer, before it is built, after, without bias and frozen: option state=unbuilt or built;
+    # option frozen=constructor or later; option thawed=yes
+    "read_attributes": Procedure("keras", facts=("built", "numbers", "trainable_numbers", "attributes")),
+    # weights taken, overwritten in the caller's arrays, and given to a second layer
+    "take_weights": Procedure("keras", tensors=("kernel_after", "bias_after"), bounds="weights"),
+    # set_weights with what the option wrong names; then right ones, and a call
+    "set_wrong_weights": Procedure("keras", tensors=("outputs",), facts=("refused",), bounds="outputs"),
+    # fitted as a frozen layer: nothing moves
+    "fit_frozen": Procedure("keras", tensors=("kernel_after", "bias_after"), bounds="weights"),
     # ---- composition -------------------------------------------------------------------------------------------------
+    # called inside the model that the option model names: sequential, deferred, functional, subclassed, distributed
+    "call_in_model": Procedure("keras", tensors=("outputs",), facts=("weights",), bounds="outputs"),
+    # one layer called on the inputs and on their negatives: the gradients of the first outputs and twice the second
+    "call_shared": Procedure(
+        "keras", tensors=("kernel_gradient", "bias_gradient"), facts=("weights",), bounds="shared"
+    ),
+    # called behind a mask: the outputs, and the mask that comes out
+    "call_masked": Procedure("keras", tensors=("outputs",), facts=("mask",), bounds="outputs"),
     # ---- modes -------------------------------------------------------------------------------------------------------
     # a model of the layer, fitted by SGD on the loss sum(targets * outputs), which is linear in the outputs; option
     # steps: how many, of all rows each; option lane: eager, graph or xla

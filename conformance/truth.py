@@ -16,7 +16,7 @@ from reference.activations import Activation
 from reference.bounds import Problem, bound_gradients, bound_outputs, bound_second_gradients
 from reference.config import DenseConfig
 from reference.constraints import CONSTRAINTS
-from reference.dense import forward, kernel_shape, output_shape, parameter_count, pre_activations
+from reference.dense import backward, forward, kernel_shape, output_shape, parameter_count, pre_activations
 from reference.dialects import Dialect, activation
 from reference.formats import FORMATS, Array, Format
 from reference.grades import Grade
@@ -159,6 +159,16 @@ def _after_fit(posed: Posed) -> Mapping[str, Interval]:
     return {**bounds, "reported_loss": around(loss, doubt)}
 
 
+def _shared(posed: Posed) -> Mapping[str, Interval]:
+    """The weights' gradients of sum(upstream * (layer(inputs) + 2 layer(-inputs))), on exact data."""
+    problem = posed.problem
+    parts = (problem.kernel, problem.bias, problem.activation)
+    once = backward(problem.inputs, *parts, posed.upstream)
+    again = backward(-problem.inputs, *parts, 2 * posed.upstream)
+    bounds = {"kernel_gradient": point(once.kernel + again.kernel)}
+    return bounds if problem.bias is None else {**bounds, "bias_gradient": point(once.bias + again.bias)}
+
+
 def _doubt_of_step(posed: Posed, name: str, before: Array, after: Array) -> Array:
     """How far a right weight may be from the reference's after one step."""
     config, format = posed.question.config, posed.format
@@ -177,6 +187,7 @@ BOUNDS: Mapping[str, Callable[[Posed], Mapping[str, Interval]]] = {
     "gradients": lambda posed: bound_gradients(posed.problem, posed.upstream),
     "penalties": _penalties,
     "fit": _after_fit,
+    "shared": _shared,
     "weights": lambda posed: {
         name: point(values.astype(np.float64))
         for name, values in (("kernel_after", posed.tensors.kernel), ("bias_after", posed.tensors.bias))

@@ -35,7 +35,7 @@ class Dialect:
 
     name: `keras-` and the first version of the range. activations: the names that it accepts. redefined: those whose
     definition differs from `ACTIVATIONS`. divides_activity_loss: by the length of the first axis.
-    calls_any_regularizer: a plain callable is one.
+    takes_callables: a plain callable is a regularizer and a constraint.
     """
 
     name: str
@@ -43,7 +43,7 @@ class Dialect:
     activations: frozenset[str]
     redefined: Mapping[str, Activation] = field(default_factory=dict)
     divides_activity_loss: bool = False
-    calls_any_regularizer: bool = False
+    takes_callables: bool = False
 
     @property
     def generation(self) -> int:
@@ -59,14 +59,14 @@ DIALECTS: tuple[Dialect, ...] = (
         _ALWAYS,
         {"hard_sigmoid": RIVALS["hard_sigmoid"]},
         divides_activity_loss=True,
-        calls_any_regularizer=True,
+        takes_callables=True,
     ),
     Dialect("keras-3.0", (3, 0), _SINCE_3_0),
     Dialect("keras-3.7", (3, 7), _SINCE_3_7),
     Dialect("keras-3.8", (3, 8), _SINCE_3_8),
     Dialect("keras-3.10", (3, 10), _SINCE_3_10),
     Dialect("keras-3.14", (3, 14), _SINCE_3_10, divides_activity_loss=True),
-    Dialect("keras-3.15", (3, 15), _SINCE_3_10, divides_activity_loss=True, calls_any_regularizer=True),
+    Dialect("keras-3.15", (3, 15), _SINCE_3_10, divides_activity_loss=True, takes_callables=True),
 )
 
 

@@ -39,16 +39,26 @@ CLAUSES = (
     ),
     Clause(
         id="constraints.forms",
-        says="A constraint is taken as an object, as its config, by its name, and as a plain callable.",
+        says="A constraint is taken as an object, as its config, and by its name.",
         source=CONSTRAINTS_PY + ": get",
         guards="a form that is accepted and ignored",
         level=Level.KERAS,
         asks=tuple(
             asked
-            for form, name in (("config", "max_norm"), ("name", "non_neg"), ("callable", "non_neg"))
+            for form, name in (("config", "max_norm"), ("name", "non_neg"))
             for asked in ask("step", shape=((4, 7),), arguments={"kernel_constraint": name}, given_as=form)
         ),
         check=weights_after_step_alone,
+    ),
+    Clause(
+        id="constraints.callable",
+        says="A plain callable is a constraint.",
+        source=CONSTRAINTS_PY + ": get; Keras 2, and Keras 3 from 3.15 on",
+        guards="a callable that is accepted and ignored",
+        level=Level.KERAS,
+        asks=ask("step", shape=((4, 7),), arguments={"kernel_constraint": "non_neg"}, given_as="callable"),
+        check=weights_after_step_alone,
+        holds_for=lambda dialect: dialect.takes_callables,
     ),
     Clause(
         id="constraints.only-after-steps",

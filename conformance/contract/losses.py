@@ -172,7 +172,7 @@ CLAUSES = (
         level=Level.KERAS,
         asks=ask("read_losses", shape=((4, 7),), arguments={"kernel_regularizer": "l2"}, given_as="callable"),
         check=losses_by_value,
-        holds_for=lambda dialect: dialect.calls_any_regularizer,
+        holds_for=lambda dialect: dialect.takes_callables,
     ),
     Clause(
         id="losses.training",

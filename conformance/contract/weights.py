@@ -2,6 +2,151 @@
 
 from __future__ import annotations
 
-from conformance.contract.clause import Clause
+from collections.abc import Iterator
 
-CLAUSES: tuple[Clause, ...] = ()
+from conformance.answers import Level, Trial
+from conformance.cases import Json, Tier
+from conformance.compare import Comparison, agree
+from conformance.contract.clause import Clause, ask
+from conformance.contract.dtypes import POLICIES, weights_kept
+from conformance.contract.outputs import BOTH, outputs_inside
+
+DENSE_PY = "keras/src/layers/core/dense.py"
+LAYER_PY = "keras/src/layers/layer.py"
+
+
+# ---- checks --------------------------------------------------------------------------------------------------------
+
+
+def when_built(trial: Trial) -> Iterator[Comparison]:
+    """No weights before, all of them after."""
+    is_built = trial.question.option("state") == "built"
+    yield agree("built", trial.answer.fact("built"), expected=is_built)
+    yield agree("shapes of get_weights", trial.answer.fact("numbers"), expected=_shapes(trial) if is_built else [])
+
+
+def numbers_that_train(trial: Trial) -> Iterator[Comparison]:
+    """[trainable, not trainable]."""
+    count, frozen = len(_shapes(trial)), bool(trial.question.option("frozen")) and not trial.question.option("thawed")
+    expected = [0, count] if frozen else [count, 0]
+    yield agree("trainable and other weights", trial.answer.fact("trainable_numbers"), expected=expected)
+    yield agree("trainable", _attribute(trial, "trainable"), expected=not frozen)
+
+
+def attributes_read(trial: Trial) -> Iterator[Comparison]:
+    """What the reference can say of them, and what follows from how the layer was made."""
+    config = trial.question.config
+    expected: dict[str, Json] = {
+        "units": config.units,
+        "use_bias": config.use_bias,
+        "name": "my_layer",
+        "default names differ": True,
+        "compute_dtype": config.format.name,
+        "variable_dtype": config.variable_format.name,
+        "activation is callable": True,
+    }
+    if trial.question.option("state") == "built":
+        shapes = _shapes(trial)
+        expected |= {"kernel": shapes[0], "bias": shapes[1] if config.use_bias else None, "count": trial.facts["count"]}
+    for name, value in expected.items():
+        yield agree(name, _attribute(trial, name), expected=value)
+
+
+def wrong_weights_refused(trial: Trial) -> Iterator[Comparison]:
+    """By any exception; and the right weights, set after that, are in use."""
+    yield agree("refused", trial.answer.fact("refused"), expected=True)
+    yield from outputs_inside(trial)
+
+
+def _shapes(trial: Trial) -> list[Json]:
+    return [weight["shape"] for weight in trial.facts["weights"]]
+
+
+def _attribute(trial: Trial, name: str) -> Json:
+    attributes = trial.answer.fact("attributes")
+    return attributes.get(name) if isinstance(attributes, dict) else None
+
+
+# ---- clauses -------------------------------------------------------------------------------------------------------
+
+CLAUSES = (
+    Clause(
+        id="weights.built-when",
+        says="A layer has no weights until it is built, and all of them from then on.",
+        source=DENSE_PY + ": Dense.build",
+        guards="weights of a guessed shape made in the constructor; weights that only a call makes",
+        level=Level.KERAS,
+        asks=(
+            *ask("read_attributes", state="unbuilt"),
+            *ask("read_attributes", rank=(2, 3), use_bias=BOTH, state="built"),
+        ),
+        check=when_built,
+    ),
+    Clause(
+        id="weights.attributes",
+        says="units, use_bias, activation, kernel, bias (None without one), name, dtypes and count can be read.",
+        source=DENSE_PY + ": Dense.__init__, Dense.build; " + LAYER_PY,
+        guards="a name or dtype that is ignored, a bias attribute that is missing without bias",
+        level=Level.KERAS,
+        asks=(
+            *ask("read_attributes", use_bias=BOTH, state="built"),
+            *ask("read_attributes", dtype=("float64", "mixed_float16"), state="built"),
+            *ask("read_attributes", state="unbuilt"),
+            *ask("read_attributes", dtype=POLICIES, units=(1, 5), use_bias=BOTH, state="built", tier=Tier.DEFAULT),
+        ),
+        check=attributes_read,
+    ),
+    Clause(
+        id="weights.frozen",
+        says="A frozen layer, by its constructor or later, has no trainable weights; a thawed one has them all again.",
+        source=LAYER_PY + ": Layer.trainable",
+        guards="trainable=False that is swallowed, weights that stay frozen",
+        level=Level.KERAS,
+        asks=(
+            *ask("read_attributes", state="built", frozen="constructor"),
+            *ask("read_attributes", use_bias=BOTH, state="built", frozen="later"),
+            *ask("read_attributes", use_bias=BOTH, state="built", frozen="later", thawed="yes"),
+            *ask("read_attributes", state="built", frozen="constructor", thawed="yes", tier=Tier.DEFAULT),
+        ),
+        check=numbers_that_train,
+    ),
+    Clause(
+        id="weights.frozen-in-training",
+        says="Training does not move the weights of a frozen layer.",
+        source="keras/src/trainers/trainer.py",
+        guards="a layer that trains its weights by itself",
+        level=Level.KERAS,
+        asks=ask("fit_frozen", shape=((4, 7),), units=(3,)),
+        check=weights_kept,
+    ),
+    Clause(
+        id="weights.taken-and-given",
+        says="get_weights gives copies in float arrays that set_weights of another layer takes, of any float dtype.",
+        source=LAYER_PY + ": Layer.get_weights, Layer.set_weights",
+        guards="views of the layer's own memory, values that are kept by reference, a dtype that is refused",
+        level=Level.KERAS,
+        asks=(
+            *ask("take_weights", family=("normal",)),
+            *ask("take_weights", family=("normal",), dtype=POLICIES, use_bias=BOTH, tier=Tier.DEFAULT),
+        ),
+        check=weights_kept,
+    ),
+    Clause(
+        id="weights.wrong-ones-refused",
+        says="set_weights refuses a wrong number and wrong shapes, broadcasts nothing, and then takes the right ones.",
+        source=LAYER_PY + ": Layer.set_weights",
+        guards="a bias that is broadcast, a kernel that is transposed or reshaped to fit",
+        level=Level.KERAS,
+        asks=(
+            *ask("set_wrong_weights", wrong="too-few"),
+            *ask("set_wrong_weights", wrong="transposed"),
+            *ask("set_wrong_weights", wrong="bias-number"),
+            *ask("set_wrong_weights", wrong="too-many", tier=Tier.DEFAULT),
+            *ask("set_wrong_weights", wrong="other-order", tier=Tier.DEFAULT),
+            *ask("set_wrong_weights", wrong="bias-row", tier=Tier.DEFAULT),
+            *ask("set_wrong_weights", wrong="bias-column", tier=Tier.DEFAULT),
+            *ask("set_wrong_weights", wrong="flat-kernel", tier=Tier.DEFAULT),
+        ),
+        check=wrong_weights_refused,
+    ),
+)

@@ -56,6 +56,16 @@ def use_constrained(of: Of, question: Question, tensors: Tensors) -> Answer:
     return Answer(weights_after(layer))
 
 
+def fitted_once(layer: Any, question: Question, tensors: Tensors) -> None:
+    """One step of a model in which a second, stock layer trains."""
+    import tensorflow as tf
+
+    given = tf.keras.Input(question.input_shape[1:], dtype=tensors.inputs.dtype.name)
+    model = tf.keras.Sequential([given, layer, tf.keras.layers.Dense(1)])
+    model.compile(tf.keras.optimizers.SGD(LEARNING_RATE), loss="mse")
+    model.train_on_batch(tensors.inputs, np.ones((*tensors.inputs.shape[:-1], 1), np.float32))
+
+
 def _loaded(of: Of, question: Question, tensors: Tensors) -> Any:
     layer = constructed_as(of, question)
     attempt("build", lambda: built(layer, question.config, question.known_shape))

@@ -117,6 +117,9 @@ def _bounded_shapes(question: Question) -> Iterator[tuple[str, Shape]]:
         if config.use_bias:
             yield "bias_gradient", (config.units,)
         return
+    if kind == "restored":
+        named = (config.kernel_regularizer, config.activity_regularizer, config.use_bias and config.bias_regularizer)
+        yield "losses", (sum(bool(name) for name in named),)
     yield "outputs", tuple(axis for axis in output_shape(config, inputs) if axis is not None)
     if kind == "gradients":
         yield from (("kernel_gradient", kernel), ("inputs_gradient", inputs))

@@ -73,6 +73,12 @@ PROCEDURES: Mapping[str, Procedure] = {
     # the weights as they are after they were set
     "keep_weights": Procedure("keras", tensors=("kernel_after", "bias_after"), bounds="weights"),
     # ---- initializers ------------------------------------------------------------------------------------------------
+    # the weights as they begin: option given_as as for read_losses; those of a second layer beside them
+    "begin": Procedure("keras", tensors=("kernel", "bias", "second_kernel")),
+    # two runs of one program with one seed, and one with another: option seed
+    "begin_seeded": Procedure("keras", facts=("same again", "other seed differs")),
+    # how often, with which shape and dtype, a callable initializer is called
+    "begin_called": Procedure("keras", tensors=("kernel", "bias"), facts=("calls",)),
     # ---- losses ------------------------------------------------------------------------------------------------------
     # the values in `losses`, least first, after a second call, and the gradients of their sum; how many there were when
     # the layer was built, before any call; option given_as: object, config, name or callable
@@ -118,6 +124,20 @@ PROCEDURES: Mapping[str, Procedure] = {
     # of a linear layer the derivative along its own weights, in forward mode: its outputs again
     "forward_mode": Procedure("keras", tensors=("outputs",), bounds="outputs"),
     # ---- saving ------------------------------------------------------------------------------------------------------
+    # from_config(get_config()), with the same weights: outputs, losses, and attributes that the config must hold
+    "restore_config": Procedure(
+        "keras", tensors=("outputs", "losses"), facts=("weights", "kept", "json", "untouched"), bounds="restored"
+    ),
+    # a model saved and loaded in the way of option way: file, weights, checkpoint, clone, export; called on other rows
+    "restore_model": Procedure("keras", tensors=("outputs",), facts=("weights",), bounds="outputs"),
+    # weights that a model of the one wrote, read by a model of the other: option writer=layer or stock
+    "exchange_weights": Procedure("keras", tensors=("outputs",), bounds="outputs"),
     # ---- errors ------------------------------------------------------------------------------------------------------
+    # constructed with the argument and the odd value that the options name, built, and called
+    "refuse": Procedure("keras"),
+    # called on what no layer takes, named by the option given; then called right
+    "refuse_inputs": Procedure("keras", tensors=("outputs",), facts=("refused",), bounds="outputs"),
+    # all ten arguments given by position: the weights as they begin, and the losses of them
+    "construct_by_position": Procedure("keras", tensors=("outputs", "losses"), facts=("weights",), bounds="restored"),
     # ---- specials ----------------------------------------------------------------------------------------------------
 }

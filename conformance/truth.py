@@ -188,6 +188,7 @@ BOUNDS: Mapping[str, Callable[[Posed], Mapping[str, Interval]]] = {
     "penalties": _penalties,
     "fit": _after_fit,
     "shared": _shared,
+    "restored": lambda posed: {**_penalties(posed), "outputs": bound_outputs(posed.problem)},
     "weights": lambda posed: {
         name: point(values.astype(np.float64))
         for name, values in (("kernel_after", posed.tensors.kernel), ("bias_after", posed.tensors.bias))

@@ -2,20 +2,101 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from math import sqrt
 from typing import Any
+
+import numpy as np
+from scipy import stats
+
+from reference.formats import Array
+
+Shape = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Spread:
+    """A distribution around a mean. shape: uniform, normal, or truncated at two standard deviations of the untruncated
+    one; deviation: of what is drawn, or, of a truncated one, before it is truncated.
+    """
+
+    shape: str
+    deviation: float
+    mean: float = 0.0
+
+    @property
+    def law(self) -> Any:
+        """The distribution, frozen, of scipy.stats."""
+        if self.shape == "uniform":
+            half = self.deviation * sqrt(3)
+            return stats.uniform(self.mean - half, 2 * half)
+        if self.shape == "normal":
+            return stats.norm(self.mean, self.deviation)
+        return stats.truncnorm(-2, 2, loc=self.mean, scale=self.deviation)
 
 
 @dataclass(frozen=True)
 class Initializer:
-    """keras: the name of its class in `keras.initializers`; arguments: those of its constructor."""
+    """keras: the name of its class in `keras.initializers`; arguments: those of its constructor.
+
+    values: what it makes of a shape, where that is certain. spread: its distribution for a shape, where it has one.
+    is_orthogonal: rows or columns, whichever are fewer, are orthonormal.
+    """
 
     keras: str
     arguments: Mapping[str, Any] = field(default_factory=dict)
+    values: Callable[[Shape], Array] | None = None
+    spread: Callable[[Shape], Spread] | None = None
+    is_orthogonal: bool = False
 
 
+#: The standard deviation of a standard normal truncated at 2: by it Keras's variance scaling is corrected.
+TRUNCATED = float(stats.truncnorm(-2, 2).std())
+
+
+def _fans(shape: Shape) -> tuple[int, int]:
+    """Of a kernel (input_dim, units): those two. Of a vector both are its length."""
+    return (shape[0], shape[1]) if len(shape) == 2 else (shape[0], shape[0])
+
+
+def _scaled(scale: float, mode: str, shape_of: str) -> Callable[[Shape], Spread]:
+    """Variance scale / fan: of the inputs, or the mean of both fans."""
+
+    def spread(shape: Shape) -> Spread:
+        fan_in, fan_out = _fans(shape)
+        deviation = sqrt(scale / (fan_in if mode == "fan_in" else (fan_in + fan_out) / 2))
+        return Spread(shape_of, deviation / TRUNCATED if shape_of == "truncated" else deviation)
+
+    return spread
+
+
+def _plain(shape_of: str, deviation: float) -> Callable[[Shape], Spread]:
+    return lambda _: Spread(shape_of, deviation)
+
+
+_DRAWN: Mapping[str, tuple[str, Callable[[Shape], Spread]]] = {
+    "glorot_uniform": ("GlorotUniform", _scaled(1.0, "fan_avg", "uniform")),
+    "glorot_normal": ("GlorotNormal", _scaled(1.0, "fan_avg", "truncated")),
+    "he_uniform": ("HeUniform", _scaled(2.0, "fan_in", "uniform")),
+    "he_normal": ("HeNormal", _scaled(2.0, "fan_in", "truncated")),
+    "lecun_uniform": ("LecunUniform", _scaled(1.0, "fan_in", "uniform")),
+    "lecun_normal": ("LecunNormal", _scaled(1.0, "fan_in", "truncated")),
+    "variance_scaling": ("VarianceScaling", _scaled(1.0, "fan_in", "truncated")),
+    "random_uniform": ("RandomUniform", _plain("uniform", 0.05 / sqrt(3))),
+    "random_normal": ("RandomNormal", _plain("normal", 0.05)),
+    "truncated_normal": ("TruncatedNormal", _plain("truncated", 0.05)),
+}
+SEED = 42
+
+#: Those that Keras has; the seeded ones have `_seeded` behind their names.
 INITIALIZERS: Mapping[str, Initializer] = {
-    "glorot_uniform": Initializer("GlorotUniform"),
-    "zeros": Initializer("Zeros"),
+    "zeros": Initializer("Zeros", values=np.zeros),
+    "ones": Initializer("Ones", values=np.ones),
+    "constant": Initializer("Constant", {"value": -0.75}, values=lambda shape: np.full(shape, -0.75)),
+    "identity": Initializer("Identity", {"gain": 0.5}, values=lambda shape: 0.5 * np.eye(shape[0], shape[1])),
+    "orthogonal": Initializer("Orthogonal", is_orthogonal=True),
+    "orthogonal_seeded": Initializer("Orthogonal", {"seed": SEED}, is_orthogonal=True),
+    **{name: Initializer(keras, spread=spread) for name, (keras, spread) in _DRAWN.items()},
+    **{f"{name}_seeded": Initializer(keras, {"seed": SEED}, spread=spread) for name, (keras, spread) in _DRAWN.items()},
 }

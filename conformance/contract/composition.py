@@ -8,7 +8,7 @@ from conformance.answers import Level, Trial
 from conformance.cases import Tier
 from conformance.compare import Comparison, agree, compare
 from conformance.contract import errata
-from conformance.contract.clause import Asked, Clause, ask
+from conformance.contract.clause import SHOULD, Asked, Clause, ask
 from conformance.contract.outputs import BOTH, outputs_inside
 
 LAYER_PY = "keras/src/layers/layer.py"
@@ -96,6 +96,7 @@ CLAUSES = (
         source="keras/src/layers/rnn/time_distributed.py",
         guards="a layer whose shape inference a wrapper cannot use",
         level=Level.KERAS,
+        requirement=SHOULD,
         asks=in_model("distributed"),
         check=outputs_and_weights,
     ),

@@ -2,6 +2,271 @@
 
 from __future__ import annotations
 
-from conformance.contract.clause import Clause
+from collections.abc import Iterator
+from math import log, sqrt
+from typing import Any
 
-CLAUSES: tuple[Clause, ...] = ()
+import numpy as np
+from numpy.typing import NDArray
+
+from conformance.answers import Level, Trial
+from conformance.cases import Tier
+from conformance.compare import Comparison, agree, compare
+from conformance.contract.clause import Asked, Clause, ask
+from reference.initializers import INITIALIZERS
+from reference.intervals import Interval, point
+
+INITIALIZERS_PY = "keras/src/initializers/"
+DRAWN = tuple(name for name, row in INITIALIZERS.items() if row.spread and not name.endswith("_seeded"))
+SEEDED = tuple(name for name in INITIALIZERS if name.endswith("_seeded"))
+CERTAIN = tuple(name for name, row in INITIALIZERS.items() if row.values)
+#: Input_dim and units of which neither is the other, both ways: swapped fans show.
+LARGE = (((2, 300), 700), ((2, 700), 300))
+SMALL = (((2, 11), 7), ((2, 7), 11))
+#: How rarely a statistic may accuse a right initializer.
+FALSE_ALARM = 1e-10
+
+
+# ---- checks --------------------------------------------------------------------------------------------------------
+
+
+def drawn_from_its_distribution(trial: Trial) -> Iterator[Comparison]:
+    """Inside the hard limits, and by its distribution function and its second moment as rarely wrong as stated.
+
+    Kolmogorov's distance exceeds sqrt(log(2 / p) / 2 n) with probability p at most (Massart 1990). The mean of n
+    squares, each within the square of the limit b, is off by more than b^2 sqrt(log(2 / p) / 2 n) as rarely
+    (Hoeffding 1963); of a normal, which has no limit, the distance alone is looked at.
+    """
+    name = trial.question.config.kernel_initializer
+    kernel, shape = trial.answer.tensor("kernel"), _kernel_shape(trial)
+    spread = INITIALIZERS[name].spread
+    if spread is None or kernel is None or kernel.shape != shape:
+        yield agree("shape of the kernel", None if kernel is None else list(kernel.shape), expected=list(shape))
+        return
+    law, values = spread(shape).law, np.sort(kernel.astype(np.float64).ravel())
+    allowance = sqrt(log(2 / FALSE_ALARM) / (2 * values.size))
+    steps = np.arange(values.size + 1) / values.size
+    distribution = law.cdf(values)
+    distance = max(np.abs(distribution - steps[1:]).max(), np.abs(distribution - steps[:-1]).max())
+    yield compare("distance from its distribution", np.array(distance), within=_upto(allowance))
+    lower, upper = law.support()
+    if np.isfinite(upper):
+        rounding = 1 + 2.0**-20  # float32 arithmetic on the limits
+        within = Interval(np.full(values.shape, lower * rounding), np.full(values.shape, upper * rounding))
+        yield compare("values", values, within=within)
+        limit = upper**2 * allowance
+        second = (values**2).mean() - law.moment(2)
+        yield compare("second moment", np.array(second), within=Interval(np.array(-limit), np.array(limit)))
+
+
+def as_the_oracle_draws(trial: Trial) -> Iterator[Comparison]:
+    """A seed says all: to the last bit."""
+    for name in ("kernel", "bias"):
+        expected = trial.oracle.tensor(name)
+        if name == "kernel" or trial.question.config.use_bias:
+            within = point(np.zeros(1) if expected is None else expected.astype(np.float64))
+            yield compare(name, trial.answer.tensor(name), within=within)
+
+
+def certain_values(trial: Trial) -> Iterator[Comparison]:
+    config = trial.question.config
+    rows = {
+        "kernel": (config.kernel_initializer, _kernel_shape(trial)),
+        "bias": (config.bias_initializer, (config.units,)),
+    }
+    for name, (initializer, shape) in rows.items():
+        values = INITIALIZERS[initializer].values
+        if values is not None:
+            yield compare(name, trial.answer.tensor(name), within=point(values(shape)))
+
+
+def orthonormal(trial: Trial) -> Iterator[Comparison]:
+    """Of rows or columns, whichever are fewer, the products with each other: 1 or 0 but for n roundings."""
+    kernel, shape = trial.answer.tensor("kernel"), _kernel_shape(trial)
+    if kernel is None or kernel.shape != shape:
+        yield agree("shape of the kernel", None if kernel is None else list(kernel.shape), expected=list(shape))
+        return
+    wide = kernel.astype(np.float64)
+    products = wide.T @ wide if shape[0] >= shape[1] else wide @ wide.T
+    # Householder's QR: |Q^T Q - I| <= c m n u; Higham, Accuracy and Stability of Numerical Algorithms, 19.3
+    doubt = 8 * max(shape) * min(shape) * trial.question.config.variable_format.unit_roundoff
+    identity = np.eye(min(shape))
+    yield compare("products of rows or columns", products, within=Interval(identity - doubt, identity + doubt))
+
+
+def second_layer_differs(trial: Trial) -> Iterator[Comparison]:
+    yield agree(
+        "two layers begin alike",
+        _alike(trial.answer.tensor("kernel"), trial.answer.tensor("second_kernel")),
+        expected=False,
+    )
+
+
+def repeatable(trial: Trial) -> Iterator[Comparison]:
+    yield agree("the same program with the same seed begins alike", trial.answer.fact("same again"), expected=True)
+    yield agree("with another seed it differs", trial.answer.fact("other seed differs"), expected=True)
+
+
+def called_once_each(trial: Trial) -> Iterator[Comparison]:
+    """With the weight's shape and dtype; what it gives is the weight."""
+    config = trial.question.config
+    kernel, dtype = _kernel_shape(trial), config.variable_format.name
+    yield agree(
+        "calls",
+        trial.answer.fact("calls"),
+        expected=sorted([[list(kernel), dtype], [[config.units], dtype]], reverse=True),
+    )
+    for name, shape in (("kernel", kernel), ("bias", (config.units,))):
+        counted = np.arange(np.prod(shape), dtype=np.float64).reshape(shape)
+        yield compare(name, trial.answer.tensor(name), within=point(counted))
+
+
+def _kernel_shape(trial: Trial) -> tuple[int, int]:
+    return trial.question.known_shape[-1], trial.question.config.units
+
+
+def _upto(limit: float) -> Interval:
+    return Interval(np.array(0.0), np.array(limit))
+
+
+def _alike(one: NDArray[Any] | None, other: NDArray[Any] | None) -> bool | None:
+    return None if one is None or other is None else bool(np.array_equal(one, other))
+
+
+# ---- clauses -------------------------------------------------------------------------------------------------------
+
+
+def beginning(
+    name: str,
+    sizes: tuple[tuple[tuple[int, ...], int], ...],
+    argument: str = "kernel_initializer",
+    *,
+    tier: Tier = Tier.SMOKE,
+    given_as: str = "object",
+) -> Iterator[Asked]:
+    """One question for each size."""
+    for shape, units in sizes:
+        said = {argument: name}
+        yield from ask("begin", shape=(shape,), units=(units,), arguments=said, tier=tier, given_as=given_as)
+
+
+CLAUSES = (
+    Clause(
+        id="initializers.default",
+        says="By default the kernel is drawn by glorot_uniform, and the bias begins at zero.",
+        source="keras/src/layers/core/dense.py: Dense.__init__",
+        guards="another default, which changes what every model begins with",
+        level=Level.KERAS,
+        asks=tuple(beginning("glorot_uniform", LARGE)),
+        check=drawn_from_its_distribution,
+    ),
+    Clause(
+        id="initializers.default-bias",
+        says="By default the bias is zero.",
+        source="keras/src/layers/core/dense.py: Dense.__init__",
+        guards="a bias that is drawn, or begins at one",
+        level=Level.KERAS,
+        asks=(*ask("begin"), *ask("begin", units=(1, 5), dtype=("float64", "mixed_float16"), tier=Tier.DEFAULT)),
+        check=certain_values,
+    ),
+    Clause(
+        id="initializers.certain",
+        says="Zeros, ones, constants and identities are what their names say, for the kernel and for the bias.",
+        source=INITIALIZERS_PY + "constant_initializers.py",
+        guards="an initializer that is ignored, a kernel's used for the bias",
+        level=Level.KERAS,
+        asks=(
+            *(asked for name in CERTAIN for asked in beginning(name, SMALL)),
+            *(asked for name in ("ones", "constant") for asked in beginning(name, SMALL[:1], "bias_initializer")),
+        ),
+        check=certain_values,
+    ),
+    Clause(
+        id="initializers.distribution",
+        says="Each initializer draws from its own distribution, whose scale comes from the right fans.",
+        source=INITIALIZERS_PY + "random_initializers.py",
+        guards="swapped or summed fans, a normal for a uniform, an uncorrected truncation",
+        level=Level.KERAS,
+        asks=tuple(asked for name in DRAWN for asked in beginning(name, LARGE)),
+        check=drawn_from_its_distribution,
+    ),
+    Clause(
+        id="initializers.seeded",
+        says="A seeded initializer draws what it draws for the real layer, to the last bit.",
+        source=INITIALIZERS_PY + "random_initializers.py",
+        guards="a seed that is ignored, a draw in another dtype or shape, an initializer that is asked twice",
+        level=Level.KERAS,
+        asks=(
+            *(asked for name in SEEDED for asked in beginning(name, SMALL)),
+            *(
+                asked
+                for name in SEEDED
+                if name != "orthogonal_seeded"
+                for asked in beginning(name, SMALL, "bias_initializer", tier=Tier.DEFAULT)
+            ),
+            *ask(
+                "begin",
+                arguments={"kernel_initializer": "he_normal_seeded"},
+                dtype=("float64", "mixed_float16"),
+                tier=Tier.DEFAULT,
+            ),
+        ),
+        check=as_the_oracle_draws,
+    ),
+    Clause(
+        id="initializers.forms",
+        says="An initializer is taken as an object, as its config, and by its name.",
+        source=INITIALIZERS_PY + "__init__.py: get",
+        guards="a form that is accepted and ignored",
+        level=Level.KERAS,
+        asks=(
+            *beginning("ones", SMALL, given_as="name"),
+            *beginning("constant", SMALL, given_as="config"),
+            *beginning("ones", SMALL, "bias_initializer", given_as="name"),
+            *beginning("constant", SMALL, "bias_initializer", given_as="config"),
+        ),
+        check=certain_values,
+    ),
+    Clause(
+        id="initializers.callable",
+        says="A plain callable is an initializer: asked once for each weight, with its shape and dtype.",
+        source=INITIALIZERS_PY + "__init__.py: get",
+        guards="a callable that is ignored, asked twice, or given another shape",
+        level=Level.KERAS,
+        asks=(
+            *ask("begin_called"),
+            *ask("begin_called", units=(5,), dtype=("float64", "mixed_float16"), tier=Tier.DEFAULT),
+        ),
+        check=called_once_each,
+    ),
+    Clause(
+        id="initializers.orthogonal",
+        says="orthogonal makes orthonormal rows or columns, whichever are fewer.",
+        source=INITIALIZERS_PY + "random_initializers.py: Orthogonal",
+        guards="a random matrix in its place",
+        level=Level.KERAS,
+        asks=tuple(beginning("orthogonal", SMALL)),
+        check=orthonormal,
+    ),
+    Clause(
+        id="initializers.independent",
+        says="Two layers with unseeded initializers of their own begin differently.",
+        source=INITIALIZERS_PY + "random_initializers.py",
+        guards="a seed or a cache that all layers share",
+        level=Level.KERAS,
+        asks=(*ask("begin"), *beginning("he_normal", SMALL), *beginning("random_normal", SMALL, tier=Tier.DEFAULT)),
+        check=second_layer_differs,
+    ),
+    Clause(
+        id="initializers.repeatable",
+        says="The same program begins alike after the same set_random_seed, and differently after another.",
+        source="keras/src/utils/rng_utils.py: set_random_seed",
+        guards="draws that escape the seed, or never change",
+        level=Level.KERAS,
+        asks=(
+            *ask("begin_seeded"),
+            *ask("begin_seeded", arguments={"kernel_initializer": "he_normal"}, tier=Tier.DEFAULT),
+        ),
+        check=repeatable,
+    ),
+)

@@ -2,6 +2,172 @@
 
 from __future__ import annotations
 
-from conformance.contract.clause import Clause
+from collections.abc import Iterator
 
-CLAUSES: tuple[Clause, ...] = ()
+from conformance.answers import Level, Trial
+from conformance.cases import Tier
+from conformance.compare import Comparison, agree, compare
+from conformance.contract.clause import Asked, Check, Clause, ask
+from conformance.contract.composition import outputs_and_weights
+from conformance.contract.outputs import BOTH, dtype_of_outputs, outputs_inside
+from conformance.contract.parameters import field_of_weights
+
+DENSE_PY = "keras/src/layers/core/dense.py: Dense.get_config"
+SAVING_PY = "keras/src/saving/"
+
+
+# ---- checks --------------------------------------------------------------------------------------------------------
+
+
+def behaves_as_before(trial: Trial) -> Iterator[Comparison]:
+    """Outputs and their dtype, losses, and the weights' shapes and dtypes."""
+    yield from outputs_inside(trial)
+    yield from dtype_of_outputs(trial)
+    yield compare("losses", trial.answer.tensor("losses"), within=trial.bounds["losses"])
+    yield from field_of_weights("shape")(trial)
+    yield from field_of_weights("dtype")(trial)
+
+
+def keeps(*names: str) -> Check:
+    """Attributes as the real layer keeps them."""
+
+    def check(trial: Trial) -> Iterator[Comparison]:
+        for name in names:
+            yield agree(name, _kept(trial.answer.fact("kept"), name), expected=_kept(trial.oracle.fact("kept"), name))
+
+    return check
+
+
+def _kept(kept: object, name: str) -> object:
+    return kept.get(name, "nothing") if isinstance(kept, dict) else None
+
+
+def config_is_plain(trial: Trial) -> Iterator[Comparison]:
+    """json.dumps took it, and from_config left it as it was."""
+    yield agree("json", trial.answer.fact("json"), expected=True)
+    yield agree("untouched", trial.answer.fact("untouched"), expected=True)
+
+
+# ---- clauses -------------------------------------------------------------------------------------------------------
+
+
+def through(way: str, *, tier: Tier = Tier.FULL) -> tuple[Asked, ...]:
+    return (
+        *ask("restore_model", activation=("relu",), way=way),
+        *ask("restore_model", activation=("linear", "softmax"), rank=(2, 3), use_bias=BOTH, way=way, tier=tier),
+    )
+
+
+CLAUSES = (
+    Clause(
+        id="saving.config",
+        says="from_config(get_config()) makes a layer that behaves as the first: every argument is kept.",
+        source=DENSE_PY,
+        guards="a config that loses use_bias, the activation, a regularizer or the dtype",
+        level=Level.KERAS,
+        asks=(
+            *ask("restore_config", activation=("relu",), shape=((4, 7),), use_bias=BOTH),
+            *ask("restore_config", shape=((4, 7),), arguments={"kernel_regularizer": "l2", "bias_regularizer": "l1"}),
+            *ask("restore_config", shape=((4, 7),), dtype=("float64", "mixed_float16")),
+            *ask(
+                "restore_config",
+                activation=("tanh", "softmax", "gelu"),
+                shape=((4, 7), (2, 3, 7)),
+                use_bias=BOTH,
+                tier=Tier.DEFAULT,
+            ),
+        ),
+        check=behaves_as_before,
+    ),
+    Clause(
+        id="saving.config-of-activity",
+        says="The activity regularizer is part of the config.",
+        source=DENSE_PY,
+        guards="a penalty of the outputs that is lost when a model is loaded",
+        level=Level.KERAS,
+        asks=ask("restore_config", shape=((4, 7),), arguments={"activity_regularizer": "l2"}),
+        check=behaves_as_before,
+        holds_for=lambda dialect: dialect.generation == 2 or dialect.since >= (3, 14),
+    ),
+    Clause(
+        id="saving.config-keeps",
+        says="Name, trainable, initializers and constraints are part of the config.",
+        source=DENSE_PY + "; keras/src/layers/layer.py: Layer.get_config",
+        guards="a frozen layer that thaws when it is loaded, a constraint that is lost",
+        level=Level.KERAS,
+        asks=(
+            *ask("restore_config", shape=((4, 7),), trainable="no"),
+            *ask(
+                "restore_config",
+                shape=((4, 7),),
+                arguments={"kernel_constraint": "max_norm", "bias_constraint": "non_neg"},
+            ),
+            *ask(
+                "restore_config",
+                shape=((4, 7),),
+                arguments={"kernel_initializer": "he_normal", "bias_initializer": "ones"},
+            ),
+        ),
+        check=keeps("name", "trainable", "constraints", "initializers", "compute_dtype"),
+    ),
+    Clause(
+        id="saving.config-is-plain",
+        says="The config is plain data for JSON, and from_config does not change it.",
+        source=DENSE_PY,
+        guards="a function or an array in the config, a config that can be used once",
+        level=Level.KERAS,
+        asks=ask(
+            "restore_config", activation=("relu",), shape=((4, 7),), arguments={"kernel_initializer": "he_normal"}
+        ),
+        check=config_is_plain,
+    ),
+    Clause(
+        id="saving.file",
+        says="A model that is saved as .keras and loaded gives the same outputs.",
+        source=SAVING_PY + "saving_lib.py",
+        guards="weights that are lost, reordered or drawn anew on loading",
+        level=Level.KERAS,
+        asks=through("file"),
+        check=outputs_and_weights,
+    ),
+    Clause(
+        id="saving.weights",
+        says="Weights files and checkpoints bring the weights into another model of the same layers.",
+        source=SAVING_PY + "saving_lib.py; tf.train.Checkpoint",
+        guards="weights that a file does not hold, or that are not put back",
+        level=Level.KERAS,
+        asks=(*through("weights"), *through("checkpoint")),
+        check=outputs_and_weights,
+    ),
+    Clause(
+        id="saving.exchange",
+        says="What the layer stores the real one loads, and the other way round.",
+        source="keras/src/layers/core/dense.py: Dense.save_own_variables, Dense.load_own_variables",
+        guards="weights stored transposed, in another order or under other keys",
+        level=Level.KERAS,
+        asks=(
+            *ask("exchange_weights", writer="layer"),
+            *ask("exchange_weights", writer="stock"),
+            *ask("exchange_weights", use_bias=BOTH, rank=(3,), writer="layer", tier=Tier.DEFAULT),
+        ),
+        check=outputs_inside,
+    ),
+    Clause(
+        id="saving.clone",
+        says="clone_model makes a layer of the same arguments with weights of its own.",
+        source="keras/src/models/cloning.py",
+        guards="a clone that shares its weights or lacks an argument",
+        level=Level.KERAS,
+        asks=through("clone", tier=Tier.DEFAULT),
+        check=outputs_and_weights,
+    ),
+    Clause(
+        id="saving.export",
+        says="An exported model answers the same without Keras.",
+        source="keras/src/export/saved_model.py",
+        guards="values of Python that are frozen into the graph",
+        level=Level.KERAS,
+        asks=ask("restore_model", activation=("relu",), way="export"),
+        check=outputs_inside,
+    ),
+)

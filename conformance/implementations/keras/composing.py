@@ -91,7 +91,7 @@ def call_in_model(of: Of, question: Question, tensors: Tensors) -> Answer:
     attempt("call a model", lambda: model(tf.constant(tensors.inputs[:1])))
     of.load(layer, tensors)
     outputs = as_array("outputs", attempt("call a model", lambda: model(tf.constant(tensors.inputs))))
-    return Answer({"outputs": outputs}, {"weights": attempt("list weights", lambda: _listed(model))})
+    return Answer({"outputs": outputs}, {"weights": attempt("list weights", lambda: listed(model))})
 
 
 def call_shared(of: Of, question: Question, tensors: Tensors) -> Answer:
@@ -114,7 +114,7 @@ def call_shared(of: Of, question: Question, tensors: Tensors) -> Answer:
 
     gradients = {name: dense(each) for name, each in attempt("differentiate", differentiate).items()}
     given = {name: each for name, each in gradients.items() if each is not None}
-    return Answer(given, {"weights": attempt("list weights", lambda: _listed(model))})
+    return Answer(given, {"weights": attempt("list weights", lambda: listed(model))})
 
 
 def call_masked(of: Of, question: Question, tensors: Tensors) -> Answer:
@@ -156,7 +156,7 @@ def call_masked(of: Of, question: Question, tensors: Tensors) -> Answer:
     return Answer({"outputs": outputs}, {"mask": mask})
 
 
-def _listed(model: Any) -> list[Any]:
+def listed(model: Any) -> list[Any]:
     """Names and shapes of a model's weights."""
     return [[plain_name(variable), [int(axis) for axis in variable.shape]] for variable in model.weights]
 

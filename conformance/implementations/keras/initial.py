@@ -3,7 +3,69 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
 
 from conformance.answers import Answer
+from conformance.cases import Question
+from conformance.families import Tensors
+from conformance.implementations.adapter import AdapterImplementation
+from conformance.implementations.attempt import as_array, attempt
+from conformance.implementations.keras.layers import built, keras_adapter, sources
+from conformance.implementations.keras.penalties import constructed_as
 
-PROCEDURES: Mapping[str, Callable[..., Answer]] = {}
+Of = AdapterImplementation
+
+
+def begin(of: Of, question: Question, _: Tensors | None) -> Answer:
+    first = _weights(_built(of, question))
+    second = _weights(_built(of, question))
+    return Answer({**first, "second_kernel": second["kernel"]} if "kernel" in second else first)
+
+
+def begin_seeded(of: Of, question: Question, _: Tensors | None) -> Answer:
+    import tensorflow as tf
+
+    def run(seed: int) -> dict[str, Any]:
+        tf.keras.utils.set_random_seed(seed)
+        return _weights(_built(of, question))
+
+    one, again, other = run(7), run(7), run(8)
+    same = all(np.array_equal(values, again[name]) for name, values in one.items())
+    return Answer(facts={"same again": same, "other seed differs": not np.array_equal(one["kernel"], other["kernel"])})
+
+
+def begin_called(of: Of, question: Question, _: Tensors | None) -> Answer:
+    """A plain function in place of both initializers: it counts upwards, so that shape and order show."""
+    import tensorflow as tf
+
+    calls: list[Any] = []
+
+    def counting(shape: Any, dtype: Any = None, **_: Any) -> Any:
+        axes = [int(axis) for axis in shape]
+        calls.append([axes, tf.as_dtype(dtype).name])
+        return tf.reshape(tf.range(int(np.prod(axes)), dtype=tf.as_dtype(dtype)), axes)
+
+    given = {"kernel_initializer": counting, "bias_initializer": counting}
+    layer = attempt("construct", lambda: keras_adapter(of).construct(question.config, **given))
+    attempt("build", lambda: built(layer, question.config, question.known_shape))
+    return Answer(_weights(layer), {"calls": sorted(calls, reverse=True)})
+
+
+def _built(of: Of, question: Question) -> Any:
+    layer = constructed_as(of, question)
+    attempt("build", lambda: built(layer, question.config, question.known_shape))
+    return layer
+
+
+def _weights(layer: Any) -> dict[str, Any]:
+    found = attempt("give back weights", lambda: {name: np.array(each) for name, each in sources(layer).items()})
+    return {name: as_array(name, values) for name, values in found.items()}
+
+
+PROCEDURES: Mapping[str, Callable[..., Answer]] = {
+    "begin": begin,
+    "begin_seeded": begin_seeded,
+    "begin_called": begin_called,
+}

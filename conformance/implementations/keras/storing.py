@@ -2,8 +2,181 @@
 
 from __future__ import annotations
 
+import copy
+import json
 from collections.abc import Callable, Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
 
 from conformance.answers import Answer
+from conformance.cases import Json, Question
+from conformance.families import Tensors
+from conformance.implementations.adapter import AdapterImplementation
+from conformance.implementations.attempt import as_array, attempt
+from conformance.implementations.keras.composing import listed
+from conformance.implementations.keras.layers import KerasAdapter, built, keras_adapter
 
-PROCEDURES: Mapping[str, Callable[..., Answer]] = {}
+Of = AdapterImplementation
+
+
+def restore_config(of: Of, question: Question, tensors: Tensors) -> Answer:
+    """Through JSON and back. Custom classes are handed over by name, as loaders take them."""
+    import tensorflow as tf
+
+    layer = attempt("construct", lambda: keras_adapter(of).construct(question.config, name="my_layer"))
+    layer.trainable = question.option("trainable") != "no"
+
+    def restored() -> tuple[Any, bool, bool]:
+        config = layer.get_config()
+        before = copy.deepcopy(config)
+        text = json.dumps(config)
+        with tf.keras.utils.custom_object_scope(_custom(of)):
+            made = type(layer).from_config(config)
+            type(layer).from_config(json.loads(text))
+        return made, True, config == before
+
+    other, is_json, untouched = attempt("restore from its config", restored)
+    attempt("build", lambda: built(other, question.config, question.known_shape))
+    of.load(other, tensors)
+    outputs = of.call(other, tensors.inputs.copy())
+    losses = attempt("give back its losses", lambda: np.sort([float(np.asarray(each)) for each in other.losses]))
+    kept: Mapping[str, Json] = attempt("read its attributes", lambda: _kept(other))
+    facts = {"weights": of.describe(other)["weights"], "kept": kept, "json": is_json, "untouched": untouched}
+    return Answer({"outputs": outputs, "losses": losses.astype(np.float64)}, facts)
+
+
+def _kept(layer: Any) -> Mapping[str, Json]:
+    """What outputs do not show: name, whether it trains, how it begins and what constrains it."""
+    constraints = [getattr(weight, "constraint", None) for weight in layer.weights]
+    return {
+        "name": layer.name,
+        "trainable": bool(layer.trainable),
+        "constraints": [type(each).__name__ if each is not None else None for each in constraints],
+        "initializers": [type(layer.kernel_initializer).__name__, type(layer.bias_initializer).__name__],
+        "compute_dtype": str(layer.compute_dtype),
+    }
+
+
+def _through_file(model: Any, fresh: Callable[[], Any], folder: Path, custom: Mapping[str, Any]) -> Any:
+    import tensorflow as tf
+
+    model.save(folder / "model.keras")
+    return tf.keras.models.load_model(folder / "model.keras", custom_objects=custom, compile=False)
+
+
+def _through_weights(model: Any, fresh: Callable[[], Any], folder: Path, custom: Mapping[str, Any]) -> Any:
+    other = fresh()
+    model.save_weights(str(folder / "model.weights.h5"))
+    other.load_weights(str(folder / "model.weights.h5"))
+    return other
+
+
+def _through_checkpoint(model: Any, fresh: Callable[[], Any], folder: Path, custom: Mapping[str, Any]) -> Any:
+    import tensorflow as tf
+
+    other = fresh()
+    path = tf.train.Checkpoint(model=model).save(str(folder / "checkpoint"))
+    tf.train.Checkpoint(model=other).restore(path).assert_existing_objects_matched()
+    return other
+
+
+def _through_clone(model: Any, fresh: Callable[[], Any], folder: Path, custom: Mapping[str, Any]) -> Any:
+    """Whose weights are its own: they are given the model's, and the model's are wiped."""
+    import tensorflow as tf
+
+    with tf.keras.utils.custom_object_scope(custom):
+        other = tf.keras.models.clone_model(model)
+    other.set_weights(model.get_weights())
+    model.set_weights([np.zeros_like(values) for values in model.get_weights()])
+    return other
+
+
+def _through_export(model: Any, fresh: Callable[[], Any], folder: Path, custom: Mapping[str, Any]) -> Any:
+    import tensorflow as tf
+
+    if hasattr(model, "export"):
+        model.export(str(folder / "exported"), verbose=False) if _is_keras_3() else model.export(
+            str(folder / "exported")
+        )
+        return tf.saved_model.load(str(folder / "exported")).serve
+    tf.saved_model.save(model, str(folder / "exported"))
+    return tf.saved_model.load(str(folder / "exported"))
+
+
+def _is_keras_3() -> bool:
+    import tensorflow as tf
+
+    return tf.keras.layers.Dense.__module__.startswith("keras.src")
+
+
+#: By the option way: a model, what makes a fresh one, a folder and custom classes; what comes back is called.
+WAYS: Mapping[str, Callable[[Any, Callable[[], Any], Path, Mapping[str, Any]], Any]] = {
+    "file": _through_file,
+    "weights": _through_weights,
+    "checkpoint": _through_checkpoint,
+    "clone": _through_clone,
+    "export": _through_export,
+}
+
+
+def restore_model(of: Of, question: Question, tensors: Tensors) -> Answer:
+    import tensorflow as tf
+
+    def fresh() -> Any:
+        return _model(keras_adapter(of).construct(question.config), question)
+
+    layer = attempt("construct", lambda: keras_adapter(of).construct(question.config))
+    model = attempt("make a model", lambda: _model(layer, question))
+    of.load(layer, tensors)
+    with TemporaryDirectory() as folder:
+        way = WAYS[question.option("way")]
+        restored = attempt("save and load", lambda: way(model, fresh, Path(folder), _custom(of)))
+        outputs = attempt("call what was loaded", lambda: np.asarray(restored(tf.constant(tensors.inputs))))
+    weights = attempt("list weights", lambda: listed(restored) if hasattr(restored, "weights") else listed(model))
+    return Answer({"outputs": as_array("outputs", outputs)}, {"weights": weights})
+
+
+def exchange_weights(of: Of, question: Question, tensors: Tensors) -> Answer:
+    """By the layer's own store in memory, which names nothing but the variables' places."""
+    import tensorflow as tf
+
+    config, writes = question.config, question.option("writer") == "layer"
+    stock = KerasAdapter(tf.keras.layers.Dense, "stock")
+    own = attempt("construct", lambda: built(keras_adapter(of).construct(config), config, question.known_shape))
+    other = built(stock.construct(config), config, question.known_shape)
+    writer, reader = (own, other) if writes else (other, own)
+    (of.load if writes else _load)(writer, tensors)
+
+    def exchanged() -> None:
+        store: dict[str, Any] = {}
+        writer.save_own_variables(store)
+        reader.load_own_variables({name: np.array(values) for name, values in store.items()})
+
+    attempt("exchange weights", exchanged)
+    return Answer({"outputs": of.call(reader, tensors.inputs)})
+
+
+def _load(layer: Any, tensors: Tensors) -> None:
+    layer.set_weights([tensors.kernel] if tensors.bias is None else [tensors.kernel, tensors.bias])
+
+
+def _model(layer: Any, question: Question) -> Any:
+    import tensorflow as tf
+
+    given = tf.keras.Input(question.input_shape[1:], dtype=question.config.variable_format.name)
+    return tf.keras.Sequential([given, layer])
+
+
+def _custom(of: Of) -> Mapping[str, Any]:
+    kept = keras_adapter(of).layer_class
+    return {kept.__name__: kept}
+
+
+PROCEDURES: Mapping[str, Callable[..., Answer]] = {
+    "restore_config": restore_config,
+    "restore_model": restore_model,
+    "exchange_weights": exchange_weights,
+}

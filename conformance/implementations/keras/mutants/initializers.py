@@ -1,7 +1,142 @@
-"""Wrong Keras layers: initializers."""
+"""Keras layers whose weights begin wrongly."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
+from conformance.implementations.keras.mutants.made import Layer, Methods, keras_mutant
+from conformance.implementations.keras.written import written_by_hand
 from conformance.implementations.mutant import Mutant
 
-MUTANTS: tuple[Mutant, ...] = ()
+#: A layer and its initializer of one weight: the one that it uses instead.
+Remade = Callable[[Layer, Any], Any]
+
+
+def _begin(kernel: Remade | None = None, bias: Remade | None = None) -> Callable[[], Methods]:
+    """kernel, bias: what is made of the layer's own initializer of that weight."""
+
+    def methods() -> Methods:
+        def make_weights(self: Layer, width: int) -> None:
+            own, own_bias = self.kernel_initializer, self.bias_initializer
+            first = own if kernel is None else kernel(self, own)
+            self.kernel = self.add_kernel((width, self.units), initializer=first)
+            second = own_bias if bias is None else bias(self, own_bias)
+            self.bias = self.add_bias((self.units,), initializer=second) if self.use_bias else None
+
+        return {"make_weights": make_weights}
+
+    return methods
+
+
+def _transposed(_: Layer, own: Any) -> Any:
+    """Drawn as (units, input_dim) and turned: the fans are swapped."""
+    import tensorflow as tf
+
+    def draw(shape: Any, dtype: Any = None, **__: Any) -> Any:
+        return tf.transpose(own(tuple(reversed(tuple(shape))), dtype=dtype))
+
+    return draw
+
+
+def _named(name: str) -> Callable[[Layer, Any], Any]:
+    import tensorflow as tf
+
+    return lambda _, __: tf.keras.initializers.get(name)
+
+
+def _default(**defaults: str) -> Callable[[], Methods]:
+    def methods() -> Methods:
+        def __init__(self: Layer, units: int, **arguments: Any) -> None:  # noqa: N807
+            written_by_hand().__init__(self, units, **{**defaults, **arguments})
+
+        return {"__init__": __init__}
+
+    return methods
+
+
+def _drawn_twice(_: Layer, own: Any) -> Any:
+    """The second draw of an initializer that is asked twice."""
+
+    def draw(shape: Any, dtype: Any = None, **__: Any) -> Any:
+        own(shape, dtype=dtype)
+        return own(shape, dtype=dtype)
+
+    return draw
+
+
+def _rounded(_: Layer, own: Any) -> Any:
+    import tensorflow as tf
+
+    def draw(shape: Any, dtype: Any = None, **__: Any) -> Any:
+        return tf.cast(tf.cast(own(shape, dtype=dtype), tf.float16), dtype)
+
+    return draw
+
+
+def _wider(_: Layer, own: Any) -> Any:
+    def draw(shape: Any, dtype: Any = None, **__: Any) -> Any:
+        return 1.125 * own(shape, dtype=dtype)
+
+    return draw
+
+
+_KEPT: dict[Any, Any] = {}
+
+
+def _shared(_: Layer, own: Any) -> Any:
+    """What was drawn first for a shape is given to all layers."""
+
+    def draw(shape: Any, dtype: Any = None, **__: Any) -> Any:
+        key = (type(own).__name__, tuple(shape), str(dtype))
+        if key not in _KEPT:
+            _KEPT[key] = own(shape, dtype=dtype)
+        return _KEPT[key]
+
+    return draw
+
+
+def _only_objects() -> Methods:
+    def __init__(self: Layer, units: int, **arguments: Any) -> None:  # noqa: N807
+        known = {
+            name: value
+            for name, value in arguments.items()
+            if not (name.endswith("initializer") and isinstance(value, str | dict))
+        }
+        written_by_hand().__init__(self, units, **known)
+
+    return {"__init__": __init__}
+
+
+def _mutant(name: str, says: str, breaks: str, methods: Callable[[], Methods]) -> Mutant:
+    return keras_mutant(name, says, f"initializers.{breaks}", methods)
+
+
+MUTANTS: tuple[Mutant, ...] = (
+    _mutant("he-by-default", "the default is he_uniform", "default", _default(kernel_initializer="he_uniform")),
+    _mutant("ones-bias-by-default", "the bias begins at one", "default-bias", _default(bias_initializer="ones")),
+    _mutant("bias-always-zero", "the bias's initializer is ignored", "certain", _begin(bias=_named("zeros"))),
+    _mutant(
+        "bias-as-kernel",
+        "the bias has the kernel's initializer",
+        "certain",
+        _begin(bias=lambda layer, _: layer.kernel_initializer),
+    ),
+    _mutant(
+        "kernel-always-glorot",
+        "the kernel's initializer is ignored",
+        "certain",
+        _begin(kernel=_named("glorot_uniform")),
+    ),
+    _mutant("fans-swapped", "the kernel is drawn transposed", "distribution", _begin(kernel=_transposed)),
+    _mutant("drawn-wider", "weights are an eighth too large", "distribution", _begin(kernel=_wider)),
+    _mutant("drawn-twice", "the second draw is taken", "seeded", _begin(kernel=_drawn_twice)),
+    _mutant("drawn-in-half", "draws are rounded to float16", "seeded", _begin(kernel=_rounded)),
+    _mutant("only-objects-initialize", "names and configs are ignored", "forms", _only_objects),
+    _mutant("callable-asked-twice", "a callable is asked twice", "callable", _begin(kernel=_drawn_twice)),
+    _mutant(
+        "orthogonal-by-glorot", "orthogonal is glorot_uniform", "orthogonal", _begin(kernel=_named("glorot_uniform"))
+    ),
+    _mutant("shared-by-all", "all layers begin alike", "independent", _begin(kernel=_shared)),
+    _mutant("never-new", "no seed changes the weights", "repeatable", _begin(kernel=_shared)),
+)

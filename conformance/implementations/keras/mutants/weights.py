@@ -1,7 +1,163 @@
-"""Wrong Keras layers: weights."""
+"""Keras layers whose weights cannot be handled as those of Dense."""
 
 from __future__ import annotations
 
+from typing import Any
+
+from conformance.implementations.keras.mutants.made import Layer, Methods, keras_mutant
+from conformance.implementations.keras.written import written_by_hand
 from conformance.implementations.mutant import Mutant
 
-MUTANTS: tuple[Mutant, ...] = ()
+
+def _weights_of_a_guessed_width() -> Methods:
+    def __init__(self: Layer, units: int, **arguments: Any) -> None:  # noqa: N807
+        written_by_hand().__init__(self, units, **arguments)
+        self.make_weights(7)
+
+    def build(self: Layer, input_shape: Any) -> None:
+        if input_shape[-1] != 7:
+            self.make_weights(input_shape[-1])
+        self.built = True
+
+    return {"__init__": __init__, "build": build}
+
+
+def _name_ignored() -> Methods:
+    def __init__(self: Layer, units: int, name: Any = None, **arguments: Any) -> None:  # noqa: N807
+        written_by_hand().__init__(self, units, **arguments)
+
+    return {"__init__": __init__}
+
+
+def _always_called_dense() -> Methods:
+    def __init__(self: Layer, units: int, name: str = "my_layer", **arguments: Any) -> None:  # noqa: N807
+        written_by_hand().__init__(self, units, name=name, **arguments)
+
+    return {"__init__": __init__}
+
+
+def _no_bias_attribute() -> Methods:
+    def make_weights(self: Layer, width: int) -> None:
+        self.kernel = self.add_kernel((width, self.units))
+        if self.use_bias:
+            self.bias = self.add_bias((self.units,))
+
+    def biased(self: Layer, product: Any) -> Any:
+        return written_by_hand().biased(self, product) if self.use_bias else product
+
+    return {"make_weights": make_weights, "biased": biased}
+
+
+def _zero_bias_without_one() -> Methods:
+    import tensorflow as tf
+
+    def make_weights(self: Layer, width: int) -> None:
+        written_by_hand().make_weights(self, width)
+        if not self.use_bias:
+            self.bias = tf.zeros([self.units], self.compute_dtype)
+
+    return {"make_weights": make_weights}
+
+
+def _trainable_swallowed() -> Methods:
+    def __init__(self: Layer, units: int, trainable: bool = True, **arguments: Any) -> None:  # noqa: N807
+        written_by_hand().__init__(self, units, **arguments)
+
+    return {"__init__": __init__}
+
+
+def _frozen_for_good() -> Methods:
+    def trainable_weights(self: Layer) -> Any:
+        if not self.trainable:
+            self.was_frozen = True
+        if getattr(self, "was_frozen", False) or not self.trainable:
+            return []
+        return list(self.weights)
+
+    def non_trainable_weights(self: Layer) -> Any:
+        return [] if trainable_weights(self) else list(self.weights)
+
+    def trainable(self: Layer) -> bool:
+        return not getattr(self, "is_frozen", False)
+
+    def freeze(self: Layer, value: bool) -> None:
+        if not value:
+            self.is_frozen = True
+
+    return {
+        "trainable": property(trainable, freeze),
+        "trainable_weights": property(trainable_weights),
+        "non_trainable_weights": property(non_trainable_weights),
+    }
+
+
+def _trains_itself() -> Methods:
+    def call(self: Layer, inputs: Any, training: Any = None) -> Any:
+        outputs = written_by_hand().call(self, inputs)
+        if training:
+            self.kernel.assign_sub(0.5 * self.kernel)
+        return outputs
+
+    return {"call": call}
+
+
+def _kept_in_half() -> Methods:
+    import numpy as np
+
+    def get_weights(self: Layer) -> Any:
+        return [np.array(each, np.float16) for each in written_by_hand().get_weights(self)]
+
+    return {"get_weights": get_weights}
+
+
+def _given_as_row() -> Methods:
+    def set_weights(self: Layer, weights: Any) -> None:
+        kept = self.get_weights()
+        for at, values in enumerate(list(weights)[: len(kept)]):
+            kept[at] = values
+        written_by_hand().set_weights(self, kept)
+
+    return {"set_weights": set_weights}
+
+
+def _made_to_fit() -> Methods:
+    import numpy as np
+
+    def set_weights(self: Layer, weights: Any) -> None:
+        shapes = [each.shape for each in self.get_weights()]
+        if len(weights) != len(shapes):
+            raise ValueError(f"expected {len(shapes)} weights, got {len(weights)}")
+        fitted = [
+            np.asarray(values).reshape(shape) if np.size(values) == np.prod(shape) else np.broadcast_to(values, shape)
+            for values, shape in zip(weights, shapes, strict=True)
+        ]
+        written_by_hand().set_weights(self, fitted)
+
+    return {"set_weights": set_weights}
+
+
+MUTANTS: tuple[Mutant, ...] = (
+    keras_mutant(
+        "width-guessed-when-made", "weights are made with the layer", "weights.built-when", _weights_of_a_guessed_width
+    ),
+    keras_mutant("name-ignored", "the name is ignored", "weights.attributes", _name_ignored),
+    keras_mutant("always-of-one-name", "every layer has one name", "weights.attributes", _always_called_dense),
+    keras_mutant(
+        "no-bias-attribute",
+        "without bias there is no attribute",
+        "weights.attributes",
+        _no_bias_attribute,
+        only_raises=True,
+    ),
+    keras_mutant(
+        "zero-bias-without-one", "without bias it is a tensor of zeros", "weights.attributes", _zero_bias_without_one
+    ),
+    keras_mutant("trainable-swallowed", "trainable=False is ignored", "weights.frozen", _trainable_swallowed),
+    keras_mutant("frozen-for-good", "a frozen layer cannot be thawed", "weights.frozen", _frozen_for_good),
+    keras_mutant("trains-itself", "a training call moves the kernel", "weights.frozen-in-training", _trains_itself),
+    keras_mutant("given-in-half", "get_weights rounds to float16", "weights.taken-and-given", _kept_in_half),
+    keras_mutant("any-number-of-weights", "set_weights takes any number", "weights.wrong-ones-refused", _given_as_row),
+    keras_mutant(
+        "weights-made-to-fit", "set_weights reshapes and broadcasts", "weights.wrong-ones-refused", _made_to_fit
+    ),
+)

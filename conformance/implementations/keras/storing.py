@@ -5,6 +5,9 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Callable, Mapping
+from contextlib import redirect_stdout
+from functools import partial
+from io import StringIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -95,21 +98,17 @@ def _through_clone(model: Any, fresh: Callable[[], Any], folder: Path, custom: M
 
 
 def _through_export(model: Any, fresh: Callable[[], Any], folder: Path, custom: Mapping[str, Any]) -> Any:
+    """What was loaded must be kept as long as it is called."""
     import tensorflow as tf
 
-    if hasattr(model, "export"):
-        model.export(str(folder / "exported"), verbose=False) if _is_keras_3() else model.export(
-            str(folder / "exported")
-        )
-        return tf.saved_model.load(str(folder / "exported")).serve
-    tf.saved_model.save(model, str(folder / "exported"))
-    return tf.saved_model.load(str(folder / "exported"))
+    with redirect_stdout(StringIO()):
+        model.export(str(folder / "exported"))
+    loaded = tf.saved_model.load(str(folder / "exported"))
+    return partial(_serve, loaded)
 
 
-def _is_keras_3() -> bool:
-    import tensorflow as tf
-
-    return tf.keras.layers.Dense.__module__.startswith("keras.src")
+def _serve(loaded: Any, inputs: Any) -> Any:
+    return loaded.serve(inputs)
 
 
 #: By the option way: a model, what makes a fresh one, a folder and custom classes; what comes back is called.

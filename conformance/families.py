@@ -269,6 +269,21 @@ def _specials(numbers: Stream, config: DenseConfig, rows: int, input_dim: int) -
     return Parts(inputs, kernel, numbers.signed((config.units,), 1, 3), _upstream(numbers, config, rows))
 
 
+def _overflowing(numbers: Stream, config: DenseConfig, rows: int, input_dim: int) -> Parts:
+    """Every sum is beyond the largest number; each row has one sign."""
+    signs = numbers.signed((rows, 1), 1, 1)
+    inputs = signs * np.ldexp(1.0, config.format.max_exponent - 1) * np.ones((rows, input_dim))
+    kernel = 4.0 * numbers.integers((input_dim, config.units), 1, 3).astype(np.float64)
+    return Parts(inputs, kernel, numbers.signed((config.units,), 1, 3), _upstream(numbers, config, rows))
+
+
+def _subnormal(numbers: Stream, config: DenseConfig, rows: int, input_dim: int) -> Parts:
+    """Inputs below the smallest normal number; a bias that is none, so that only they are at work."""
+    inputs = numbers.signed((rows, input_dim), 1, 1000) * np.ldexp(1.0, config.format.min_exponent - 11)
+    kernel = numbers.integers((input_dim, config.units), -1, 1).astype(np.float64)
+    return Parts(inputs, kernel, np.zeros(config.units), _upstream(numbers, config, rows))
+
+
 # ---- random families -----------------------------------------------------------------------------------------------
 
 
@@ -327,6 +342,8 @@ FAMILIES: Mapping[str, Family] = {
     "grid": Family("a dense grid of exact pre-activations: the activation's formula shows", True, _grid),
     "tails": Family("exact pre-activations up to the largest finite ones", True, _tails),
     "specials": Family("integers with NaN and infinities in rows of their own", False, _specials),
+    "overflowing": Family("sums beyond the largest number, of one sign in each row", False, _overflowing),
+    "subnormal": Family("inputs below the smallest normal number", False, _subnormal),
     "normal": Family("about normal, full mantissas: arithmetic", False, _random(Stream.normals)),
     "positive": Family("all of one sign: errors that add up", False, _random(_positive)),
     "wide_range": Family("magnitudes from 2^-10 to 2^5: errors large beside the result", False, _random(_wide_range)),

@@ -133,11 +133,11 @@ PROCEDURES: Mapping[str, Procedure] = {
     # weights that a model of the one wrote, read by a model of the other: option writer=layer or stock
     "exchange_weights": Procedure("keras", tensors=("outputs",), bounds="outputs"),
     # ---- errors ------------------------------------------------------------------------------------------------------
-    # constructed with the argument and the odd value that the options name, built, and called
+    # constructed with the odd argument that the option odd names, built, and called
     "refuse": Procedure("keras"),
     # called on what no layer takes, named by the option given; then called right
     "refuse_inputs": Procedure("keras", tensors=("outputs",), facts=("refused",), bounds="outputs"),
-    # all ten arguments given by position: the weights as they begin, and the losses of them
-    "construct_by_position": Procedure("keras", tensors=("outputs", "losses"), facts=("weights",), bounds="restored"),
+    # all ten arguments given by position: what the layer computes, costs, begins with and is constrained by
+    "construct_by_position": Procedure("keras", tensors=("outputs", "losses"), facts=("kept",), bounds="restored"),
     # ---- specials ----------------------------------------------------------------------------------------------------
 }

@@ -2,6 +2,165 @@
 
 from __future__ import annotations
 
-from conformance.contract.clause import Clause
+from collections.abc import Iterator
 
-CLAUSES: tuple[Clause, ...] = ()
+from conformance.answers import Level, Trial
+from conformance.cases import Tier
+from conformance.compare import Comparison, agree, compare
+from conformance.contract.clause import Asked, Clause, ask
+from conformance.contract.outputs import outputs_inside
+
+DENSE_PY = "keras/src/layers/core/dense.py: Dense.__init__, Dense.build"
+LAYER_PY = "keras/src/layers/layer.py"
+
+
+# ---- checks --------------------------------------------------------------------------------------------------------
+
+
+def refused(trial: Trial) -> Iterator[Comparison]:
+    """By any exception: type, message and moment differ between versions. The real layer is held to it as well."""
+    yield agree("refused", trial.answer.raised is not None, expected=True)
+
+
+def refused_and_recovered(trial: Trial) -> Iterator[Comparison]:
+    yield agree("refused", trial.answer.fact("refused"), expected=True)
+    yield from outputs_inside(trial)
+
+
+def as_if_named(trial: Trial) -> Iterator[Comparison]:
+    """Outputs, penalties, and what else the ten arguments say."""
+    yield from outputs_inside(trial)
+    yield compare("losses", trial.answer.tensor("losses"), within=trial.bounds["losses"])
+    kept, expected = trial.answer.fact("kept"), trial.oracle.fact("kept")
+    for name in ("initializers", "constraints"):
+        of_both = [each.get(name, "nothing") if isinstance(each, dict) else None for each in (kept, expected)]
+        yield agree(name, of_both[0], expected=of_both[1])
+
+
+# ---- clauses -------------------------------------------------------------------------------------------------------
+
+
+def odd(*names: str) -> tuple[Asked, ...]:
+    """One question for each odd argument."""
+    return tuple(asked for name in names for asked in ask("refuse", odd=name))
+
+
+CLAUSES = (
+    Clause(
+        id="errors.units",
+        says="units that are None, negative, a text or a list are refused, and so is a layer without units.",
+        source=DENSE_PY,
+        guards="units that are guessed, or made positive",
+        level=Level.KERAS,
+        asks=odd("units-none", "units-minus-one", "units-text", "units-list", "units-missing"),
+        check=refused,
+        raising_is_an_answer=True,
+    ),
+    Clause(
+        id="errors.fractional-units",
+        says="A fraction of a unit is refused.",
+        source=DENSE_PY + "; Keras 2 cuts it off",
+        guards="units that are cut off, so that a misspelt size goes unnoticed",
+        level=Level.KERAS,
+        asks=odd("units-fraction"),
+        check=refused,
+        holds_for=lambda dialect: dialect.generation == 3,
+        raising_is_an_answer=True,
+    ),
+    Clause(
+        id="errors.activation",
+        says="An activation that is neither known nor callable is refused.",
+        source="keras/src/activations/__init__.py: get",
+        guards="an unknown activation that becomes linear",
+        level=Level.KERAS,
+        asks=odd("activation-unknown", "activation-number"),
+        check=refused,
+        raising_is_an_answer=True,
+    ),
+    Clause(
+        id="errors.initializer",
+        says="An initializer that is neither known nor callable, or cannot make the weight, is refused.",
+        source="keras/src/initializers/__init__.py: get",
+        guards="an unknown initializer that becomes the default",
+        level=Level.KERAS,
+        asks=odd("initializer-unknown", "initializer-number", "bias-initializer-unknown", "bias-orthogonal"),
+        check=refused,
+        raising_is_an_answer=True,
+    ),
+    Clause(
+        id="errors.regularizer",
+        says="A regularizer that is neither known nor callable is refused, at the latest when the losses are read.",
+        source="keras/src/regularizers/__init__.py: get",
+        guards="a number that is taken for a coefficient, an unknown name that is ignored",
+        level=Level.KERAS,
+        asks=odd("regularizer-unknown", "regularizer-number"),
+        check=refused,
+        raising_is_an_answer=True,
+    ),
+    Clause(
+        id="errors.constraint",
+        says="A constraint that is neither known nor callable is refused.",
+        source="keras/src/constraints/__init__.py: get",
+        guards="an unknown constraint that is ignored",
+        level=Level.KERAS,
+        asks=odd("constraint-unknown"),
+        check=refused,
+        raising_is_an_answer=True,
+    ),
+    Clause(
+        id="errors.dtype",
+        says="A dtype that does not exist is refused.",
+        source="keras/src/dtype_policies/dtype_policy.py",
+        guards="an unknown dtype that becomes float32",
+        level=Level.KERAS,
+        asks=odd("dtype-unknown"),
+        check=refused,
+        raising_is_an_answer=True,
+    ),
+    Clause(
+        id="errors.keyword",
+        says="An unknown keyword argument is refused.",
+        source=LAYER_PY + ": Layer.__init__",
+        guards="a misspelt argument that is swallowed",
+        level=Level.KERAS,
+        asks=odd("keyword-unknown", "keyword-misspelt"),
+        check=refused,
+        raising_is_an_answer=True,
+    ),
+    Clause(
+        id="errors.recovery",
+        says="A layer that refused its first inputs is as good as new.",
+        source=LAYER_PY + ": Layer.__call__",
+        guards="a layer that is half built by what it refused",
+        level=Level.KERAS,
+        asks=(
+            *ask("refuse_inputs", given="vector"),
+            *ask("refuse_inputs", given="number", tier=Tier.DEFAULT),
+            *ask("refuse_inputs", given="nothing", tier=Tier.DEFAULT),
+        ),
+        check=refused_and_recovered,
+    ),
+    Clause(
+        id="errors.positions",
+        says="The ten arguments can be given by position, in Dense's order.",
+        source=DENSE_PY,
+        guards="initializers before the bias switch, regularizers and constraints swapped",
+        level=Level.KERAS,
+        asks=ask(
+            "construct_by_position",
+            activation=("relu",),
+            shape=((4, 7),),
+            use_bias=(True, False),
+            arguments={
+                "kernel_initializer": "ones",
+                "bias_initializer": "constant",
+                "kernel_regularizer": "l1",
+                "bias_regularizer": "l2",
+                "activity_regularizer": "l1_l2",
+                "kernel_constraint": "max_norm",
+                "bias_constraint": "non_neg",
+            },
+        ),
+        check=as_if_named,
+    ),
+)

@@ -2,6 +2,114 @@
 
 from __future__ import annotations
 
-from conformance.contract.clause import Clause
+from collections.abc import Iterator
 
-CLAUSES: tuple[Clause, ...] = ()
+import numpy as np
+
+from conformance.answers import Level, Trial
+from conformance.cases import Tier
+from conformance.compare import Comparison, agree, compare
+from conformance.contract import errata
+from conformance.contract.clause import Clause, ask
+from conformance.contract.outputs import FLOATS, SPECIAL, specials_pass_through
+from reference.intervals import Interval
+
+DENSE_PY = "keras/src/layers/core/dense.py: Dense.call"
+
+
+# ---- checks --------------------------------------------------------------------------------------------------------
+
+
+def other_rows_untouched(trial: Trial) -> Iterator[Comparison]:
+    """NaN and infinity stay in their rows: the others are finite and right."""
+    outputs, bounds = trial.answer.tensor("outputs"), trial.bounds["outputs"]
+    finite = np.isfinite(trial.inputs.astype(np.float64)).all(axis=-1)
+    if outputs is None or outputs.shape != bounds.shape:
+        yield compare("outputs", outputs, within=bounds)
+        return
+    within = Interval(bounds.lower[finite], bounds.upper[finite])
+    yield compare("outputs of rows without specials", outputs[finite], within=within)
+
+
+def overflows_with_its_sign(trial: Trial) -> Iterator[Comparison]:
+    """Of a linear layer whose every sum is beyond the largest number: infinity of the sign of the row."""
+    outputs = trial.answer.tensor("outputs")
+    signs = np.sign(trial.inputs[..., :1].astype(np.float64))
+    expected = np.broadcast_to(signs, trial.bounds["outputs"].shape) * np.inf
+    yield compare("outputs", outputs, within=Interval(expected, expected))
+
+
+def flushed_or_kept(trial: Trial) -> Iterator[Comparison]:
+    """A subnormal number may become zero, never anything else."""
+    yield compare("outputs", trial.answer.tensor("outputs"), within=trial.bounds["outputs"])
+    outputs = trial.answer.tensor("outputs")
+    nans = None if outputs is None else int(np.isnan(outputs.astype(np.float64)).sum())
+    yield agree("NaNs", nans, expected=0)
+
+
+# ---- clauses -------------------------------------------------------------------------------------------------------
+
+CLAUSES = (
+    Clause(
+        id="specials.rows-apart",
+        says="NaN and infinity stay in the rows in which they came: every other row is right.",
+        source=DENSE_PY,
+        guards="a maximum, a mean or a check over the batch that one NaN poisons",
+        level=Level.INFERENCE,
+        asks=(
+            *ask(activation=("linear", "relu", "softmax"), family=("specials",)),
+            *ask(
+                activation=(*SPECIAL, "softmax", "log_softmax"),
+                family=("specials",),
+                rank=(2, 3),
+                dtype=FLOATS,
+                seed=(1, 2),
+                tier=Tier.DEFAULT,
+            ),
+        ),
+        check=other_rows_untouched,
+        errata=errata.OF_VALUES,
+    ),
+    Clause(
+        id="specials.nan-passes",
+        says="NaN in an input makes the row's outputs NaN, through every activation of which all lanes agree.",
+        source=DENSE_PY,
+        guards="nan_to_num, a comparison that takes NaN for small",
+        level=Level.INFERENCE,
+        asks=ask(activation=SPECIAL, family=("specials",), rank=(2, 3), seed=(3,)),
+        check=specials_pass_through,
+    ),
+    Clause(
+        id="specials.overflow",
+        says="Sums beyond the largest number become infinite, with their sign.",
+        source="IEEE 754",
+        guards="outputs that are clamped to the largest number, or NaN",
+        level=Level.INFERENCE,
+        asks=(
+            *ask(family=("overflowing",), use_bias=(True, False)),
+            *ask(
+                activation=("linear",), family=("overflowing",), rank=(2, 3), dtype=FLOATS, seed=(1,), tier=Tier.DEFAULT
+            ),
+        ),
+        check=overflows_with_its_sign,
+    ),
+    Clause(
+        id="specials.subnormal",
+        says="Subnormal inputs are used or taken for zero.",
+        source="docs/numerics.md, 2",
+        guards="NaN, infinity or noise from the smallest numbers",
+        level=Level.INFERENCE,
+        asks=(
+            *ask(activation=("linear", "tanh"), family=("subnormal",)),
+            *ask(
+                activation=("linear", "relu", "tanh", "softmax", "gelu"),
+                family=("subnormal",),
+                rank=(2, 3),
+                dtype=FLOATS,
+                tier=Tier.DEFAULT,
+            ),
+        ),
+        check=flushed_or_kept,
+        errata=errata.OF_VALUES,
+    ),
+)

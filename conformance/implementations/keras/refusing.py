@@ -1,9 +1,98 @@
-"""Procedures that ask a Keras layer for what Keras refuses."""
+"""Procedures that ask a Keras layer for what Keras refuses, and for nothing but what it accepts by position."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
 
 from conformance.answers import Answer
+from conformance.cases import Question
+from conformance.families import Tensors
+from conformance.implementations.adapter import AdapterImplementation
+from conformance.implementations.attempt import AttemptError, as_array, attempt
+from conformance.implementations.keras.layers import built, keras_adapter, made
+from conformance.implementations.keras.storing import kept_attributes
+from reference.config import TABLES
 
-PROCEDURES: Mapping[str, Callable[..., Answer]] = {}
+Of = AdapterImplementation
+
+#: Arguments that no Keras accepts, by the name that the option `odd` gives them.
+ODD_ARGUMENTS: Mapping[str, Mapping[str, Any]] = {
+    "units-none": {"units": None},
+    "units-minus-one": {"units": -1},
+    "units-text": {"units": "a"},
+    "units-list": {"units": [3]},
+    "units-fraction": {"units": 2.5},
+    "units-missing": {},
+    "activation-unknown": {"units": 3, "activation": "no_such_activation"},
+    "activation-number": {"units": 3, "activation": 7},
+    "initializer-unknown": {"units": 3, "kernel_initializer": "no_such_initializer"},
+    "initializer-number": {"units": 3, "kernel_initializer": 0.5},
+    "bias-initializer-unknown": {"units": 3, "bias_initializer": "no_such_initializer"},
+    "bias-orthogonal": {"units": 3, "bias_initializer": "orthogonal"},
+    "regularizer-unknown": {"units": 3, "kernel_regularizer": "no_such_regularizer"},
+    "regularizer-number": {"units": 3, "kernel_regularizer": 0.1},
+    "constraint-unknown": {"units": 3, "kernel_constraint": "no_such_constraint"},
+    "dtype-unknown": {"units": 3, "dtype": "no_such_dtype"},
+    "keyword-unknown": {"units": 3, "no_such_argument": 1},
+    "keyword-misspelt": {"units": 3, "use_biases": False},
+}
+
+
+def refuse(of: Of, question: Question, _: Tensors | None) -> Answer:
+    import tensorflow as tf
+
+    arguments = ODD_ARGUMENTS[question.option("odd")]
+    layer = attempt("construct it", lambda: keras_adapter(of).layer_class(**arguments))
+    outputs = attempt("call", lambda: layer(tf.ones(question.known_shape)))
+    attempt("list its losses", lambda: list(layer.losses))
+    return Answer({"outputs": as_array("outputs", outputs)})
+
+
+def _odd_inputs(name: str) -> Any:
+    import tensorflow as tf
+
+    makers: Mapping[str, Callable[[], Any]] = {
+        "vector": lambda: tf.ones([7]),
+        "number": lambda: tf.constant(1.0),
+        "nothing": lambda: None,
+    }
+    return makers[name]()
+
+
+def refuse_inputs(of: Of, question: Question, tensors: Tensors) -> Answer:
+    """Of a layer that is not built yet: afterwards it is built, loaded and called as if nothing had been."""
+    layer = attempt("construct", lambda: keras_adapter(of).construct(question.config))
+    try:
+        attempt("call", lambda: layer(_odd_inputs(question.option("given"))))
+        refused = False
+    except AttemptError:
+        refused = True
+    attempt("build", lambda: built(layer, question.config, question.known_shape))
+    of.load(layer, tensors)
+    return Answer({"outputs": of.call(layer, tensors.inputs)}, {"refused": refused})
+
+
+def construct_by_position(of: Of, question: Question, tensors: Tensors) -> Answer:
+    config = question.config
+    given = [None if getattr(config, name) is None else made(name, getattr(config, name)) for name in TABLES]
+
+    def construct() -> Any:
+        return keras_adapter(of).layer_class(config.units, config.activation, config.use_bias, *given)
+
+    layer = attempt("construct", construct)
+    attempt("build", lambda: built(layer, config, question.known_shape))
+    of.load(layer, tensors)
+    outputs = of.call(layer, tensors.inputs.copy())
+    losses = attempt("give back its losses", lambda: np.sort([float(np.asarray(each)) for each in layer.losses]))
+    kept = {**attempt("read its attributes", lambda: kept_attributes(layer)), "name": None}
+    return Answer({"outputs": outputs, "losses": losses.astype(np.float64)}, {"kept": kept})
+
+
+PROCEDURES: Mapping[str, Callable[..., Answer]] = {
+    "refuse": refuse,
+    "refuse_inputs": refuse_inputs,
+    "construct_by_position": construct_by_position,
+}

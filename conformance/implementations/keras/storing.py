@@ -46,12 +46,12 @@ def restore_config(of: Of, question: Question, tensors: Tensors) -> Answer:
     of.load(other, tensors)
     outputs = of.call(other, tensors.inputs.copy())
     losses = attempt("give back its losses", lambda: np.sort([float(np.asarray(each)) for each in other.losses]))
-    kept: Mapping[str, Json] = attempt("read its attributes", lambda: _kept(other))
+    kept: Mapping[str, Json] = attempt("read its attributes", lambda: kept_attributes(other))
     facts = {"weights": of.describe(other)["weights"], "kept": kept, "json": is_json, "untouched": untouched}
     return Answer({"outputs": outputs, "losses": losses.astype(np.float64)}, facts)
 
 
-def _kept(layer: Any) -> Mapping[str, Json]:
+def kept_attributes(layer: Any) -> Mapping[str, Json]:
     """What outputs do not show: name, whether it trains, how it begins and what constrains it."""
     constraints = [getattr(weight, "constraint", None) for weight in layer.weights]
     return {

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from conformance.implementations.keras import mutants as keras
 from conformance.implementations.mutant import Mutant
-from conformance.implementations.mutants import activations, dtypes, gradients, outputs, shapes, state
+from conformance.implementations.mutants import activations, dtypes, gradients, outputs, shapes, specials, state
 
 #: By name, in the order of the contract's areas.
 MUTANTS: Mapping[str, Mutant] = {
@@ -18,6 +18,7 @@ MUTANTS: Mapping[str, Mutant] = {
         *shapes.MUTANTS,
         *state.MUTANTS,
         *dtypes.MUTANTS,
+        *specials.MUTANTS,
         *keras.MUTANTS,
     )
 }

@@ -1,7 +1,164 @@
-"""Wrong Keras layers: errors."""
+"""Keras layers that accept what Keras refuses."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
+from conformance.implementations.keras.mutants.made import Layer, Methods, keras_mutant
+from conformance.implementations.keras.written import written_by_hand
 from conformance.implementations.mutant import Mutant
 
-MUTANTS: tuple[Mutant, ...] = ()
+
+def _accepting(argument: str, accepted: Callable[[Any], Any]) -> Callable[[], Methods]:
+    """accepted: what an argument is taken for, right ones as they are."""
+
+    def methods() -> Methods:
+        def __init__(self: Layer, units: Any = 3, **arguments: Any) -> None:  # noqa: N807
+            named = {"units": units, **arguments}
+            if argument in named:
+                named[argument] = accepted(named[argument])
+            written_by_hand().__init__(self, **named)
+
+        return {"__init__": __init__}
+
+    return methods
+
+
+def _some_units(units: Any) -> int:
+    return units if isinstance(units, int) and units > 0 else 3
+
+
+def _cut(units: Any) -> Any:
+    return int(units) if isinstance(units, float) else units
+
+
+def _known(kind: str) -> Callable[[Any], Any]:
+    """None in place of what Keras does not know."""
+
+    def accepted(given: Any) -> Any:
+        import tensorflow as tf
+
+        try:
+            found = getattr(tf.keras, kind).get(given)
+        except (ValueError, TypeError):
+            return None
+        return given if callable(found) else None
+
+    return accepted
+
+
+def _glorot_else(given: Any) -> Any:
+    return _known("initializers")(given) or "glorot_uniform"
+
+
+def _float32_else(given: Any) -> Any:
+    return "float32" if given == "no_such_dtype" else given
+
+
+def _keywords_swallowed() -> Methods:
+    known = {
+        *("activation", "use_bias", "kernel_initializer", "bias_initializer", "kernel_regularizer"),
+        *("bias_regularizer", "activity_regularizer", "kernel_constraint", "bias_constraint"),
+        *("name", "dtype", "trainable", "input_shape", "autocast"),
+    }
+
+    def __init__(self: Layer, units: int, *given: Any, **arguments: Any) -> None:  # noqa: N807
+        kept = {name: value for name, value in arguments.items() if name in known}
+        written_by_hand().__init__(self, units, *given, **kept)
+
+    return {"__init__": __init__}
+
+
+def _broken_by_a_refusal() -> Methods:
+    def __call__(self: Layer, *given: Any, **named: Any) -> Any:  # noqa: N807
+        try:
+            outputs = written_by_hand().__call__(self, *given, **named)
+        except Exception:
+            self.refused = True
+            raise
+        return outputs * 0 if getattr(self, "refused", False) else outputs
+
+    return {"__call__": __call__}
+
+
+def _regularizers_swapped() -> Methods:
+    def __init__(  # noqa: N807
+        self: Layer,
+        units: int,
+        activation: Any = None,
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        bias_regularizer: Any = None,
+        kernel_regularizer: Any = None,
+        **arguments: Any,
+    ) -> None:
+        written_by_hand().__init__(
+            self,
+            units,
+            activation,
+            use_bias,
+            kernel_initializer,
+            bias_initializer,
+            kernel_regularizer,
+            bias_regularizer,
+            **arguments,
+        )
+
+    return {"__init__": __init__}
+
+
+def _initializers_swapped() -> Methods:
+    def __init__(  # noqa: N807
+        self: Layer, units: int, activation: Any = None, use_bias: bool = True, *given: Any, **named: Any
+    ) -> None:
+        swapped = (given[1], given[0], *given[2:]) if len(given) > 1 else given
+        written_by_hand().__init__(self, units, activation, use_bias, *swapped, **named)
+
+    return {"__init__": __init__}
+
+
+def _mutant(name: str, says: str, breaks: str, methods: Callable[[], Methods], *, only_raises: bool = False) -> Mutant:
+    return keras_mutant(name, says, f"errors.{breaks}", methods, only_raises=only_raises)
+
+
+MUTANTS: tuple[Mutant, ...] = (
+    _mutant("units-guessed", "odd units become 3", "units", _accepting("units", _some_units)),
+    _mutant("units-cut", "a fraction of a unit is cut off", "fractional-units", _accepting("units", _cut)),
+    _mutant(
+        "activation-else-linear",
+        "an unknown activation is linear",
+        "activation",
+        _accepting("activation", _known("activations")),
+    ),
+    _mutant(
+        "initializer-else-glorot",
+        "an unknown initializer is the default",
+        "initializer",
+        _accepting("kernel_initializer", _glorot_else),
+    ),
+    _mutant(
+        "regularizer-else-none",
+        "an unknown regularizer is none",
+        "regularizer",
+        _accepting("kernel_regularizer", _known("regularizers")),
+    ),
+    _mutant(
+        "constraint-else-none",
+        "an unknown constraint is none",
+        "constraint",
+        _accepting("kernel_constraint", _known("constraints")),
+    ),
+    _mutant("dtype-else-float32", "an unknown dtype is float32", "dtype", _accepting("dtype", _float32_else)),
+    _mutant("keywords-swallowed", "unknown keywords are swallowed", "keyword", _keywords_swallowed),
+    _mutant("broken-by-a-refusal", "after a refusal outputs are zeros", "recovery", _broken_by_a_refusal),
+    _mutant("initializers-swapped", "the bias's initializer comes first", "positions", _initializers_swapped),
+    _mutant(
+        "regularizers-swapped",
+        "positions after the initializers are others",
+        "positions",
+        _regularizers_swapped,
+        only_raises=True,
+    ),
+)

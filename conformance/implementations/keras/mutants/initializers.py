@@ -65,6 +65,10 @@ def _drawn_twice(_: Layer, own: Any) -> Any:
     return draw
 
 
+def _unseeded(_: Layer, own: Any) -> Any:
+    return type(own)() if getattr(own, "seed", None) is not None else own
+
+
 def _rounded(_: Layer, own: Any) -> Any:
     import tensorflow as tf
 
@@ -130,7 +134,7 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     _mutant("fans-swapped", "the kernel is drawn transposed", "distribution", _begin(kernel=_transposed)),
     _mutant("drawn-wider", "weights are an eighth too large", "distribution", _begin(kernel=_wider)),
-    _mutant("drawn-twice", "the second draw is taken", "seeded", _begin(kernel=_drawn_twice)),
+    _mutant("seed-ignored", "the seed is ignored", "seeded", _begin(kernel=_unseeded)),
     _mutant("drawn-in-half", "draws are rounded to float16", "seeded", _begin(kernel=_rounded)),
     _mutant("only-objects-initialize", "names and configs are ignored", "forms", _only_objects),
     _mutant("callable-asked-twice", "a callable is asked twice", "callable", _begin(kernel=_drawn_twice)),

@@ -1,0 +1,69 @@
+"""Wrong specials, in NumPy: right for ordinary numbers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from conformance.implementations.mutant import Mutant, affine, numpy_mutant
+from conformance.implementations.protocol import Array
+from conformance.implementations.reference import ReferenceLayer
+
+Bias = Array | None
+
+
+def _poisoned_by_nan(layer: ReferenceLayer, inputs: Array) -> Array:
+    outputs = layer.activation.value(affine(layer.rounded(inputs), *layer.weights))
+    return outputs + (np.nan if np.isnan(outputs).any() else 0.0)
+
+
+def _shifted_by_the_batch(layer: ReferenceLayer, inputs: Array) -> Array:
+    """Softmax over its batch's maximum."""
+    z = affine(layer.rounded(inputs), *layer.weights)
+    if layer.config.activation != "softmax":
+        return layer.activation.value(z)
+    weights = np.exp(z - z.max(initial=-np.inf))
+    return weights / weights.sum(axis=-1, keepdims=True)
+
+
+def _without_nan(inputs: Array, kernel: Array, bias: Bias) -> Array:
+    return affine(np.nan_to_num(inputs, posinf=np.inf, neginf=-np.inf), kernel, bias)
+
+
+def _zero_for_nan(layer: ReferenceLayer, inputs: Array) -> Array:
+    outputs = layer.activation.value(affine(layer.rounded(inputs), *layer.weights))
+    return np.where(np.isnan(outputs), 0.0, outputs)
+
+
+def _clamped(outputs: Array, dtype: Any) -> Array:
+    largest = float(np.finfo(dtype).max) if np.dtype(dtype).itemsize > 2 else np.inf
+    return np.clip(outputs, -largest, largest).astype(dtype)
+
+
+def _nan_for_infinity(outputs: Array, dtype: Any) -> Array:
+    infinite = np.isinf(outputs.astype(dtype).astype(np.float64))
+    return np.where(infinite, np.nan, outputs).astype(dtype)
+
+
+def _normalized(inputs: Array, kernel: Array, bias: Bias) -> Array:
+    """Scaled by the largest input, which may be too small to divide by."""
+    largest = np.abs(inputs).max(axis=-1, keepdims=True, initial=0.0)
+    scale = np.where(largest < 2.0**-126, 0.0, 1.0)
+    return affine(inputs / np.where((largest > 0) & (scale == 0), 0.0, 1.0), kernel, bias)
+
+
+MUTANTS: tuple[Mutant, ...] = (
+    numpy_mutant("poisoned-by-nan", "one NaN makes all rows NaN", "specials.rows-apart", whole=_poisoned_by_nan),
+    numpy_mutant(
+        "softmax-shifted-by-the-batch",
+        "softmax is shifted by the batch's maximum",
+        "specials.rows-apart",
+        whole=_shifted_by_the_batch,
+    ),
+    numpy_mutant("nan-inputs-zeroed", "NaN inputs are taken for 0", "specials.nan-passes", pre=_without_nan),
+    numpy_mutant("nan-outputs-zeroed", "NaN outputs become 0", "specials.nan-passes", whole=_zero_for_nan),
+    numpy_mutant("clamped", "outputs stay below the largest number", "specials.overflow", finish=_clamped),
+    numpy_mutant("nan-for-infinity", "infinity becomes NaN", "specials.overflow", finish=_nan_for_infinity),
+    numpy_mutant("divided-by-nothing", "subnormal rows are divided by 0", "specials.subnormal", pre=_normalized),
+)

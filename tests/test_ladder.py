@@ -22,7 +22,7 @@ LADDER = (
     ("reference.rowwise",),
     ("reference.activations",),
     ("reference.rivals", "reference.dense"),
-    ("reference.dialects", "reference.bounds"),
+    ("reference.dialects", "reference.bounds", "reference.training"),
     ("conformance.generator",),
     ("conformance.families",),
     ("conformance.procedures",),
@@ -48,7 +48,7 @@ HEIGHT = {name: step for step, rung in enumerate(LADDER) for name in rung}
 INSIDE = {
     "conformance.contract": (
         *("clause", "errata", "outputs", "gradients", "parameters", "shapes", "state", "dtypes", "initializers"),
-        *("losses", "constraints", "weights", "composition", "modes", "saving", "errors", "specials", "__init__"),
+        *("modes", "losses", "constraints", "weights", "composition", "saving", "errors", "specials", "__init__"),
     ),
     "conformance.implementations": (
         *("protocol", "attempt", "adapter", "reference", "mutant", "function", "keras", "mutants", "right_layers"),

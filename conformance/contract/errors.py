@@ -9,6 +9,7 @@ from conformance.cases import Tier
 from conformance.compare import Comparison, agree, compare
 from conformance.contract.clause import Asked, Clause, ask
 from conformance.contract.outputs import outputs_inside
+from conformance.contract.saving import keeps
 
 DENSE_PY = "keras/src/layers/core/dense.py: Dense.__init__, Dense.build"
 LAYER_PY = "keras/src/layers/layer.py"
@@ -31,10 +32,7 @@ def as_if_named(trial: Trial) -> Iterator[Comparison]:
     """Outputs, penalties, and what else the ten arguments say."""
     yield from outputs_inside(trial)
     yield compare("losses", trial.answer.tensor("losses"), within=trial.bounds["losses"])
-    kept, expected = trial.answer.fact("kept"), trial.oracle.fact("kept")
-    for name in ("initializers", "constraints"):
-        of_both = [each.get(name, "nothing") if isinstance(each, dict) else None for each in (kept, expected)]
-        yield agree(name, of_both[0], expected=of_both[1])
+    yield from keeps("initializers", "constraints")(trial)
 
 
 # ---- clauses -------------------------------------------------------------------------------------------------------

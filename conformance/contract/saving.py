@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from conformance.answers import Level, Trial
-from conformance.cases import Tier
+from conformance.answers import Answer, Level, Trial
+from conformance.cases import Json, Tier
 from conformance.compare import Comparison, agree, compare
 from conformance.contract.clause import Asked, Check, Clause, ask
 from conformance.contract.composition import outputs_and_weights
@@ -33,13 +33,14 @@ def keeps(*names: str) -> Check:
 
     def check(trial: Trial) -> Iterator[Comparison]:
         for name in names:
-            yield agree(name, _kept(trial.answer.fact("kept"), name), expected=_kept(trial.oracle.fact("kept"), name))
+            yield agree(name, _kept(trial.answer, name, "nothing"), expected=_kept(trial.oracle, name, None))
 
     return check
 
 
-def _kept(kept: object, name: str) -> object:
-    return kept.get(name, "nothing") if isinstance(kept, dict) else None
+def _kept(answer: Answer, name: str, missing: Json) -> Json:
+    kept = answer.fact("kept")
+    return kept.get(name, missing) if isinstance(kept, dict) else missing
 
 
 def config_is_plain(trial: Trial) -> Iterator[Comparison]:

@@ -34,8 +34,8 @@ def other_rows_untouched(trial: Trial) -> Iterator[Comparison]:
 def overflows_with_its_sign(trial: Trial) -> Iterator[Comparison]:
     """Of a linear layer whose every sum is beyond the largest number: infinity of the sign of the row."""
     outputs = trial.answer.tensor("outputs")
-    signs = np.sign(trial.inputs[..., :1].astype(np.float64))
-    expected = np.broadcast_to(signs, trial.bounds["outputs"].shape) * np.inf
+    infinities = np.copysign(np.inf, trial.inputs[..., :1].astype(np.float64))
+    expected = np.broadcast_to(infinities, trial.bounds["outputs"].shape)
     yield compare("outputs", outputs, within=Interval(expected, expected))
 
 

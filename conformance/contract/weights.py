@@ -64,7 +64,7 @@ def _shapes(trial: Trial) -> list[Json]:
 
 def _attribute(trial: Trial, name: str) -> Json:
     attributes = trial.answer.fact("attributes")
-    return attributes.get(name) if isinstance(attributes, dict) else None
+    return attributes.get(name) if isinstance(attributes, dict) else "nothing"
 
 
 # ---- clauses -------------------------------------------------------------------------------------------------------

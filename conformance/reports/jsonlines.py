@@ -96,6 +96,7 @@ def result_record(result: Result) -> dict[str, Any]:
         "reason": result.reason,
         "erratum": result.erratum,
         "answers_as": result.answers_as,
+        "grade": result.grade,
         "comparisons": [_comparison(comparison) for comparison in result.comparisons],
     }
 
@@ -116,6 +117,7 @@ def result_of(record: Mapping[str, Any], clauses: Mapping[str, Clause]) -> Resul
         record["reason"],
         record["erratum"],
         record["answers_as"],
+        record["grade"],
     )
 
 
@@ -146,6 +148,7 @@ def _footer(report: Report) -> Mapping[str, Any]:
         "catalogue": report.catalogue,
         "comparisons": report.comparisons,
         "counts": {verdict.value: count for verdict, count in report.counts.items()},
+        "grades": dict(report.grades),
         "errata_seen": {erratum: bool(seen) for erratum, seen in report.errata.items()},
     }
 

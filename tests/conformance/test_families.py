@@ -48,6 +48,14 @@ DIGESTS = {
     ("wide_range", "float64"): "f4dbaddc4f60d64a",
     ("cancelling", "float32"): "3e258ae2db1dda9a",
     ("cancelling", "float64"): "0a3b26088346eb7b",
+    ("bits", "float32"): "965db111023fd36f",
+    ("bits", "float64"): "7a097ab4460d803b",
+    ("uncast", "float32"): "6892b860e06b079e",
+    ("uncast", "float64"): "be81030862f8e334",
+    ("overflowing", "float32"): "bd5040276fbc23b3",
+    ("overflowing", "float64"): "f68cd643abc95c1d",
+    ("subnormal", "float32"): "3e86f5e499020e39",
+    ("subnormal", "float64"): "1c53720cd6a828cd",
 }
 #: The same for the integers that meet an activation's kinks, with and without bias.
 KINK_DIGESTS = {

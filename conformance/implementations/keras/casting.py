@@ -68,7 +68,9 @@ def keep_weights(of: Of, question: Question, tensors: Tensors) -> Answer:
 
 def weights_after(layer: Any) -> dict[str, Any]:
     """kernel_after and bias_after: what the variables hold now."""
-    kept = attempt("give back weights", lambda: {name: np.array(each) for name, each in sources(layer).items()})
+    kept = attempt(
+        "give back weights", lambda: {name: np.asarray(each).copy() for name, each in sources(layer).items()}
+    )
     return {f"{name}_after": as_array(name, values) for name, values in kept.items()}
 
 

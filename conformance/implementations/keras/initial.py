@@ -60,7 +60,9 @@ def _built(of: Of, question: Question) -> Any:
 
 
 def _weights(layer: Any) -> dict[str, Any]:
-    found = attempt("give back weights", lambda: {name: np.array(each) for name, each in sources(layer).items()})
+    found = attempt(
+        "give back weights", lambda: {name: np.asarray(each).copy() for name, each in sources(layer).items()}
+    )
     return {name: as_array(name, values) for name, values in found.items()}
 
 

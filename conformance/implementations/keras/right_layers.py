@@ -85,7 +85,7 @@ def _jitted() -> Methods:
 
 
 def _minimal() -> Methods:
-    """No input_spec and no compute_output_shape: tf.matmul itself refuses what Dense refuses."""
+    """No input_spec: tf.matmul itself refuses what Dense refuses."""
     import tensorflow as tf
 
     def build(self: Layer, input_shape: Any) -> None:
@@ -93,13 +93,10 @@ def _minimal() -> Methods:
         self.input_spec = None
         self.built = True
 
-    def compute_output_shape(self: Layer, input_shape: Any) -> Any:
-        return tf.keras.layers.Layer.compute_output_shape(self, input_shape)
-
     def product(self: Layer, inputs: Any) -> Any:
         return tf.matmul(inputs, tf.convert_to_tensor(self.kernel))
 
-    return {"build": build, "compute_output_shape": compute_output_shape, "product": product}
+    return {"build": build, "product": product}
 
 
 def _compiled() -> Methods:
@@ -140,7 +137,7 @@ RIGHT_LAYERS: tuple[tuple[str, str, Callable[[], Implementation]], ...] = (
     _written("keras-double-product", "computes the product in float64", _double_product),
     _written("keras-jitted", "the product compiled by XLA", _jitted),
     _written("keras-compiled", "all of it compiled by XLA", _compiled),
-    _written("keras-minimal", "no input_spec, no compute_output_shape", _minimal),
+    _written("keras-minimal", "no input_spec", _minimal),
     (
         "keras-subclass",
         "a subclass of the stock layer",

@@ -152,7 +152,7 @@ def exchange_weights(of: Of, question: Question, tensors: Tensors) -> Answer:
     def exchanged() -> None:
         store: dict[str, Any] = {}
         writer.save_own_variables(store)
-        reader.load_own_variables({name: np.array(values) for name, values in store.items()})
+        reader.load_own_variables({name: np.asarray(values).copy() for name, values in store.items()})
 
     attempt("exchange weights", exchanged)
     return Answer({"outputs": of.call(reader, tensors.inputs)})

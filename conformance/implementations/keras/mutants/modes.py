@@ -162,14 +162,12 @@ def _rows_mixed_under_jacobians() -> Methods:
 
 
 def _no_forward_rule() -> Methods:
+    """softsign's gradient cannot be differentiated, and forward mode transposes gradients."""
     import tensorflow as tf
 
     def product(self: Layer, inputs: Any) -> Any:
-        @tf.custom_gradient  # type: ignore[untyped-decorator]
-        def gate(z: Any) -> Any:
-            return tf.identity(z), lambda upstream: tf.numpy_function(lambda values: values, [upstream], z.dtype)
-
-        return gate(written_by_hand().product(self, inputs))
+        z = written_by_hand().product(self, inputs)
+        return z + 0 * tf.nn.softsign(z)
 
     return {"product": product}
 

@@ -11,7 +11,7 @@ class Procedure:
     """One thing that can be asked of an implementation.
 
     capability: what an implementation must declare to be asked; tensors, facts: the names of what a full answer holds.
-    bounds: what the reference must enclose before the answer can be judged: "outputs", "gradients", "curvature" or "".
+    bounds: what the reference must enclose before the answer can be judged: a name of `truth.BOUNDS`, or "".
     """
 
     capability: str
@@ -88,7 +88,7 @@ PROCEDURES: Mapping[str, Procedure] = {
     # ---- constraints -------------------------------------------------------------------------------------------------
     # a constraint given as the option given_as says, applied to the weights by one step of an optimizer
     "step": Procedure("keras", tensors=("kernel_after", "bias_after"), bounds="fit"),
-    # the weights after they were set, and after calls, a prediction and an evaluation
+    # the weights after they were set, and after calls and an evaluation
     "use_constrained": Procedure("keras", tensors=("kernel_after", "bias_after"), bounds="weights"),
     # ---- weights -----------------------------------------------------------------------------------------------------
     # what a user reads of a layer, before it is built, after, without bias and frozen: option state=unbuilt or built;

@@ -46,6 +46,15 @@ def answered(answer: Callable[[], Answer], *, may_lack: bool = False) -> Answer:
         return Answer(raised=failure.raised)
 
 
+def refuses(call: Callable[[], Any]) -> bool:
+    """True where it raises: for questions in which that is what is asked."""
+    try:
+        attempt("refuse", call)
+    except AttemptError:
+        return True
+    return False
+
+
 def as_array(what: str, values: Any) -> NDArray[Any]:
     """What came back, as an array. Raises AttemptError for what is none."""
     array = attempt(f"give back {what}", lambda: np.asarray(values))

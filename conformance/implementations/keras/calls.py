@@ -12,7 +12,7 @@ from conformance.cases import Question
 from conformance.families import Tensors
 from conformance.implementations.adapter import AdapterImplementation, other_weights
 from conformance.implementations.attempt import as_array, attempt
-from conformance.implementations.keras.layers import built, keras_adapter, plain_name
+from conformance.implementations.keras.layers import built, in_order, keras_adapter
 
 Of = AdapterImplementation
 
@@ -29,10 +29,7 @@ def reload(of: Of, question: Question, tensors: Tensors) -> Answer:
     layer = of.build(question)
     of.load(layer, other_weights(tensors))
     of.call(layer, tensors.inputs)
-    names = [plain_name(variable) for variable in layer.weights]
-    by_name = {"kernel": tensors.kernel, "bias": tensors.bias}
-    values = [by_name[name] for name in (names if set(names) <= set(by_name) else by_name)]
-    attempt("load", lambda: layer.set_weights([each for each in values if each is not None]))
+    attempt("load", lambda: layer.set_weights(in_order(layer, tensors.kernel, tensors.bias)))
     return Answer({"outputs": of.call(layer, tensors.inputs), "baseline": of.baseline(question, tensors)})
 
 

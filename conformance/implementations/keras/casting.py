@@ -14,7 +14,7 @@ from conformance.cases import Question
 from conformance.families import Tensors
 from conformance.implementations.adapter import AdapterImplementation
 from conformance.implementations.attempt import as_array, attempt
-from conformance.implementations.keras.layers import built, keras_adapter, sources
+from conformance.implementations.keras.layers import built, held, keras_adapter
 from reference.config import DenseConfig
 
 Of = AdapterImplementation
@@ -68,10 +68,7 @@ def keep_weights(of: Of, question: Question, tensors: Tensors) -> Answer:
 
 def weights_after(layer: Any) -> dict[str, Any]:
     """kernel_after and bias_after: what the variables hold now."""
-    kept = attempt(
-        "give back weights", lambda: {name: np.asarray(each).copy() for name, each in sources(layer).items()}
-    )
-    return {f"{name}_after": as_array(name, values) for name, values in kept.items()}
+    return {f"{name}_after": values for name, values in held(layer).items()}
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from conformance.cases import Question
 from conformance.families import Tensors
 from conformance.implementations.adapter import AdapterImplementation
 from conformance.implementations.attempt import as_array, attempt
-from conformance.implementations.keras.layers import dense, keras_adapter, plain_name, sources
+from conformance.implementations.keras.layers import answered_with, keras_adapter, plain_name, weights_wanted
 
 Of = AdapterImplementation
 
@@ -83,7 +83,7 @@ MODELS: Mapping[str, Callable[[Any, Question], Any]] = {
 
 
 def call_in_model(of: Of, question: Question, tensors: Tensors) -> Answer:
-    """The model's weights are the layer's, once each; the layer is called with a whole batch and then with one row."""
+    """The model's weights are the layer's, once each; the model is called on one row first, then on the whole batch."""
     import tensorflow as tf
 
     layer = attempt("construct", lambda: keras_adapter(of).construct(question.config))
@@ -110,11 +110,10 @@ def call_shared(of: Of, question: Question, tensors: Tensors) -> Answer:
         with tf.GradientTape() as tape:
             once, again = model([tf.constant(tensors.inputs), tf.constant(-tensors.inputs)])
             total = tf.reduce_sum(tf.constant(tensors.upstream) * (once + 2 * again))
-        return tape.gradient(total, {f"{name}_gradient": each for name, each in sources(layer).items()})
+        return tape.gradient(total, weights_wanted(layer))
 
-    gradients = {name: dense(each) for name, each in attempt("differentiate", differentiate).items()}
-    given = {name: each for name, each in gradients.items() if each is not None}
-    return Answer(given, {"weights": attempt("list weights", lambda: listed(model))})
+    gradients = answered_with(attempt("differentiate", differentiate))
+    return Answer(gradients, {"weights": attempt("list weights", lambda: listed(model))})
 
 
 def call_masked(of: Of, question: Question, tensors: Tensors) -> Answer:

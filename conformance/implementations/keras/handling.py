@@ -11,9 +11,9 @@ from conformance.answers import Answer
 from conformance.cases import Json, Question
 from conformance.families import Tensors
 from conformance.implementations.adapter import AdapterImplementation
-from conformance.implementations.attempt import AttemptError, attempt
+from conformance.implementations.attempt import attempt, refuses
 from conformance.implementations.keras.casting import weights_after
-from conformance.implementations.keras.layers import built, keras_adapter, plain_name
+from conformance.implementations.keras.layers import built, in_order, keras_adapter
 from conformance.implementations.keras.optimizing import fitted_once
 
 Of = AdapterImplementation
@@ -93,15 +93,8 @@ WRONG_WEIGHTS: Mapping[str, Callable[[Any, Any], list[Any]]] = {
 def set_wrong_weights(of: Of, question: Question, tensors: Tensors) -> Answer:
     layer = of.build(question)
     wrong = WRONG_WEIGHTS[question.option("wrong")](tensors.kernel, tensors.bias)
-    try:
-        attempt("set its weights", lambda: layer.set_weights(wrong))
-        refused = False
-    except AttemptError:
-        refused = True
-    names = [plain_name(variable) for variable in layer.weights]
-    by_name = {"kernel": tensors.kernel, "bias": tensors.bias}
-    values = [by_name[name] for name in (names if set(names) <= set(by_name) else by_name)]
-    attempt("set its weights", lambda: layer.set_weights(values))
+    refused = refuses(lambda: layer.set_weights(wrong))
+    attempt("set its weights", lambda: layer.set_weights(in_order(layer, tensors.kernel, tensors.bias)))
     return Answer({"outputs": of.call(layer, tensors.inputs)}, {"refused": refused})
 
 

@@ -11,16 +11,16 @@ from conformance.answers import Answer
 from conformance.cases import Question
 from conformance.families import Tensors
 from conformance.implementations.adapter import AdapterImplementation
-from conformance.implementations.attempt import as_array, attempt
-from conformance.implementations.keras.layers import built, keras_adapter, sources
-from conformance.implementations.keras.penalties import constructed_as
+from conformance.implementations.attempt import attempt
+from conformance.implementations.keras.constructing import built_as
+from conformance.implementations.keras.layers import built, held, keras_adapter
 
 Of = AdapterImplementation
 
 
 def begin(of: Of, question: Question, _: Tensors | None) -> Answer:
-    first = _weights(_built(of, question))
-    second = _weights(_built(of, question))
+    first = held(built_as(of, question))
+    second = held(built_as(of, question))
     return Answer({**first, "second_kernel": second["kernel"]} if "kernel" in second else first)
 
 
@@ -29,7 +29,7 @@ def begin_seeded(of: Of, question: Question, _: Tensors | None) -> Answer:
 
     def run(seed: int) -> dict[str, Any]:
         tf.keras.utils.set_random_seed(seed)
-        return _weights(_built(of, question))
+        return held(built_as(of, question))
 
     one, again, other = run(7), run(7), run(8)
     same = all(np.array_equal(values, again[name]) for name, values in one.items())
@@ -50,20 +50,7 @@ def begin_called(of: Of, question: Question, _: Tensors | None) -> Answer:
     given = {"kernel_initializer": counting, "bias_initializer": counting}
     layer = attempt("construct", lambda: keras_adapter(of).construct(question.config, **given))
     attempt("build", lambda: built(layer, question.config, question.known_shape))
-    return Answer(_weights(layer), {"calls": sorted(calls, reverse=True)})
-
-
-def _built(of: Of, question: Question) -> Any:
-    layer = constructed_as(of, question)
-    attempt("build", lambda: built(layer, question.config, question.known_shape))
-    return layer
-
-
-def _weights(layer: Any) -> dict[str, Any]:
-    found = attempt(
-        "give back weights", lambda: {name: np.asarray(each).copy() for name, each in sources(layer).items()}
-    )
-    return {name: as_array(name, values) for name, values in found.items()}
+    return Answer(held(layer), {"calls": sorted(calls, reverse=True)})
 
 
 PROCEDURES: Mapping[str, Callable[..., Answer]] = {

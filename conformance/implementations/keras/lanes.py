@@ -13,14 +13,14 @@ from conformance.families import Tensors
 from conformance.implementations.adapter import AdapterImplementation
 from conformance.implementations.attempt import as_array, attempt
 from conformance.implementations.keras.casting import weights_after
-from conformance.implementations.keras.layers import dense, sources
-from conformance.implementations.keras.penalties import constructed_as
+from conformance.implementations.keras.constructing import constructed_as
+from conformance.implementations.keras.layers import answered_with, sequential, sources, wanted
 from conformance.truth import LEARNING_RATE
 
 Of = AdapterImplementation
 
-#: Arguments of tf.function, and of Model.compile, for each lane that is compiled.
-LANES: Mapping[str, Mapping[str, bool]] = {"eager": {}, "graph": {}, "xla": {"jit_compile": True}}
+#: Arguments of tf.function for each lane.
+LANES: Mapping[str, Mapping[str, bool]] = {"graph": {}, "xla": {"jit_compile": True}}
 
 
 def fit(of: Of, question: Question, tensors: Tensors) -> Answer:
@@ -31,7 +31,7 @@ def fit(of: Of, question: Question, tensors: Tensors) -> Answer:
     lane = question.option("lane", "graph")
 
     def fitted() -> float:
-        model = tf.keras.Sequential([tf.keras.Input(question.input_shape[1:], dtype=tensors.inputs.dtype.name), layer])
+        model = sequential(layer, question.config, question.input_shape)
         of.load(layer, tensors)
         model.compile(
             tf.keras.optimizers.SGD(LEARNING_RATE),
@@ -50,13 +50,10 @@ def fit(of: Of, question: Question, tensors: Tensors) -> Answer:
 
 def predict(of: Of, question: Question, tensors: Tensors) -> Answer:
     """option batch: how many rows at a time."""
-    import tensorflow as tf
-
     layer = of.loaded(question, tensors)
 
     def predicted() -> Any:
-        given = tf.keras.Input(question.input_shape[1:], dtype=tensors.inputs.dtype.name)
-        model = tf.keras.Sequential([given, layer])
+        model = sequential(layer, question.config, question.input_shape)
         return model.predict(tensors.inputs, batch_size=int(question.option("batch")), verbose=0)
 
     return Answer({"outputs": as_array("outputs", attempt("predict", predicted))})
@@ -67,22 +64,19 @@ def differentiate_in_lane(of: Of, question: Question, tensors: Tensors) -> Answe
     import tensorflow as tf
 
     layer = of.loaded(question, tensors)
-    variables = sources(layer)
 
     def both(inputs: Any, upstream: Any) -> Any:
         with tf.GradientTape() as tape:
             tape.watch(inputs)
             outputs = layer(inputs)
-        wanted = {"inputs_gradient": inputs, **{f"{name}_gradient": each for name, each in variables.items()}}
-        return outputs, tape.gradient(outputs, wanted, output_gradients=upstream)
+        return outputs, tape.gradient(outputs, wanted(layer, inputs), output_gradients=upstream)
 
     def ran() -> Any:
         compiled = tf.function(both, input_signature=_signature(question), **LANES[question.option("lane")])
         return compiled(tf.constant(tensors.inputs), tf.constant(tensors.upstream))
 
     outputs, gradients = attempt("differentiate", ran)
-    found = {"outputs": outputs, **{name: dense(each) for name, each in gradients.items()}}
-    return Answer({name: as_array(name, each) for name, each in found.items() if each is not None})
+    return Answer(answered_with({"outputs": outputs, **gradients}))
 
 
 def _signature(question: Question) -> Any:
@@ -107,19 +101,16 @@ def several_tapes(of: Of, question: Question, tensors: Tensors) -> Answer:
         with tf.GradientTape(persistent=True) as tape:
             tape.watch(inputs)
             outputs = layer(inputs)
-        wanted = {"inputs_gradient": inputs, **{f"{name}_gradient": each for name, each in sources(layer).items()}}
-        tape.gradient(outputs, wanted, output_gradients=2 * upstream)
-        return outputs, tape.gradient(outputs, wanted, output_gradients=upstream)
+        tape.gradient(outputs, wanted(layer, inputs), output_gradients=2 * upstream)
+        return outputs, tape.gradient(outputs, wanted(layer, inputs), output_gradients=upstream)
 
     outputs, gradients = attempt("differentiate", differentiated)
-    found = {"outputs": outputs, **{name: dense(each) for name, each in gradients.items()}}
-    return Answer({name: as_array(name, each) for name, each in found.items() if each is not None})
+    return Answer(answered_with({"outputs": outputs, **gradients}))
 
 
 def jacobian(of: Of, question: Question, tensors: Tensors) -> Answer:
-    """tape.jacobian of the outputs, contracted with the upstream gradient: the gradients once more, by vectorised maps.
-
-    option forward=yes: the outputs' derivative along the inputs themselves, in forward mode.
+    """tape.jacobian of the outputs, contracted with the upstream gradient: the gradients once more, by vectorised
+    maps.
     """
     import tensorflow as tf
 
@@ -130,13 +121,11 @@ def jacobian(of: Of, question: Question, tensors: Tensors) -> Answer:
         with tf.GradientTape() as tape:
             tape.watch(inputs)
             outputs = layer(inputs)
-        wanted = {"inputs_gradient": inputs, **{f"{name}_gradient": each for name, each in sources(layer).items()}}
-        found = tape.jacobian(outputs, wanted)
+        found = tape.jacobian(outputs, wanted(layer, inputs))
         axes = list(range(len(upstream.shape)))
         return {name: tf.tensordot(upstream, each, [axes, axes]) for name, each in found.items()}
 
-    gradients = attempt("differentiate", by_jacobian)
-    return Answer({name: as_array(name, each) for name, each in gradients.items()})
+    return Answer(answered_with(attempt("differentiate", by_jacobian)))
 
 
 def forward_mode(of: Of, question: Question, tensors: Tensors) -> Answer:

@@ -11,6 +11,7 @@ import numpy as np
 from conformance.answers import CAPABILITIES
 from conformance.cases import Json
 from conformance.implementations.adapter import AdapterImplementation
+from conformance.implementations.attempt import as_array, attempt
 from conformance.implementations.protocol import Array
 from reference.config import TABLES, DenseConfig
 
@@ -52,12 +53,10 @@ class KerasAdapter:
         import tensorflow as tf
 
         given = tf.constant(inputs)
-        variables = sources(layer)
         with tf.GradientTape() as tape:
             tape.watch(given)
             outputs = layer(given)
-        wanted = {"inputs_gradient": given, **{f"{name}_gradient": each for name, each in variables.items()}}
-        gradients = tape.gradient(outputs, wanted, output_gradients=tf.constant(upstream))
+        gradients = tape.gradient(outputs, wanted(layer, given), output_gradients=tf.constant(upstream))
         return {"outputs": np.asarray(outputs), **{name: dense(each) for name, each in gradients.items()}}
 
     def describe(self, layer: Any) -> Mapping[str, Json]:
@@ -135,8 +134,47 @@ def sources(layer: Any) -> dict[str, Any]:
     return {name: each for name, each in zip(names, own, strict=False) if name in ("kernel", "bias")}
 
 
+def wanted(layer: Any, inputs: Any) -> dict[str, Any]:
+    """What to differentiate with respect to, by the names of the gradients in an answer."""
+    return {"inputs_gradient": inputs, **weights_wanted(layer)}
+
+
+def weights_wanted(layer: Any) -> dict[str, Any]:
+    """The same without the inputs."""
+    return {f"{name}_gradient": each for name, each in sources(layer).items()}
+
+
+def held(layer: Any) -> dict[str, Array]:
+    """Copies of what kernel and bias hold now. Raises AttemptError for whatever the layer raises."""
+    kept = attempt(
+        "give back weights", lambda: {name: np.asarray(each).copy() for name, each in sources(layer).items()}
+    )
+    return {name: as_array(name, values) for name, values in kept.items()}
+
+
+def in_order(layer: Any, kernel: Array, bias: Array | None) -> list[Array]:
+    """kernel and bias as set_weights takes them: in the layer's order, where its names tell."""
+    by_name = {"kernel": kernel, "bias": bias}
+    names = [plain_name(variable) for variable in layer.weights]
+    values = [by_name[name] for name in (names if set(names) <= set(by_name) else by_name)]
+    return [each for each in values if each is not None]
+
+
+def sequential(layer: Any, config: DenseConfig, input_shape: tuple[int | None, ...]) -> Any:
+    """A Sequential model of this layer alone, told the shape of its inputs."""
+    import tensorflow as tf
+
+    return tf.keras.Sequential([tf.keras.Input(input_shape[1:], dtype=config.variable_format.name), layer])
+
+
 def dense(gradient: Any) -> Array | None:
     """A gradient as an array; None where there is none."""
     import tensorflow as tf
 
     return None if gradient is None else np.asarray(tf.convert_to_tensor(gradient))
+
+
+def answered_with(named: Mapping[str, Any]) -> dict[str, Array]:
+    """Outputs and gradients as an answer holds them: those that are None are left out."""
+    found = {name: dense(each) for name, each in named.items()}
+    return {name: as_array(name, each) for name, each in found.items() if each is not None}

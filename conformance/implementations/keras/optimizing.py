@@ -13,8 +13,8 @@ from conformance.families import Tensors
 from conformance.implementations.adapter import AdapterImplementation
 from conformance.implementations.attempt import attempt
 from conformance.implementations.keras.casting import weights_after
-from conformance.implementations.keras.layers import built
-from conformance.implementations.keras.penalties import constructed_as
+from conformance.implementations.keras.constructing import loaded_as
+from conformance.implementations.keras.layers import sequential
 from conformance.truth import LEARNING_RATE
 
 Of = AdapterImplementation
@@ -24,7 +24,7 @@ def step(of: Of, question: Question, tensors: Tensors) -> Answer:
     """By hand: a tape, and the optimizer's apply_gradients."""
     import tensorflow as tf
 
-    layer = _loaded(of, question, tensors)
+    layer = loaded_as(of, question, tensors)
 
     def stepped() -> None:
         optimizer = tf.keras.optimizers.SGD(LEARNING_RATE)
@@ -40,15 +40,15 @@ def step(of: Of, question: Question, tensors: Tensors) -> Answer:
 
 
 def use_constrained(of: Of, question: Question, tensors: Tensors) -> Answer:
-    """Called in both modes, predicted from and evaluated: none of them is an optimizer's step."""
+    """Called in both modes, and evaluated in a model: none of them is an optimizer's step."""
     import tensorflow as tf
 
-    layer, inputs = _loaded(of, question, tensors), tf.constant(tensors.inputs)
+    layer, inputs = loaded_as(of, question, tensors), tf.constant(tensors.inputs)
 
     def used() -> None:
         layer(inputs, training=True)
         layer(inputs)
-        model = tf.keras.Sequential([tf.keras.Input(question.input_shape[1:]), layer])
+        model = sequential(layer, question.config, question.input_shape)
         model.compile(loss="mse")
         model.evaluate(tensors.inputs, np.zeros(tensors.upstream.shape), verbose=0)
 
@@ -60,17 +60,10 @@ def fitted_once(layer: Any, question: Question, tensors: Tensors) -> None:
     """One step of a model in which a second, stock layer trains."""
     import tensorflow as tf
 
-    given = tf.keras.Input(question.input_shape[1:], dtype=tensors.inputs.dtype.name)
-    model = tf.keras.Sequential([given, layer, tf.keras.layers.Dense(1)])
+    model = sequential(layer, question.config, question.input_shape)
+    model.add(tf.keras.layers.Dense(1))
     model.compile(tf.keras.optimizers.SGD(LEARNING_RATE), loss="mse")
     model.train_on_batch(tensors.inputs, np.ones((*tensors.inputs.shape[:-1], 1), np.float32))
-
-
-def _loaded(of: Of, question: Question, tensors: Tensors) -> Any:
-    layer = constructed_as(of, question)
-    attempt("build", lambda: built(layer, question.config, question.known_shape))
-    of.load(layer, tensors)
-    return layer
 
 
 PROCEDURES: Mapping[str, Callable[..., Answer]] = {"step": step, "use_constrained": use_constrained}

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import numpy as np
-
 from conformance.answers import Answer
 from conformance.cases import Question
 from conformance.families import Tensors
 from conformance.implementations.adapter import AdapterImplementation
-from conformance.implementations.attempt import AttemptError, as_array, attempt
+from conformance.implementations.attempt import as_array, attempt, refuses
 from conformance.implementations.keras.layers import built, keras_adapter, made
+from conformance.implementations.keras.penalties import sorted_losses
 from conformance.implementations.keras.storing import kept_attributes
 from reference.config import TABLES
 
@@ -65,11 +64,7 @@ def _odd_inputs(name: str) -> Any:
 def refuse_inputs(of: Of, question: Question, tensors: Tensors) -> Answer:
     """Of a layer that is not built yet: afterwards it is built, loaded and called as if nothing had been."""
     layer = attempt("construct", lambda: keras_adapter(of).construct(question.config))
-    try:
-        attempt("call", lambda: layer(_odd_inputs(question.option("given"))))
-        refused = False
-    except AttemptError:
-        refused = True
+    refused = refuses(lambda: layer(_odd_inputs(question.option("given"))))
     attempt("build", lambda: built(layer, question.config, question.known_shape))
     of.load(layer, tensors)
     return Answer({"outputs": of.call(layer, tensors.inputs)}, {"refused": refused})
@@ -86,9 +81,9 @@ def construct_by_position(of: Of, question: Question, tensors: Tensors) -> Answe
     attempt("build", lambda: built(layer, config, question.known_shape))
     of.load(layer, tensors)
     outputs = of.call(layer, tensors.inputs.copy())
-    losses = attempt("give back its losses", lambda: np.sort([float(np.asarray(each)) for each in layer.losses]))
+    losses = sorted_losses(layer)
     kept = {**attempt("read its attributes", lambda: kept_attributes(layer)), "name": None}
-    return Answer({"outputs": outputs, "losses": losses.astype(np.float64)}, {"kept": kept})
+    return Answer({"outputs": outputs, "losses": losses}, {"kept": kept})
 
 
 PROCEDURES: Mapping[str, Callable[..., Answer]] = {

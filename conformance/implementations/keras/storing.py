@@ -20,7 +20,8 @@ from conformance.families import Tensors
 from conformance.implementations.adapter import AdapterImplementation
 from conformance.implementations.attempt import as_array, attempt
 from conformance.implementations.keras.composing import listed
-from conformance.implementations.keras.layers import KerasAdapter, built, keras_adapter
+from conformance.implementations.keras.layers import KerasAdapter, built, keras_adapter, sequential
+from conformance.implementations.keras.penalties import sorted_losses
 
 Of = AdapterImplementation
 
@@ -45,10 +46,9 @@ def restore_config(of: Of, question: Question, tensors: Tensors) -> Answer:
     attempt("build", lambda: built(other, question.config, question.known_shape))
     of.load(other, tensors)
     outputs = of.call(other, tensors.inputs.copy())
-    losses = attempt("give back its losses", lambda: np.sort([float(np.asarray(each)) for each in other.losses]))
     kept: Mapping[str, Json] = attempt("read its attributes", lambda: kept_attributes(other))
     facts = {"weights": of.describe(other)["weights"], "kept": kept, "json": is_json, "untouched": untouched}
-    return Answer({"outputs": outputs, "losses": losses.astype(np.float64)}, facts)
+    return Answer({"outputs": outputs, "losses": sorted_losses(other)}, facts)
 
 
 def kept_attributes(layer: Any) -> Mapping[str, Json]:
@@ -125,10 +125,10 @@ def restore_model(of: Of, question: Question, tensors: Tensors) -> Answer:
     import tensorflow as tf
 
     def fresh() -> Any:
-        return _model(keras_adapter(of).construct(question.config), question)
+        return sequential(keras_adapter(of).construct(question.config), question.config, question.input_shape)
 
     layer = attempt("construct", lambda: keras_adapter(of).construct(question.config))
-    model = attempt("make a model", lambda: _model(layer, question))
+    model = attempt("make a model", lambda: sequential(layer, question.config, question.input_shape))
     of.load(layer, tensors)
     with TemporaryDirectory() as folder:
         way = WAYS[question.option("way")]
@@ -147,7 +147,7 @@ def exchange_weights(of: Of, question: Question, tensors: Tensors) -> Answer:
     own = attempt("construct", lambda: built(keras_adapter(of).construct(config), config, question.known_shape))
     other = built(stock.construct(config), config, question.known_shape)
     writer, reader = (own, other) if writes else (other, own)
-    (of.load if writes else _load)(writer, tensors)
+    attempt("load", lambda: (keras_adapter(of) if writes else stock).load(writer, tensors.kernel, tensors.bias))
 
     def exchanged() -> None:
         store: dict[str, Any] = {}
@@ -156,17 +156,6 @@ def exchange_weights(of: Of, question: Question, tensors: Tensors) -> Answer:
 
     attempt("exchange weights", exchanged)
     return Answer({"outputs": of.call(reader, tensors.inputs)})
-
-
-def _load(layer: Any, tensors: Tensors) -> None:
-    layer.set_weights([tensors.kernel] if tensors.bias is None else [tensors.kernel, tensors.bias])
-
-
-def _model(layer: Any, question: Question) -> Any:
-    import tensorflow as tf
-
-    given = tf.keras.Input(question.input_shape[1:], dtype=question.config.variable_format.name)
-    return tf.keras.Sequential([given, layer])
 
 
 def _custom(of: Of) -> Mapping[str, Any]:

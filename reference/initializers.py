@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from math import sqrt
+from math import erf, exp, pi, sqrt
 from typing import Any
 
 import numpy as np
-from scipy import stats
 
 from reference.formats import Array
 
@@ -17,23 +16,24 @@ Shape = tuple[int, ...]
 
 @dataclass(frozen=True)
 class Spread:
-    """A distribution around a mean. shape: uniform, normal, or truncated at two standard deviations of the untruncated
-    one; deviation: of what is drawn, or, of a truncated one, before it is truncated.
+    """A distribution around 0. shape: uniform, normal, or truncated at two standard deviations of the untruncated one;
+    deviation: of what is drawn, or, of a truncated one, before it is truncated.
     """
 
     shape: str
     deviation: float
-    mean: float = 0.0
 
     @property
     def law(self) -> Any:
-        """The distribution, frozen, of scipy.stats."""
+        """The distribution, frozen, of scipy.stats: imported here, since it takes most of a second."""
+        from scipy import stats
+
         if self.shape == "uniform":
             half = self.deviation * sqrt(3)
-            return stats.uniform(self.mean - half, 2 * half)
+            return stats.uniform(-half, 2 * half)
         if self.shape == "normal":
-            return stats.norm(self.mean, self.deviation)
-        return stats.truncnorm(-2, 2, loc=self.mean, scale=self.deviation)
+            return stats.norm(0, self.deviation)
+        return stats.truncnorm(-2, 2, scale=self.deviation)
 
 
 @dataclass(frozen=True)
@@ -41,18 +41,17 @@ class Initializer:
     """keras: the name of its class in `keras.initializers`; arguments: those of its constructor.
 
     values: what it makes of a shape, where that is certain. spread: its distribution for a shape, where it has one.
-    is_orthogonal: rows or columns, whichever are fewer, are orthonormal.
     """
 
     keras: str
     arguments: Mapping[str, Any] = field(default_factory=dict)
     values: Callable[[Shape], Array] | None = None
     spread: Callable[[Shape], Spread] | None = None
-    is_orthogonal: bool = False
 
 
-#: The standard deviation of a standard normal truncated at 2: by it Keras's variance scaling is corrected.
-TRUNCATED = float(stats.truncnorm(-2, 2).std())
+#: The standard deviation of a standard normal truncated at 2, sqrt(1 - 4 phi(2) / (2 Phi(2) - 1)): by it Keras's
+#: variance scaling is corrected.
+TRUNCATED = sqrt(1 - 4 * exp(-2) / sqrt(2 * pi) / erf(sqrt(2)))
 
 
 def _fans(shape: Shape) -> tuple[int, int]:
@@ -95,8 +94,8 @@ INITIALIZERS: Mapping[str, Initializer] = {
     "ones": Initializer("Ones", values=np.ones),
     "constant": Initializer("Constant", {"value": -0.75}, values=lambda shape: np.full(shape, -0.75)),
     "identity": Initializer("Identity", {"gain": 0.5}, values=lambda shape: 0.5 * np.eye(shape[0], shape[1])),
-    "orthogonal": Initializer("Orthogonal", is_orthogonal=True),
-    "orthogonal_seeded": Initializer("Orthogonal", {"seed": SEED}, is_orthogonal=True),
+    "orthogonal": Initializer("Orthogonal"),
+    "orthogonal_seeded": Initializer("Orthogonal", {"seed": SEED}),
     **{name: Initializer(keras, spread=spread) for name, (keras, spread) in _DRAWN.items()},
     **{f"{name}_seeded": Initializer(keras, {"seed": SEED}, spread=spread) for name, (keras, spread) in _DRAWN.items()},
 }

@@ -112,8 +112,13 @@ def _penalties(posed: Posed) -> Mapping[str, Interval]:
     found = penalties(config, problem.inputs, _weights(posed), problem.activation, divides=divides)
     values = np.array(sorted(found.values()))
     rows = {name: REGULARIZERS[getattr(config, name)] for name in found}
-    tensors = {"kernel_regularizer": problem.kernel}
-    doubts = [row.error(tensors.get(name, problem.inputs), problem.format) for name, row in rows.items()]
+    outputs = forward(problem.inputs, problem.kernel, problem.bias, problem.activation)
+    penalized = {
+        "kernel_regularizer": problem.kernel,
+        "bias_regularizer": np.empty(0) if problem.bias is None else problem.bias,
+        "activity_regularizer": outputs,
+    }
+    doubts = [row.error(penalized[name], problem.format) for name, row in rows.items()]
     bounds = {"losses": around(values, np.full(values.shape, max(doubts, default=0.0)))}
     if all(row.gradient for row in rows.values()):
         nothing = np.zeros_like(posed.upstream)

@@ -9,11 +9,12 @@ import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from conformance.answers import Answer, Raised, Trial
 from conformance.cases import Case, Question
 from conformance.compare import Comparison
-from conformance.contract.clause import Clause, Erratum
+from conformance.contract.clause import Clause, Erratum, Versions
 from conformance.families import Tensors, draw
 from conformance.implementations.keras.oracle import stock, versions
 from conformance.implementations.protocol import Implementation
@@ -40,6 +41,12 @@ class Oracle:
     implementation: Implementation
     versions: Mapping[str, str]
     dialect: Dialect
+
+    @cached_property
+    def numbers(self) -> Versions:
+        """(major, minor) of each version."""
+        pairs = {name: version.split(".")[:2] for name, version in self.versions.items()}
+        return {name: tuple(map(int, pair)) for name, pair in pairs.items()}
 
 
 def live_oracle() -> Oracle:
@@ -161,7 +168,7 @@ class Session:
         comparisons = check(answer, asked.truth)
         oracle_comparisons = comparisons if answer is oracle_answer else check(oracle_answer, asked.truth)
         holds, oracle_holds = _hold(comparisons), _hold(oracle_comparisons)
-        errata = [each for each in clause.errata if each.applies(case.question) and self._is_shown(each)]
+        errata = [each for each in clause.errata if each.applies(case.question) and each.shown_by(self.oracle.numbers)]
         for erratum in errata:
             self.errata.setdefault(erratum.id, False)
         explained = None
@@ -180,11 +187,6 @@ class Session:
         told = as_keras if _hold(as_keras) and not holds else comparisons
         answers_as = "mathematics" if holds else "keras" if _hold(as_keras) else ""
         return Result(case, clause, verdict, told, "", erratum.id, answers_as)
-
-    def _is_shown(self, erratum: Erratum) -> bool:
-        """By the oracle's versions, as far as that is known beforehand."""
-        numbers = {name: version.split(".")[:2] for name, version in self.oracle.versions.items()}
-        return erratum.shown_by({name: tuple(map(int, pair)) for name, pair in numbers.items()})
 
     def _grade(self, planned: Planned, asked: _Asked, holds: Callable[[Truth], bool]) -> str:
         """The name of the best grade that the answer meets, "-" for none; "" where the clause awards none."""

@@ -7,7 +7,7 @@ diff: a number that falls is a part of the contract that is lost. A test counts 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
 from importlib.resources import files
 
@@ -17,7 +17,7 @@ from conformance.answers import Answer, Level, Trial
 from conformance.cases import Case, Question, Shape, Tier
 from conformance.contract import CONTRACT
 from conformance.contract.clause import Clause
-from conformance.procedures import PROCEDURES
+from conformance.procedures import GRADIENTS, PROCEDURES, SECOND_GRADIENTS
 from conformance.results import Floor
 from conformance.truth import truth
 from reference.dense import kernel_shape, output_shape
@@ -85,46 +85,61 @@ def blank_trial(question: Question, dialect: Dialect = DIALECTS[-1]) -> Trial:
 
 def _blank_bounds(question: Question) -> Iterator[tuple[str, Interval]]:
     """Intervals of the right shapes, for the tensors that the reference bounds."""
-    for name, shape in _bounded_shapes(question):
-        yield name, Interval(np.broadcast_to(0.0, shape), np.broadcast_to(1.0, shape))
+    for name in BOUNDED[PROCEDURES[question.procedure].bounds]:
+        if question.config.use_bias or not name.startswith("bias"):
+            shape = SHAPES[name](question)
+            yield name, Interval(np.broadcast_to(0.0, shape), np.broadcast_to(1.0, shape))
 
 
-def _bounded_shapes(question: Question) -> Iterator[tuple[str, Shape]]:
-    config, kind = question.config, PROCEDURES[question.procedure].bounds
-    if not kind:
-        return
-    inputs = question.known_shape
-    kernel = kernel_shape(config, inputs[-1])
-    if kind == "curvature":
-        yield from (("second_kernel_gradient", kernel), ("second_inputs_gradient", inputs))
-        return
-    if kind in ("weights", "fit"):
-        yield "kernel_after", kernel
-        if config.use_bias:
-            yield "bias_after", (config.units,)
-        if kind == "fit":
-            yield "reported_loss", ()
-        return
-    if kind == "shared":
-        yield "kernel_gradient", kernel
-        if config.use_bias:
-            yield "bias_gradient", (config.units,)
-        return
-    if kind == "penalties":
-        named = (config.kernel_regularizer, config.activity_regularizer, config.use_bias and config.bias_regularizer)
-        yield "losses", (sum(bool(name) for name in named),)
-        yield "kernel_gradient", kernel
-        if config.use_bias:
-            yield "bias_gradient", (config.units,)
-        return
-    if kind == "restored":
-        named = (config.kernel_regularizer, config.activity_regularizer, config.use_bias and config.bias_regularizer)
-        yield "losses", (sum(bool(name) for name in named),)
-    yield "outputs", tuple(axis for axis in output_shape(config, inputs) if axis is not None)
-    if kind == "gradients":
-        yield from (("kernel_gradient", kernel), ("inputs_gradient", inputs))
-        if config.use_bias:
-            yield "bias_gradient", (config.units,)
+#: The tensors that each kind of bounds encloses; those of the bias where there is one.
+BOUNDED: Mapping[str, tuple[str, ...]] = {
+    "": (),
+    "outputs": ("outputs",),
+    "gradients": ("outputs", *GRADIENTS),
+    "curvature": SECOND_GRADIENTS,
+    "weights": ("kernel_after", "bias_after"),
+    "fit": ("kernel_after", "bias_after", "reported_loss"),
+    "shared": ("kernel_gradient", "bias_gradient"),
+    "penalties": ("losses", "kernel_gradient", "bias_gradient"),
+    "restored": ("losses", "outputs"),
+}
+
+
+def _kernel(question: Question) -> Shape:
+    return kernel_shape(question.config, question.known_shape[-1])
+
+
+def _bias(question: Question) -> Shape:
+    return (question.config.units,)
+
+
+def _inputs(question: Question) -> Shape:
+    return question.known_shape
+
+
+def _outputs(question: Question) -> Shape:
+    return tuple(axis for axis in output_shape(question.config, question.known_shape) if axis is not None)
+
+
+def _losses(question: Question) -> Shape:
+    config = question.config
+    named = (config.kernel_regularizer, config.activity_regularizer, config.use_bias and config.bias_regularizer)
+    return (sum(bool(name) for name in named),)
+
+
+#: The shape of each tensor that can be bounded.
+SHAPES: Mapping[str, Callable[[Question], Shape]] = {
+    "outputs": _outputs,
+    "kernel_gradient": _kernel,
+    "bias_gradient": _bias,
+    "inputs_gradient": _inputs,
+    "second_kernel_gradient": _kernel,
+    "second_inputs_gradient": _inputs,
+    "kernel_after": _kernel,
+    "bias_after": _bias,
+    "reported_loss": lambda _: (),
+    "losses": _losses,
+}
 
 
 FLOORS: Mapping[Key, Floor] = from_json(files("conformance").joinpath("floors.json").read_text("utf-8"))

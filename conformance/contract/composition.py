@@ -6,9 +6,10 @@ from collections.abc import Iterator
 
 from conformance.answers import Level, Trial
 from conformance.cases import Tier
-from conformance.compare import Comparison, agree, compare
+from conformance.compare import Comparison, agree
 from conformance.contract import errata
 from conformance.contract.clause import SHOULD, Asked, Clause, ask
+from conformance.contract.gradients import weight_gradients
 from conformance.contract.outputs import BOTH, outputs_inside
 
 LAYER_PY = "keras/src/layers/layer.py"
@@ -30,9 +31,7 @@ def outputs_and_weights(trial: Trial) -> Iterator[Comparison]:
 
 
 def gradients_of_both_calls(trial: Trial) -> Iterator[Comparison]:
-    for name in ("kernel_gradient", "bias_gradient"):
-        if name in trial.bounds:
-            yield compare(name, trial.answer.tensor(name), within=trial.bounds[name])
+    yield from weight_gradients(trial)
     yield from model_holds_the_weights(trial)
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from conformance.answers import Level
 from conformance.cases import Tier
 from conformance.contract.clause import Clause, ask
-from conformance.contract.dtypes import weights_kept
-from conformance.contract.modes import weights_after_step, weights_after_step_alone
+from conformance.contract.dtypes import weights_after
+from conformance.contract.modes import weights_after_fit
 
 CONSTRAINTS_PY = "keras/src/constraints/constraints.py"
 OPTIMIZER_PY = "keras/src/optimizers/base_optimizer.py: BaseOptimizer.apply"
@@ -24,7 +24,7 @@ CLAUSES = (
         asks=tuple(
             asked for name in EVERY for asked in ask("step", shape=((4, 7),), arguments={"kernel_constraint": name})
         ),
-        check=weights_after_step_alone,
+        check=weights_after,
     ),
     Clause(
         id="constraints.bias",
@@ -35,7 +35,7 @@ CLAUSES = (
         asks=tuple(
             asked for name in OF_VECTORS for asked in ask("step", shape=((4, 7),), arguments={"bias_constraint": name})
         ),
-        check=weights_after_step_alone,
+        check=weights_after,
     ),
     Clause(
         id="constraints.forms",
@@ -48,7 +48,7 @@ CLAUSES = (
             for form, name in (("config", "max_norm"), ("name", "non_neg"))
             for asked in ask("step", shape=((4, 7),), arguments={"kernel_constraint": name}, given_as=form)
         ),
-        check=weights_after_step_alone,
+        check=weights_after,
     ),
     Clause(
         id="constraints.callable",
@@ -57,7 +57,7 @@ CLAUSES = (
         guards="a callable that is accepted and ignored",
         level=Level.KERAS,
         asks=ask("step", shape=((4, 7),), arguments={"kernel_constraint": "non_neg"}, given_as="callable"),
-        check=weights_after_step_alone,
+        check=weights_after,
         holds_for=lambda dialect: dialect.takes_callables,
     ),
     Clause(
@@ -81,7 +81,7 @@ CLAUSES = (
                 tier=Tier.FULL,
             ),
         ),
-        check=weights_kept,
+        check=weights_after,
     ),
     Clause(
         id="constraints.training",
@@ -101,6 +101,6 @@ CLAUSES = (
                 "fit", shape=((4, 7),), units=(3,), arguments={"bias_constraint": "non_neg"}, steps="2", tier=Tier.FULL
             ),
         ),
-        check=weights_after_step,
+        check=weights_after_fit,
     ),
 )

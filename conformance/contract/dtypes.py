@@ -10,7 +10,7 @@ from scipy.special import expit
 
 from conformance.answers import Level, Trial
 from conformance.cases import Tier
-from conformance.compare import Comparison, agree, compare
+from conformance.compare import Comparison, agree
 from conformance.contract import errata
 from conformance.contract.clause import Clause, ask
 from conformance.contract.gradients import every_gradient
@@ -23,6 +23,7 @@ from conformance.contract.outputs import (
     RANDOM_FAMILIES,
     dtype_of_outputs,
     outputs_inside,
+    those_bounded,
 )
 from conformance.contract.parameters import field_of_weights
 from conformance.procedures import GRADIENTS
@@ -59,11 +60,8 @@ def cast_outputs(trial: Trial) -> Iterator[Comparison]:
     yield from field_of_weights("dtype")(trial)
 
 
-def weights_kept(trial: Trial) -> Iterator[Comparison]:
-    """To the last bit of the variables' dtype."""
-    for name in ("kernel_after", "bias_after"):
-        if name in trial.bounds:
-            yield compare(name, trial.answer.tensor(name), within=trial.bounds[name])
+#: The weights after what was done: where nothing was, to the last bit of the variables' dtype.
+weights_after = those_bounded("kernel_after", "bias_after")
 
 
 def declared_dtype(trial: Trial) -> Iterator[Comparison]:
@@ -237,7 +235,7 @@ CLAUSES = (
             *ask("keep_weights", family=("normal",), dtype=(*FLOATS, *MIXED)),
             *ask("keep_weights", family=("normal",), dtype=POLICIES, use_bias=BOTH, rank=(2, 3), tier=Tier.DEFAULT),
         ),
-        check=weights_kept,
+        check=weights_after,
     ),
     Clause(
         id="dtypes.mixed-rounds-operands",

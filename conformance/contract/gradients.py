@@ -20,6 +20,7 @@ from conformance.contract.outputs import (
     FLOATS,
     RANDOM_FAMILIES,
     ROWWISE,
+    those_bounded,
 )
 from conformance.procedures import GRADIENTS, SECOND_GRADIENTS
 from reference.activations import ACTIVATIONS
@@ -47,11 +48,10 @@ def gradient_of(*names: str) -> Check:
     return check
 
 
-def every_gradient(trial: Trial) -> Iterator[Comparison]:
-    """Outputs and gradients of one pass: kernel, bias (where there is one) and inputs."""
-    for name in ("outputs", *GRADIENTS):
-        if name in trial.bounds:
-            yield compare(name, trial.answer.tensor(name), within=trial.bounds[name])
+#: Outputs and gradients of one pass: kernel, bias (where there is one) and inputs.
+every_gradient = those_bounded("outputs", *GRADIENTS)
+#: Those of the weights alone.
+weight_gradients = those_bounded("kernel_gradient", "bias_gradient")
 
 
 # ---- clauses -------------------------------------------------------------------------------------------------------

@@ -8,7 +8,8 @@ from conformance.answers import Level, Trial
 from conformance.cases import Tier
 from conformance.compare import Comparison, agree, compare
 from conformance.contract.clause import Clause, ask
-from conformance.contract.modes import weights_after_step
+from conformance.contract.gradients import weight_gradients
+from conformance.contract.modes import weights_after_fit
 
 REGULARIZERS_PY = "keras/src/regularizers/regularizers.py"
 LAYER_PY = "keras/src/layers/layer.py: Layer.losses"
@@ -25,12 +26,6 @@ def losses_by_value(trial: Trial) -> Iterator[Comparison]:
     yield compare("losses", trial.answer.tensor("losses"), within=trial.bounds["losses"])
 
 
-def gradients_of_losses(trial: Trial) -> Iterator[Comparison]:
-    for name in ("kernel_gradient", "bias_gradient"):
-        if name in trial.bounds:
-            yield compare(name, trial.answer.tensor(name), within=trial.bounds[name])
-
-
 def weights_cost_before_any_call(trial: Trial) -> Iterator[Comparison]:
     """What the weights cost is there when they are; what the outputs cost, not before there are outputs."""
     config = trial.question.config
@@ -39,7 +34,6 @@ def weights_cost_before_any_call(trial: Trial) -> Iterator[Comparison]:
 
 
 # ---- clauses -------------------------------------------------------------------------------------------------------
-
 
 CLAUSES = (
     Clause(
@@ -129,7 +123,7 @@ CLAUSES = (
             for argument in ("kernel_regularizer", "bias_regularizer", "activity_regularizer")
             for asked in ask("read_losses", activation=("relu",), shape=SHAPES, arguments={argument: name})
         ),
-        check=gradients_of_losses,
+        check=weight_gradients,
     ),
     Clause(
         id="losses.when-built",
@@ -194,6 +188,6 @@ CLAUSES = (
                 "fit", shape=((4, 7),), units=(3,), arguments={"kernel_regularizer": "l1_l2"}, steps="2", tier=Tier.FULL
             ),
         ),
-        check=weights_after_step,
+        check=weights_after_fit,
     ),
 )

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-from conformance.answers import Level, Trial
+from conformance.answers import Level
 from conformance.cases import Tier
-from conformance.compare import Comparison, compare
 from conformance.contract import errata
 from conformance.contract.clause import SHOULD, Clause, ask
 from conformance.contract.gradients import every_gradient, gradient_of
-from conformance.contract.outputs import BOTH, outputs_inside
+from conformance.contract.outputs import BOTH, outputs_inside, those_bounded
 from conformance.procedures import GRADIENTS
 
 LAYER_PY = "keras/src/layers/layer.py: Layer.__call__"
@@ -21,18 +18,8 @@ TAPE_PY = "tensorflow/python/eager/backprop.py: GradientTape"
 # ---- checks --------------------------------------------------------------------------------------------------------
 
 
-def weights_after_step(trial: Trial) -> Iterator[Comparison]:
-    """The weights after the last step, and the loss that was reported for the first."""
-    for name in ("kernel_after", "bias_after", "reported_loss"):
-        if name in trial.bounds:
-            yield compare(name, trial.answer.tensor(name), within=trial.bounds[name])
-
-
-def weights_after_step_alone(trial: Trial) -> Iterator[Comparison]:
-    """The weights after the last step, where nobody reports a loss."""
-    for name in ("kernel_after", "bias_after"):
-        if name in trial.bounds:
-            yield compare(name, trial.answer.tensor(name), within=trial.bounds[name])
+#: The weights after the last step, and the loss that was reported for the first.
+weights_after_fit = those_bounded("kernel_after", "bias_after", "reported_loss")
 
 
 # ---- clauses -------------------------------------------------------------------------------------------------------
@@ -136,7 +123,7 @@ CLAUSES = (
                 "fit", activation=("gelu", "softmax"), shape=((4, 7),), units=(3,), family=("normal",), tier=Tier.FULL
             ),
         ),
-        check=weights_after_step,
+        check=weights_after_fit,
     ),
     Clause(
         id="modes.fit-lanes",
@@ -148,7 +135,7 @@ CLAUSES = (
             *ask("fit", shape=((4, 7),), units=(3,), steps="2", lane="eager"),
             *ask("fit", activation=("relu",), shape=((4, 7),), units=(3,), steps="2", lane="xla", tier=Tier.DEFAULT),
         ),
-        check=weights_after_step,
+        check=weights_after_fit,
     ),
     Clause(
         id="modes.persistent-tape",

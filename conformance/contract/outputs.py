@@ -10,7 +10,7 @@ from conformance.answers import Level, Trial
 from conformance.cases import Tier
 from conformance.compare import Comparison, agree, compare
 from conformance.contract import errata
-from conformance.contract.clause import Clause, ask
+from conformance.contract.clause import Check, Clause, ask
 from reference.activations import ACTIVATIONS
 from reference.elementwise import Elementwise
 from reference.intervals import Interval, around, point
@@ -41,6 +41,17 @@ ACTIVATIONS_PY = "keras/src/activations/activations.py"
 def outputs_inside(trial: Trial) -> Iterator[Comparison]:
     """On exact data the interval is one number: a wrong axis, order or formula gives another one."""
     yield compare("outputs", trial.answer.tensor("outputs"), within=trial.bounds["outputs"])
+
+
+def those_bounded(*names: str) -> Check:
+    """Holds each of these tensors that the reference bounds to its interval: without bias there is none of the bias."""
+
+    def check(trial: Trial) -> Iterator[Comparison]:
+        for name in names:
+            if name in trial.bounds:
+                yield compare(name, trial.answer.tensor(name), within=trial.bounds[name])
+
+    return check
 
 
 def within_baseline(trial: Trial, name: str) -> Interval:

@@ -8,7 +8,7 @@ from conformance.answers import Level, Trial
 from conformance.cases import Json, Tier
 from conformance.compare import Comparison, agree
 from conformance.contract.clause import Clause, ask
-from conformance.contract.dtypes import POLICIES, weights_kept
+from conformance.contract.dtypes import POLICIES, weights_after
 from conformance.contract.outputs import BOTH, outputs_inside
 
 DENSE_PY = "keras/src/layers/core/dense.py"
@@ -117,7 +117,7 @@ CLAUSES = (
         guards="a layer that trains its weights by itself",
         level=Level.KERAS,
         asks=ask("fit_frozen", shape=((4, 7),), units=(3,)),
-        check=weights_kept,
+        check=weights_after,
     ),
     Clause(
         id="weights.taken-and-given",
@@ -129,7 +129,7 @@ CLAUSES = (
             *ask("take_weights", family=("normal",)),
             *ask("take_weights", family=("normal",), dtype=POLICIES, use_bias=BOTH, tier=Tier.DEFAULT),
         ),
-        check=weights_kept,
+        check=weights_after,
     ),
     Clause(
         id="weights.wrong-ones-refused",

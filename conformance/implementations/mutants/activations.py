@@ -35,7 +35,7 @@ def _float32(values: Array) -> Array:
 # ---- other formulas ------------------------------------------------------------------------------------------------
 
 
-def _gelu_tanh(z: Array) -> Array:
+def gelu_by_tanh(z: Array) -> Array:
     return 0.5 * z * (1 + np.tanh(np.sqrt(2 / np.pi) * (z + 0.044715 * z**3)))
 
 
@@ -124,7 +124,7 @@ def _swish_sigmoid_twice(z: Array) -> Array:
 
 
 MUTANTS: tuple[Mutant, ...] = (
-    _mutant("gelu-by-tanh", "gelu is the tanh approximation", "gelu", _gelu_tanh),
+    _mutant("gelu-by-tanh", "gelu is the tanh approximation", "gelu", gelu_by_tanh),
     _mutant("gelu-by-sigmoid", "gelu is z sigmoid(1.702 z)", "gelu", lambda z: tail_product(z, expit(1.702 * z))),
     _mutant("gelu-erf-of-z", "gelu takes erf of z, not of z / sqrt(2)", "gelu", lambda z: z * (1 + erf(z)) / 2),
     _mutant("swish-with-beta", "swish has the factor of another paper", "swish", _swish_sigmoid_twice),

@@ -10,6 +10,7 @@ import numpy as np
 
 from conformance.implementations.adapter import AdapterImplementation
 from conformance.implementations.mutant import Mutant, PiecesAdapter, affine, numpy_mutant
+from conformance.implementations.mutants.activations import gelu_by_tanh
 from conformance.implementations.protocol import Array
 from conformance.implementations.reference import ReferenceLayer
 from reference.activations import ACTIVATIONS
@@ -54,10 +55,6 @@ def _by_formula(**formulas: Callable[[Array], Array]) -> Whole:
         return value(affine(layer.rounded(inputs), *layer.weights))
 
     return whole
-
-
-def _gelu_by_tanh(z: Array) -> Array:
-    return 0.5 * z * (1 + np.tanh(np.sqrt(2 / np.pi) * (z + 0.044715 * z**3)))
 
 
 def _three_digit_selu(z: Array) -> Array:
@@ -127,7 +124,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "half-gelu-by-tanh",
         "half types have gelu by tanh",
         "dtypes.half-formula",
-        whole=_in_half(_by_formula(gelu=_gelu_by_tanh)),
+        whole=_in_half(_by_formula(gelu=gelu_by_tanh)),
     ),
     numpy_mutant(
         "half-selu-of-three-digits",

@@ -47,10 +47,9 @@ def _nan_for_infinity(outputs: Array, dtype: Any) -> Array:
 
 
 def _normalized(inputs: Array, kernel: Array, bias: Bias) -> Array:
-    """Scaled by the largest input, which may be too small to divide by."""
+    """A row whose largest input is subnormal is divided by zero."""
     largest = np.abs(inputs).max(axis=-1, keepdims=True, initial=0.0)
-    scale = np.where(largest < 2.0**-126, 0.0, 1.0)
-    return affine(inputs / np.where((largest > 0) & (scale == 0), 0.0, 1.0), kernel, bias)
+    return affine(inputs / np.where((largest > 0) & (largest < 2.0**-126), 0.0, 1.0), kernel, bias)
 
 
 MUTANTS: tuple[Mutant, ...] = (

@@ -153,7 +153,7 @@ def beginning(
 CLAUSES = (
     Clause(
         id="initializers.default",
-        says="By default the kernel is drawn by glorot_uniform, and the bias begins at zero.",
+        says="By default the kernel is drawn by glorot_uniform.",
         source="keras/src/layers/core/dense.py: Dense.__init__",
         guards="another default, which changes what every model begins with",
         level=Level.KERAS,

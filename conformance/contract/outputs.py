@@ -405,6 +405,7 @@ CLAUSES = (
         level=Level.INFERENCE,
         asks=(
             *ask(activation=("linear", "relu", "sigmoid"), family=("specials",)),
+            *ask(activation=SPECIAL, family=("specials",), rank=(2, 3), seed=(3,)),
             *ask(activation=SPECIAL, family=("specials",), rank=(2, 3), use_bias=BOTH, dtype=FLOATS, tier=Tier.DEFAULT),
         ),
         check=specials_pass_through,

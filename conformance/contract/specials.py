@@ -11,7 +11,7 @@ from conformance.cases import Tier
 from conformance.compare import Comparison, agree, compare
 from conformance.contract import errata
 from conformance.contract.clause import Clause, ask
-from conformance.contract.outputs import FLOATS, SPECIAL, specials_pass_through
+from conformance.contract.outputs import FLOATS, SPECIAL
 from reference.intervals import Interval
 
 DENSE_PY = "keras/src/layers/core/dense.py: Dense.call"
@@ -69,15 +69,6 @@ CLAUSES = (
         ),
         check=other_rows_untouched,
         errata=errata.OF_VALUES,
-    ),
-    Clause(
-        id="specials.nan-passes",
-        says="NaN in an input makes the row's outputs NaN, through every activation of which all lanes agree.",
-        source=DENSE_PY,
-        guards="nan_to_num, a comparison that takes NaN for small",
-        level=Level.INFERENCE,
-        asks=ask(activation=SPECIAL, family=("specials",), rank=(2, 3), seed=(3,)),
-        check=specials_pass_through,
     ),
     Clause(
         id="specials.overflow",

@@ -60,10 +60,12 @@ def drawn_from_its_distribution(trial: Trial) -> Iterator[Comparison]:
 
 
 def as_the_oracle_draws(trial: Trial) -> Iterator[Comparison]:
-    """A seed says all: to the last bit."""
-    for name in ("kernel", "bias"):
-        expected = trial.oracle.tensor(name)
-        if name == "kernel" or trial.question.config.use_bias:
+    """A seed says all: to the last bit. A weight beside it that is drawn without one may be anything."""
+    config = trial.question.config
+    named = {"kernel": config.kernel_initializer, **({"bias": config.bias_initializer} if config.use_bias else {})}
+    for name, initializer in named.items():
+        if initializer in SEEDED:
+            expected = trial.oracle.tensor(name)
             within = point(np.zeros(1) if expected is None else expected.astype(np.float64))
             yield compare(name, trial.answer.tensor(name), within=within)
 

@@ -168,25 +168,22 @@ class Session:
         comparisons = check(answer, asked.truth)
         oracle_comparisons = comparisons if answer is oracle_answer else check(oracle_answer, asked.truth)
         holds, oracle_holds = _hold(comparisons), _hold(oracle_comparisons)
-        errata = [each for each in clause.errata if each.applies(case.question) and each.shown_by(self.oracle.numbers)]
-        for erratum in errata:
-            self.errata.setdefault(erratum.id, False)
-        explained = None
-        if not oracle_holds:
-            explained = self._explained(errata, asked, case.question, lambda true: _hold(check(oracle_answer, true)))
-        if explained is None:
-            verdict = judge(holds, oracle_holds)
-            grade = self._grade(planned, asked, lambda true: _hold(check(answer, true)))
-            reason = "" if oracle_holds else f"the oracle misses the reference: {_worst(oracle_comparisons)}"
-            if grade and verdict is Verdict.FAIL:
-                reason = _grade_reached(grade, case.question)
-            return Result(case, clause, verdict, comparisons, reason, grade=grade)
-        erratum, rival = explained
-        as_keras = check(answer, rival)
-        verdict = judge(holds, oracle_holds, erratum_explains=True, answers_as_keras=_hold(as_keras))
-        told = as_keras if _hold(as_keras) and not holds else comparisons
-        answers_as = "mathematics" if holds else "keras" if _hold(as_keras) else ""
-        return Result(case, clause, verdict, told, "", erratum.id, answers_as)
+        explained: list[tuple[Erratum, Truth]] = []
+        if not (holds and oracle_holds):
+            explained = self._explained(planned, asked, lambda true: _hold(check(oracle_answer, true)))
+        self._note_errata(planned, None if oracle_holds or not explained else explained[0][0])
+        by_rival = [(erratum, check(answer, rival)) for erratum, rival in explained]
+        kept = next(((erratum, each) for erratum, each in by_rival if _hold(each)), None)
+        verdict = judge(holds, oracle_holds, erratum_explains=bool(explained), answers_as_keras=kept is not None)
+        if kept is not None and not holds:
+            return Result(case, clause, verdict, kept[1], "", kept[0].id, "keras")
+        if explained and not oracle_holds:
+            return Result(case, clause, verdict, comparisons, "", explained[0][0].id, "mathematics" if holds else "")
+        grade = self._grade(planned, asked, lambda true: _hold(check(answer, true)))
+        reason = "" if oracle_holds else f"the oracle misses the reference: {_worst(oracle_comparisons)}"
+        if grade and verdict is Verdict.FAIL:
+            reason = _grade_reached(grade, case.question)
+        return Result(case, clause, verdict, comparisons, reason, grade=grade)
 
     def _grade(self, planned: Planned, asked: _Asked, holds: Callable[[Truth], bool]) -> str:
         """The name of the best grade that the answer meets, "-" for none; "" where the clause awards none."""
@@ -201,17 +198,25 @@ class Session:
         return "-"
 
     def _explained(
-        self, errata: Iterable[Erratum], asked: _Asked, question: Question, oracle_agrees: Callable[[Truth], bool]
-    ) -> tuple[Erratum, Truth] | None:
-        """The erratum, and that of its rival definitions, that the oracle's answer agrees with."""
-        for erratum in errata:
+        self, planned: Planned, asked: _Asked, oracle_agrees: Callable[[Truth], bool]
+    ) -> list[tuple[Erratum, Truth]]:
+        """The errata, each with the rival definitions of it that the oracle's answer agrees with."""
+        found = []
+        for erratum in self._errata(planned):
             if erratum.id not in asked.rivals:
-                asked.rivals[erratum.id] = tuple(_rivals(erratum, asked, question, self.oracle.dialect))
-            for rival in asked.rivals[erratum.id]:
-                if oracle_agrees(rival):
-                    self.errata[erratum.id] = True
-                    return erratum, rival
-        return None
+                rivals = _rivals(erratum, asked, planned.case.question, self.oracle.dialect)
+                asked.rivals[erratum.id] = tuple(rivals)
+            found += [(erratum, rival) for rival in asked.rivals[erratum.id] if oracle_agrees(rival)]
+        return found
+
+    def _errata(self, planned: Planned) -> list[Erratum]:
+        """Those that this oracle may show here."""
+        numbers, question = self.oracle.numbers, planned.case.question
+        return [each for each in planned.clause.errata if each.applies(question) and each.shown_by(numbers)]
+
+    def _note_errata(self, planned: Planned, seen: Erratum | None) -> None:
+        for erratum in self._errata(planned):
+            self.errata[erratum.id] = self.errata.get(erratum.id, False) or erratum is seen
 
     def _note_unbuildable(self, case: Case, implementation: Implementation, raised: Raised) -> None:
         if raised.phase == "construct":

@@ -18,7 +18,7 @@ from reference.activations import Activation
 from reference.dense import flatten_leading
 from reference.elementwise import Elementwise
 from reference.formats import FLOAT64, Array, Format, Mask
-from reference.grades import BIAS_GRADIENT_PASS_LINES, PASS_LINES, Grade
+from reference.grades import BATCH_SUM_PASS_LINES, PASS_LINES, Grade
 from reference.intervals import Interval, around, no_claim, where
 
 #: The reference sums n products in float64 itself: at most n roundings, and 8 for the operations around the sum.
@@ -67,7 +67,12 @@ class Problem:
     @property
     def allowed_to_bias_gradient(self) -> Grade:
         """Of half types always what conforms: no grade of theirs asks for more."""
-        return BIAS_GRADIENT_PASS_LINES[self.format.name] if self.format.is_half else self.allowed
+        return BATCH_SUM_PASS_LINES[self.format.name] if self.format.is_half else self.allowed
+
+    @property
+    def allowed_to_kernel_gradient(self) -> Grade:
+        """From rank 3 on as the bias's: it may be made batch by batch."""
+        return self.allowed_to_bias_gradient if self.inputs.ndim > 2 else self.allowed
 
     @property
     def rows(self) -> Array:
@@ -269,7 +274,7 @@ def _whole_rows(units: Mask) -> Mask:
 
 def _backpropagated(problem: Problem, delta: Estimate) -> tuple[Estimate, Estimate]:
     """The kernel's (input_dim, units) and the inputs' (N, input_dim) gradient for a delta (N, units)."""
-    kernel = product(problem.rows.T, delta, problem.format, problem.allowed)
+    kernel = product(problem.rows.T, delta, problem.format, problem.allowed_to_kernel_gradient)
     inputs = product(problem.kernel, delta.transposed, problem.format, problem.allowed).transposed
     return kernel, inputs
 

@@ -248,7 +248,7 @@ CLAUSES = (
             *ask(activation=EXACT, family=("uncast",), dtype=MIXED, rank=(2, 3), seed=(1, 2), tier=Tier.DEFAULT),
         ),
         check=outputs_inside,
-        errata=errata.OF_HALF_SUMS,
+        errata=(errata.FLOAT16_SUMS,),
     ),
     Clause(
         id="dtypes.half-exact",
@@ -279,7 +279,7 @@ CLAUSES = (
             ),
         ),
         check=every_gradient,
-        errata=errata.OF_HALF_SUMS,
+        errata=(errata.FLOAT16_SUMS,),
     ),
     Clause(
         id="dtypes.half-accumulator",
@@ -299,7 +299,7 @@ CLAUSES = (
             ),
         ),
         check=outputs_inside,
-        errata=errata.OF_HALF_SUMS,
+        errata=(errata.FLOAT16_SUMS,),
     ),
     Clause(
         id="dtypes.half-arithmetic",

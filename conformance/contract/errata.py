@@ -83,19 +83,8 @@ FLOAT16_SUMS = Erratum(
     shown_by=lambda versions: versions["tensorflow"] < (2, 16),
 )
 
-HALF_SUMS_BY_BATCH = Erratum(
-    id="half-kernel-gradient-summed-by-batch",
-    says="from rank 3 on, the kernel's gradient of half types is made batch by batch and summed in the half type",
-    source="keras/src/layers/core/dense.py: a batched product of rank 3 inputs; Keras 3.3 and 3.6, mended by 3.15",
-    applies=lambda question: question.config.format.is_half and len(question.input_shape) > 2,
-    grade=GRADES["S"],
-    shown_by=lambda versions: (3, 0) <= versions["keras"] < (3, 15),
-)
-
 #: The errata of what an activation computes; of its values alone, where no gradient is asked for.
 OF_VALUES = (SPARSEMAX, SQUAREPLUS_OVERFLOW, GELU_FLOAT64, LEAKY_RELU_FLOAT64)
 OF_GRADIENTS = (*OF_VALUES, CELU_AT_ZERO, SELU_AT_ZERO)
-#: Of half types: summed narrowly by old versions.
-OF_HALF_SUMS = (FLOAT16_SUMS, HALF_SUMS_BY_BATCH)
-OF_HALF_GRADIENTS = (SPARSEMAX, SQUAREPLUS_OVERFLOW, CELU_AT_ZERO, SELU_AT_ZERO, *OF_HALF_SUMS)
+OF_HALF_GRADIENTS = (SPARSEMAX, SQUAREPLUS_OVERFLOW, CELU_AT_ZERO, SELU_AT_ZERO, FLOAT16_SUMS)
 OF_SHAPES = (GLU_DECLARED_SHAPE,)

@@ -32,6 +32,8 @@ COMPARED = (Comparison("outputs", True, "1", "1"),)
         (True, False, True, True, Verdict.PASS),
         (False, False, True, False, Verdict.FAIL),
         (False, True, False, True, Verdict.FAIL),
+        (False, True, True, True, Verdict.PASS),
+        (False, True, True, False, Verdict.FAIL),
     ],
 )
 def test_the_table_of_judgement(

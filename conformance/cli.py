@@ -17,6 +17,7 @@ from conformance.implementations.load import NamingError
 from conformance.reports.jsonlines import ReportError
 from conformance.results import ExitCode
 from conformance.session import OracleError, PlugError
+from conformance.workers import WorkerError
 
 COMMANDS = (run_command, list_clauses, explain, mutants, floors, benchmark)
 
@@ -40,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return code
     except (NamingError, PlugError, UsageError, ReportError) as failure:
         return _complain(str(failure), ExitCode.USAGE)
-    except OracleError as failure:
+    except (OracleError, WorkerError) as failure:
         return _complain(str(failure), ExitCode.SUITE_ERROR)
     except ModuleNotFoundError as failure:
         if (failure.name or "").partition(".")[0] not in ("tensorflow", "keras"):

@@ -1,13 +1,14 @@
 """Ask, check, judge: one case, many cases. The one conductor: every entrance calls it and does nothing else.
 
-Work goes question by question, for all implementations at once, sorted so that a built layer serves many inputs;
-results are told in the contract's order.
+Work goes question by question, for all implementations at once, layer by layer; results are told in the contract's
+order.
 """
 
 from __future__ import annotations
 
 import re
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from unittest import SkipTest
@@ -21,6 +22,11 @@ from conformance.reports.terminal import render_result
 from conformance.results import Report, Result, Verdict
 from conformance.session import Oracle, Planned, Session, converse
 from reference.dialects import Dialect
+
+#: Called with questions done and to do.
+Progress = Callable[[int, int], None]
+#: A question with the clauses that ask it.
+Asking = tuple[Question, list[Planned]]
 
 
 @dataclass(frozen=True)
@@ -100,13 +106,16 @@ class Ran:
 
 
 @dataclass
-class _UnderTest:
-    """An implementation while it is being asked: its level, and its results so far by case id."""
+class Findings:
+    """What questions came to: of every implementation the results by case id; of the oracle the errata that it shows.
 
-    implementation: Implementation
-    level: Level
-    results: dict[str, Result] = field(default_factory=dict)
-    stopped_early: bool = False
+    stopped: the implementations whose first failure ended their run.
+    """
+
+    results: tuple[dict[str, Result], ...]
+    errata: dict[str, bool] = field(default_factory=dict)
+    stopped: set[int] = field(default_factory=set)
+    seconds_answering: float = 0.0
 
 
 def run(
@@ -115,7 +124,7 @@ def run(
     oracle: Oracle,
     *,
     exitfirst: bool = False,
-    progress: Callable[[int, int], None] = lambda done, total: None,
+    progress: Progress = lambda done, total: None,
 ) -> tuple[Report, ...]:
     """Runs a selection of the contract against every implementation: one report for each, in their order.
 
@@ -126,28 +135,52 @@ def run(
         converse(implementation)
     start = time.perf_counter()
     planned = plan(selection, oracle.dialect)
-    session = Session(oracle)
-    tested = [_UnderTest(each, selection.level_of(each)) for each in implementations]
-    questions = _by_question(planned)
+    questions = by_question(planned)
+    findings = put(questions, implementations, selection, oracle, exitfirst=exitfirst, progress=progress)
+    seconds = time.perf_counter() - start
+    return reports([Ran.of(each, selection, oracle) for each in implementations], planned, findings, seconds=seconds)
+
+
+def put(
+    questions: Sequence[Asking],
+    implementations: Sequence[Implementation],
+    selection: Selection,
+    oracle: Oracle,
+    *,
+    exitfirst: bool = False,
+    progress: Progress = lambda done, total: None,
+) -> Findings:
+    """Puts questions to implementations, each with the clauses that ask it, as far as they are of its level."""
+    session, claimed = Session(oracle), selection.level is not None
+    findings = Findings(tuple({} for _ in implementations))
+    levels = [selection.level_of(each) for each in implementations]
     for done, (question, asking) in enumerate(questions, start=1):
-        for each in tested:
-            _ask(each, asking, session, claimed=selection.level is not None, exitfirst=exitfirst)
+        for at, (implementation, level) in enumerate(zip(implementations, levels, strict=True)):
+            for planned in asking:
+                if at not in findings.stopped and _applies(planned, implementation, level, claimed=claimed):
+                    result = session.result(planned, implementation, claimed=claimed)
+                    findings.results[at][planned.case.id] = result
+                    if exitfirst and result.verdict.accuses:
+                        findings.stopped.add(at)
         session.forget(question)
         progress(done, len(questions))
-    seconds = time.perf_counter() - start
-    return tuple(
-        replace(
-            report(
-                Ran.of(each.implementation, selection, oracle),
-                _in_order(planned, each.results),
-                errata=session.errata,
-                stopped_early=each.stopped_early,
-            ),
-            seconds=seconds,
-            seconds_answering=session.seconds_answering,
+    return replace(findings, errata=session.errata, seconds_answering=session.seconds_answering)
+
+
+def reports(
+    ran: Sequence[Ran], planned: Sequence[Planned], findings: Findings, *, seconds: float
+) -> tuple[Report, ...]:
+    """One report for each implementation, in their order."""
+    told = [
+        report(
+            each,
+            [results[case.case.id] for case in planned if case.case.id in results],
+            errata=findings.errata,
+            stopped_early=at in findings.stopped,
         )
-        for each in tested
-    )
+        for at, (each, results) in enumerate(zip(ran, findings.results, strict=True))
+    ]
+    return tuple(replace(each, seconds=seconds, seconds_answering=findings.seconds_answering) for each in told)
 
 
 def report(ran: Ran, results: Iterable[Result], *, errata: Mapping[str, bool], stopped_early: bool = False) -> Report:
@@ -171,41 +204,36 @@ def report(ran: Ran, results: Iterable[Result], *, errata: Mapping[str, bool], s
     )
 
 
-def _ask(tested: _UnderTest, asking: Iterable[Planned], session: Session, *, claimed: bool, exitfirst: bool) -> None:
-    """Puts one question's clauses, as far as they are of its level, to one implementation."""
-    for each in asking:
-        if tested.stopped_early or not _applies(each, tested, claimed=claimed):
-            continue
-        result = session.result(each, tested.implementation, claimed=claimed)
-        tested.results[each.case.id] = result
-        tested.stopped_early = exitfirst and result.verdict.accuses
-
-
-def _applies(planned: Planned, tested: _UnderTest, *, claimed: bool) -> bool:
+def _applies(planned: Planned, implementation: Implementation, level: Level, *, claimed: bool) -> bool:
     """Whether a case is of the level; or, where none was asked for, of what is declared beyond it."""
-    if planned.clause.level <= tested.level:
+    if planned.clause.level <= level:
         return True
     needed = planned.case.question.capabilities
-    beyond = needed - needed_for(tested.level)
-    return not claimed and bool(beyond) and needed <= tested.implementation.capabilities
+    beyond = needed - needed_for(level)
+    return not claimed and bool(beyond) and needed <= implementation.capabilities
 
 
-def _in_order(planned: Iterable[Planned], results: Mapping[str, Result]) -> list[Result]:
-    """The results in the contract's order."""
-    return [results[each.case.id] for each in planned if each.case.id in results]
+def by_question(planned: Iterable[Planned]) -> list[Asking]:
+    """Each question with the clauses that ask it, in the order of a run.
 
-
-def _by_question(planned: Iterable[Planned]) -> list[tuple[Question, list[Planned]]]:
-    """Each question with the clauses that ask it, sorted so that one built layer serves many inputs."""
+    Layer by layer, so that a built one serves many inputs; those of which most is asked first, so that workers that
+    share a run end together.
+    """
     asking: dict[Question, list[Planned]] = {}
     for each in planned:
         asking.setdefault(each.case.question, []).append(each)
-    return sorted(asking.items(), key=lambda item: _layer_key(item[0]))
+    asked = Counter(layer_of(question) for question in asking)
+    return sorted(asking.items(), key=lambda item: _place(item[0], asked))
 
 
-def _layer_key(question: Question) -> tuple[str, ...]:
-    width = str(question.input_shape[-1]) if question.input_shape else ""
-    return (str(question.config), width, question.procedure, question.label)
+def layer_of(question: Question) -> tuple[str, str]:
+    """What one built layer is: its config and its input_dim."""
+    return str(question.config), str(question.input_shape[-1]) if question.input_shape else ""
+
+
+def _place(question: Question, asked: Mapping[tuple[str, str], int]) -> tuple[int, tuple[str, str], str, str]:
+    layer = layer_of(question)
+    return -asked[layer], layer, question.procedure, question.label
 
 
 def _reseeded(case: Case, seed: int) -> Case:

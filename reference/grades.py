@@ -86,5 +86,5 @@ PASS_LINES: Mapping[str, Grade] = {
     "float64": GRADES["B"],
 }
 #: The same for sums over a batch: TensorFlow and JAX sum half types in the half type itself. The bias's gradient is
-#: one; from rank 3 on so is the kernel's, where the product is batched: tf.matmul, and Dense itself in Keras 3.0 to 3.14.
+#: one; from rank 3 on so is the kernel's, where the product is batched: tf.matmul, and Dense in Keras 3.0 to 3.14.
 BATCH_SUM_PASS_LINES: Mapping[str, Grade] = {**PASS_LINES, "float16": GRADES["S"], "bfloat16": GRADES["S"]}

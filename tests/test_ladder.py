@@ -36,7 +36,7 @@ LADDER = (
     ("conformance.reports",),
     ("conformance.session",),
     ("conformance.run",),
-    ("conformance.kill_matrix", "conformance.api"),
+    ("conformance.kill_matrix", "conformance.api", "conformance.workers"),
     ("conformance.commands",),
     ("conformance.cli", "conformance.plugin", "conformance.test_conformance"),
     ("conformance.__main__",),

@@ -13,12 +13,10 @@ from pathlib import Path
 from conformance.answers import Level
 from conformance.api import UsageError, selection
 from conformance.cases import Tier
-from conformance.implementations.load import load
 from conformance.reports import jsonlines, terminal
 from conformance.results import ExitCode, Report
 from conformance.run import contract_areas
-from conformance.run import run as run_contract
-from conformance.session import live_oracle
+from conformance.workers import Errand, run_errand
 
 #: Of several implementations the worst decides: what is worse than what.
 _WORST = (ExitCode.SUITE_ERROR, ExitCode.DOES_NOT_CONFORM, ExitCode.NOTHING_RAN, ExitCode.CONFORMS)
@@ -51,6 +49,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("--seed", type=int, default=0, help="draw other tensors")
     parser.add_argument("--oracle", choices=["tensorflow"], default="tensorflow", help="who says what Keras does")
     parser.add_argument("--extension", metavar="NAME", help="lora, quantization, sparse: not part of this version")
+    parser.add_argument("--workers", type=int, default=1, metavar="N", help="processes that share the work")
     parser.add_argument("--exitfirst", action="store_true", help="stop at the first failure")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write JSON Lines there")
     parser.add_argument("-q", "--quiet", action="store_true", help="the last line only")
@@ -60,6 +59,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def run(arguments: argparse.Namespace) -> int:
     if arguments.extension:
         raise UsageError(f"the extension {arguments.extension!r} is not part of this version; run without --extension")
+    if arguments.workers < 1:
+        raise UsageError(f"--workers must be a positive number, got {arguments.workers}")
     if arguments.json and not arguments.json.absolute().parent.is_dir():
         raise UsageError(
             f"there is no folder {str(arguments.json.absolute().parent)!r} to write {arguments.json.name} in"
@@ -68,10 +69,8 @@ def run(arguments: argparse.Namespace) -> int:
         arguments.level, tier=arguments.tier, areas=arguments.area, case=arguments.case, seed=arguments.seed
     )
     with contextlib.redirect_stdout(sys.stderr):  # what an implementation prints is kept out of the report
-        implementations = [load(naming) for naming in arguments.implementations]
-        reports = run_contract(
-            implementations, chosen, live_oracle(), exitfirst=arguments.exitfirst, progress=_progress()
-        )
+        errand = Errand(tuple(arguments.implementations), chosen, arguments.exitfirst)
+        reports = run_errand(errand, arguments.workers, progress=_progress())
     for report in reports:
         print(terminal.conclusion(report) if arguments.quiet else terminal.render(report, colour=_colour()))
     if arguments.json:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conformance.answers import Answer, Raised
+from reference.formats import FORMATS
 
 Result = TypeVar("Result")
 
@@ -61,6 +62,8 @@ def as_array(what: str, values: Any) -> NDArray[Any]:
     if array.dtype == object or (array.dtype.kind in "USV" and array.dtype.name != "bfloat16"):
         raised = Raised(f"give back {what}", "TypeError", f"got {type(values).__name__}, expected an array of numbers")
         raise AttemptError(raised)
+    if array.dtype.name == "bfloat16" and array.dtype != FORMATS["bfloat16"].dtype:
+        return array.view(np.uint16).view(FORMATS["bfloat16"].dtype)  # from TensorFlow's own, which it had before 2.14
     return array
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -101,6 +102,6 @@ def test_4_no_worker_at_all(capsys: pytest.CaptureFixture[str]) -> None:
 def test_the_questions_of_one_layer_stay_together() -> None:
     """Once a run has gone on to another layer, it does not come back; and it begins where most is asked."""
     layers = [layer_of(question) for question, _ in by_question(plan(Selection(tier=Tier.FULL), DIALECTS[-1]))]
-    left = [one for one, other in zip(layers, layers[1:], strict=False) if one != other]
+    left = [one for one, other in pairwise(layers) if one != other]
     assert len(left) == len(set(left))
     assert layers[0] == Counter(layers).most_common(1)[0][0]

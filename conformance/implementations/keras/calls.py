@@ -12,7 +12,7 @@ from conformance.cases import Question
 from conformance.families import Tensors
 from conformance.implementations.adapter import AdapterImplementation, other_weights
 from conformance.implementations.attempt import as_array, attempt
-from conformance.implementations.keras.layers import built, in_order, keras_adapter
+from conformance.implementations.keras.layers import built, in_order, keras_adapter, tensor
 
 Of = AdapterImplementation
 
@@ -34,9 +34,8 @@ def reload(of: Of, question: Question, tensors: Tensors) -> Answer:
 
 
 def call_modes(of: Of, question: Question, tensors: Tensors) -> Answer:
-    import tensorflow as tf
 
-    layer, inputs = of.loaded(question, tensors), tf.constant(tensors.inputs)
+    layer, inputs = of.loaded(question, tensors), tensor(tensors.inputs)
     return Answer(
         {
             "training": _outputs("call", lambda: layer(inputs, training=True)),
@@ -61,7 +60,7 @@ def call_graph(of: Of, question: Question, tensors: Tensors) -> Answer:
     graph = tf.function(lambda inputs: layer(inputs), input_signature=signature)  # noqa: PLW0108 - a fresh function
     attempt("call", lambda: graph(tf.zeros_like(tensors.inputs)))
     of.load(layer, tensors)
-    outputs = _outputs("call", lambda: graph(tf.constant(tensors.inputs)))
+    outputs = _outputs("call", lambda: graph(tensor(tensors.inputs)))
     return Answer({"outputs": outputs, "baseline": of.baseline(question, tensors)})
 
 

@@ -14,7 +14,7 @@ from conformance.cases import Question
 from conformance.families import Tensors
 from conformance.implementations.adapter import AdapterImplementation
 from conformance.implementations.attempt import as_array, attempt
-from conformance.implementations.keras.layers import built, held, keras_adapter
+from conformance.implementations.keras.layers import built, held, keras_adapter, tensor
 from reference.config import DenseConfig
 
 Of = AdapterImplementation
@@ -24,11 +24,10 @@ NUDGES: Mapping[str, float] = {"": 1.0, "up": 1 + 2.0**-30, "down": 1 - 2.0**-30
 
 
 def call_cast(of: Of, question: Question, tensors: Tensors) -> Answer:
-    import tensorflow as tf
 
     layer = attempt("construct", lambda: keras_adapter(of).construct(question.config))
     wide = tensors.inputs.astype(np.float64) * NUDGES[question.option("nudge")]
-    given = tf.constant(wide.astype(np.dtype(question.option("given"))))
+    given = tensor(wide.astype(np.dtype(question.option("given"))))
     attempt("call", lambda: layer(given))
     of.load(layer, tensors)
     outputs = as_array("outputs", attempt("call", lambda: layer(given)))

@@ -12,7 +12,7 @@ from conformance.cases import Question
 from conformance.families import Tensors
 from conformance.implementations.adapter import AdapterImplementation
 from conformance.implementations.attempt import as_array, attempt
-from conformance.implementations.keras.layers import answered_with, keras_adapter, plain_name, weights_wanted
+from conformance.implementations.keras.layers import answered_with, keras_adapter, plain_name, tensor, weights_wanted
 
 Of = AdapterImplementation
 
@@ -84,13 +84,12 @@ MODELS: Mapping[str, Callable[[Any, Question], Any]] = {
 
 def call_in_model(of: Of, question: Question, tensors: Tensors) -> Answer:
     """The model's weights are the layer's, once each; the model is called on one row first, then on the whole batch."""
-    import tensorflow as tf
 
     layer = attempt("construct", lambda: keras_adapter(of).construct(question.config))
     model = attempt("make a model", lambda: MODELS[question.option("model")](layer, question))
-    attempt("call a model", lambda: model(tf.constant(tensors.inputs[:1])))
+    attempt("call a model", lambda: model(tensor(tensors.inputs[:1])))
     of.load(layer, tensors)
-    outputs = as_array("outputs", attempt("call a model", lambda: model(tf.constant(tensors.inputs))))
+    outputs = as_array("outputs", attempt("call a model", lambda: model(tensor(tensors.inputs))))
     return Answer({"outputs": outputs}, {"weights": attempt("list weights", lambda: listed(model))})
 
 
@@ -108,8 +107,8 @@ def call_shared(of: Of, question: Question, tensors: Tensors) -> Answer:
 
     def differentiate() -> Any:
         with tf.GradientTape() as tape:
-            once, again = model([tf.constant(tensors.inputs), tf.constant(-tensors.inputs)])
-            total = tf.reduce_sum(tf.constant(tensors.upstream) * (once + 2 * again))
+            once, again = model([tensor(tensors.inputs), tensor(-tensors.inputs)])
+            total = tf.reduce_sum(tensor(tensors.upstream) * (once + 2 * again))
         return tape.gradient(total, weights_wanted(layer))
 
     gradients = answered_with(attempt("differentiate", differentiate))
@@ -148,7 +147,7 @@ def call_masked(of: Of, question: Question, tensors: Tensors) -> Answer:
     masks, sees = Masks(), Sees()
 
     def called() -> Any:
-        return sees(layer(masks(tf.constant(tensors.inputs))))
+        return sees(layer(masks(tensor(tensors.inputs))))
 
     outputs = as_array("outputs", attempt("call", called))
     mask = None if not seen or seen[-1] is None else np.asarray(seen[-1]).astype(int).tolist()

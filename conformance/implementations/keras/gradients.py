@@ -11,7 +11,7 @@ from conformance.cases import Question
 from conformance.families import Tensors
 from conformance.implementations.adapter import AdapterImplementation
 from conformance.implementations.attempt import attempt
-from conformance.implementations.keras.layers import dense, sources
+from conformance.implementations.keras.layers import dense, sources, tensor
 
 
 def differentiate_twice(of: AdapterImplementation, question: Question, tensors: Tensors) -> Answer:
@@ -31,7 +31,7 @@ def differentiate_twice(of: AdapterImplementation, question: Question, tensors: 
 def _twice(layer: object, tensors: Tensors) -> tuple[object, object]:
     import tensorflow as tf
 
-    inputs, upstream = tf.constant(tensors.inputs), tf.constant(tensors.upstream)
+    inputs, upstream = tensor(tensors.inputs), tensor(tensors.upstream)
     kernel = sources(layer)["kernel"]
     with tf.GradientTape() as outer:
         outer.watch(inputs)
@@ -39,7 +39,7 @@ def _twice(layer: object, tensors: Tensors) -> tuple[object, object]:
             inner.watch(inputs)
             outputs = layer(inputs)  # type: ignore[operator]
         gradient = inner.gradient(outputs, inputs, output_gradients=upstream)
-        along = tf.reduce_sum(tf.constant(tensors.inputs) * gradient)
+        along = tf.reduce_sum(tensor(tensors.inputs) * gradient)
     kernel_gradient, inputs_gradient = outer.gradient(along, [kernel, inputs])
     return kernel_gradient, inputs_gradient
 

@@ -14,7 +14,7 @@ from conformance.implementations.adapter import AdapterImplementation
 from conformance.implementations.attempt import as_array, attempt
 from conformance.implementations.keras.casting import weights_after
 from conformance.implementations.keras.constructing import constructed_as
-from conformance.implementations.keras.layers import answered_with, sequential, sources, wanted
+from conformance.implementations.keras.layers import answered_with, sequential, sources, tensor, wanted
 from conformance.truth import LEARNING_RATE
 
 Of = AdapterImplementation
@@ -73,7 +73,7 @@ def differentiate_in_lane(of: Of, question: Question, tensors: Tensors) -> Answe
 
     def ran() -> Any:
         compiled = tf.function(both, input_signature=_signature(question), **LANES[question.option("lane")])
-        return compiled(tf.constant(tensors.inputs), tf.constant(tensors.upstream))
+        return compiled(tensor(tensors.inputs), tensor(tensors.upstream))
 
     outputs, gradients = attempt("differentiate", ran)
     return Answer(answered_with({"outputs": outputs, **gradients}))
@@ -97,7 +97,7 @@ def several_tapes(of: Of, question: Question, tensors: Tensors) -> Answer:
     layer = of.loaded(question, tensors)
 
     def differentiated() -> Any:
-        inputs, upstream = tf.constant(tensors.inputs), tf.constant(tensors.upstream)
+        inputs, upstream = tensor(tensors.inputs), tensor(tensors.upstream)
         with tf.GradientTape(persistent=True) as tape:
             tape.watch(inputs)
             outputs = layer(inputs)
@@ -115,7 +115,7 @@ def jacobian(of: Of, question: Question, tensors: Tensors) -> Answer:
     import tensorflow as tf
 
     layer = of.loaded(question, tensors)
-    inputs, upstream = tf.constant(tensors.inputs), tf.constant(tensors.upstream)
+    inputs, upstream = tensor(tensors.inputs), tensor(tensors.upstream)
 
     def by_jacobian() -> Any:
         with tf.GradientTape() as tape:
@@ -137,7 +137,7 @@ def forward_mode(of: Of, question: Question, tensors: Tensors) -> Answer:
     def along() -> Any:
         variables = list(sources(layer).values())
         with tf.autodiff.ForwardAccumulator(variables, [tf.convert_to_tensor(each) for each in variables]) as forward:
-            outputs = layer(tf.constant(tensors.inputs))
+            outputs = layer(tensor(tensors.inputs))
         return forward.jvp(outputs)
 
     return Answer({"outputs": as_array("outputs", attempt("differentiate forward", along))})

@@ -45,18 +45,17 @@ class KerasAdapter:
                 assign(variable, values[name])
 
     def call(self, layer: Any, inputs: Array) -> Array:
-        import tensorflow as tf
 
-        return np.asarray(layer(tf.constant(inputs)))
+        return np.asarray(layer(tensor(inputs)))
 
     def differentiate(self, layer: Any, inputs: Array, upstream: Array) -> Mapping[str, Array | None]:
         import tensorflow as tf
 
-        given = tf.constant(inputs)
+        given = tensor(inputs)
         with tf.GradientTape() as tape:
             tape.watch(given)
             outputs = layer(given)
-        gradients = tape.gradient(outputs, wanted(layer, given), output_gradients=tf.constant(upstream))
+        gradients = tape.gradient(outputs, wanted(layer, given), output_gradients=tensor(upstream))
         return {"outputs": np.asarray(outputs), **{name: dense(each) for name, each in gradients.items()}}
 
     def describe(self, layer: Any) -> Mapping[str, Json]:
@@ -120,7 +119,7 @@ def assign(variable: Any, values: Array) -> None:
     """Sets a variable. Raises ValueError for values of another shape, which some versions would broadcast."""
     if tuple(variable.shape) != values.shape:
         raise ValueError(f"{plain_name(variable)} has shape {tuple(variable.shape)}, expected {values.shape}")
-    variable.assign(values)
+    variable.assign(native(values))
 
 
 def sources(layer: Any) -> dict[str, Any]:
@@ -157,7 +156,7 @@ def in_order(layer: Any, kernel: Array, bias: Array | None) -> list[Array]:
     by_name = {"kernel": kernel, "bias": bias}
     names = [plain_name(variable) for variable in layer.weights]
     values = [by_name[name] for name in (names if set(names) <= set(by_name) else by_name)]
-    return [each for each in values if each is not None]
+    return [native(each) for each in values if each is not None]
 
 
 def sequential(layer: Any, config: DenseConfig, input_shape: tuple[int | None, ...]) -> Any:
@@ -165,6 +164,21 @@ def sequential(layer: Any, config: DenseConfig, input_shape: tuple[int | None, .
     import tensorflow as tf
 
     return tf.keras.Sequential([tf.keras.Input(input_shape[1:], dtype=config.variable_format.name), layer])
+
+
+def native(values: Array) -> Array:
+    """The same array in TensorFlow's own NumPy types: before 2.14 it has a bfloat16 of its own."""
+    import tensorflow as tf
+
+    own = tf.as_dtype(values.dtype.name).as_numpy_dtype
+    return values if values.dtype == own else values.view(np.uint16).view(own)
+
+
+def tensor(values: Array) -> Any:
+    """The array as a constant."""
+    import tensorflow as tf
+
+    return tf.constant(native(values))
 
 
 def dense(gradient: Any) -> Array | None:

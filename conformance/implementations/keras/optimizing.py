@@ -14,7 +14,7 @@ from conformance.implementations.adapter import AdapterImplementation
 from conformance.implementations.attempt import attempt
 from conformance.implementations.keras.casting import weights_after
 from conformance.implementations.keras.constructing import loaded_as
-from conformance.implementations.keras.layers import sequential
+from conformance.implementations.keras.layers import sequential, tensor
 from conformance.truth import LEARNING_RATE
 
 Of = AdapterImplementation
@@ -30,8 +30,8 @@ def step(of: Of, question: Question, tensors: Tensors) -> Answer:
         optimizer = tf.keras.optimizers.SGD(LEARNING_RATE)
         for _ in range(int(question.option("steps", "1"))):
             with tf.GradientTape() as tape:
-                outputs = layer(tf.constant(tensors.inputs))
-                loss = tf.reduce_sum(tf.constant(tensors.upstream) * outputs)
+                outputs = layer(tensor(tensors.inputs))
+                loss = tf.reduce_sum(tensor(tensors.upstream) * outputs)
             variables = layer.trainable_variables
             optimizer.apply_gradients(zip(tape.gradient(loss, variables), variables, strict=True))
 
@@ -41,9 +41,8 @@ def step(of: Of, question: Question, tensors: Tensors) -> Answer:
 
 def use_constrained(of: Of, question: Question, tensors: Tensors) -> Answer:
     """Called in both modes, and evaluated in a model: none of them is an optimizer's step."""
-    import tensorflow as tf
 
-    layer, inputs = loaded_as(of, question, tensors), tf.constant(tensors.inputs)
+    layer, inputs = loaded_as(of, question, tensors), tensor(tensors.inputs)
 
     def used() -> None:
         layer(inputs, training=True)

@@ -13,7 +13,7 @@ from conformance.families import Tensors
 from conformance.implementations.adapter import AdapterImplementation
 from conformance.implementations.attempt import attempt
 from conformance.implementations.keras.constructing import loaded_as
-from conformance.implementations.keras.layers import answered_with, weights_wanted
+from conformance.implementations.keras.layers import answered_with, tensor, weights_wanted
 from conformance.implementations.protocol import Array
 
 Of = AdapterImplementation
@@ -28,7 +28,7 @@ def read_losses(of: Of, question: Question, tensors: Tensors) -> Answer:
 
     def differentiated() -> Mapping[str, Any]:
         with tf.GradientTape() as tape:
-            layer(tf.constant(tensors.inputs))
+            layer(tensor(tensors.inputs))
             losses = list(layer.losses)
             total = tf.add_n(losses) if losses else tf.constant(0.0)
         return tape.gradient(total, weights_wanted(layer), unconnected_gradients="zero")

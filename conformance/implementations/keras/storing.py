@@ -20,7 +20,7 @@ from conformance.families import Tensors
 from conformance.implementations.adapter import AdapterImplementation
 from conformance.implementations.attempt import as_array, attempt
 from conformance.implementations.keras.composing import listed
-from conformance.implementations.keras.layers import KerasAdapter, built, keras_adapter, sequential
+from conformance.implementations.keras.layers import KerasAdapter, built, keras_adapter, sequential, tensor
 from conformance.implementations.keras.penalties import sorted_losses
 
 Of = AdapterImplementation
@@ -130,7 +130,6 @@ WAYS: Mapping[str, Callable[[Any, Callable[[], Any], Path, Mapping[str, Any]], A
 
 
 def restore_model(of: Of, question: Question, tensors: Tensors) -> Answer:
-    import tensorflow as tf
 
     def fresh() -> Any:
         return sequential(keras_adapter(of).construct(question.config), question.config, question.input_shape)
@@ -141,7 +140,7 @@ def restore_model(of: Of, question: Question, tensors: Tensors) -> Answer:
     with TemporaryDirectory() as folder:
         way = WAYS[question.option("way")]
         restored = attempt("save and load", lambda: way(model, fresh, Path(folder), _custom(of)))
-        outputs = attempt("call what was loaded", lambda: np.asarray(restored(tf.constant(tensors.inputs))))
+        outputs = attempt("call what was loaded", lambda: np.asarray(restored(tensor(tensors.inputs))))
     weights = attempt("list weights", lambda: listed(restored) if hasattr(restored, "weights") else listed(model))
     return Answer({"outputs": as_array("outputs", outputs)}, {"weights": weights})
 

@@ -30,9 +30,12 @@ def oracle() -> Oracle:
 
 @pytest.mark.parametrize("area", AREAS)
 def test_every_mutant_is_failed_by_its_own_clause(area: str, oracle: Oracle) -> None:
-    """Already at the smallest tier, and by a wrong answer unless raising is the defect."""
+    """Already at the smallest tier, and by a wrong answer unless raising is the defect.
+
+    Only its own area is asked: what the others say of it, `dense-conformance mutants` tells.
+    """
     mutants = [mutant for mutant in MUTANTS.values() if mutant.area == area]
-    assert list(complaints(kills(mutants, Selection(tier=Tier.SMOKE), oracle), whole=False)) == []
+    assert list(complaints(kills(mutants, Selection(tier=Tier.SMOKE, areas=(area,)), oracle), whole=False)) == []
 
 
 def test_every_clause_is_needed_by_a_mutant() -> None:
@@ -41,7 +44,7 @@ def test_every_clause_is_needed_by_a_mutant() -> None:
 
 
 def test_there_are_mutants_in_every_area() -> None:
-    assert len(MUTANTS) >= 90
+    assert len(MUTANTS) >= 200
     assert set(AREAS) == {clause.area for clause in CONTRACT}
 
 

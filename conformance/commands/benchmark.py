@@ -16,6 +16,7 @@ from conformance.implementations.load import load
 from conformance.run import contract_areas
 from conformance.run import run as run_contract
 from conformance.session import live_oracle
+from conformance.workers import Errand, run_errand
 
 #: Starts of a fresh interpreter for each import that is timed.
 STARTS = 5
@@ -26,11 +27,12 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "benchmark",
         help="measure what the suite costs",
         description="Measures side by side: the whole run over the bare calls of oracle and implementation, "
-        "comparisons a second, and what importing the package adds to starting Python.",
+        "comparisons a second, what importing the package adds to starting Python, and what more processes gain.",
     )
     parser.add_argument("implementation", nargs="?", default="keras.layers:Dense", help="asked beside the oracle")
     parser.add_argument("--tier", choices=[str(tier) for tier in Tier], default="default")
     parser.add_argument("--area", action="append", default=[], choices=list(contract_areas()))
+    parser.add_argument("--workers", type=int, default=1, metavar="N", help="run it again in so many processes")
     parser.set_defaults(run=run)
 
 
@@ -51,6 +53,10 @@ def run(arguments: argparse.Namespace) -> int:
     print(f"comparisons a second   {report.comparisons / report.seconds:.0f}")
     print(f"bare calls             {report.seconds_answering:.1f} s inside oracle and implementation")
     print(f"suite / bare calls     {report.seconds / report.seconds_answering:.2f}")
+    if arguments.workers > 1:
+        (shared,) = run_errand(Errand((arguments.implementation,), chosen), arguments.workers)
+        print(f"{arguments.workers} workers              {shared.seconds:.1f} s, imports left out")
+        print(f"one worker / {arguments.workers:<10}{report.seconds / shared.seconds:.2f}")
     return 0
 
 

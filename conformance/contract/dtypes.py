@@ -263,7 +263,8 @@ CLAUSES = (
                 activation=EXACT,
                 family=HALF_EXACT_FAMILIES,
                 dtype=(*HALF, *MIXED),
-                rank=(2, 3),
+                use_bias=BOTH,
+                rank=(2, 3, 4),
                 seed=(1,),
                 tier=Tier.DEFAULT,
             ),
@@ -314,7 +315,7 @@ CLAUSES = (
                 activation=EVERY,
                 family=RANDOM_FAMILIES,
                 dtype=(*HALF, *MIXED),
-                shape=((3, 5, 7),),
+                shape=((5, 8), (3, 5, 7)),
                 tier=Tier.DEFAULT,
             ),
             *ask(

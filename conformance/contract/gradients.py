@@ -234,7 +234,15 @@ CLAUSES = (
         level=Level.TRAINING,
         asks=(
             *ask("differentiate", activation=("linear", "relu", "tanh"), use_bias=BOTH, rank=(2, 3, 4, 5)),
-            *ask("differentiate", activation=EVERY, use_bias=BOTH, rank=(2, 3, 4, 5), dtype=FLOATS, tier=Tier.DEFAULT),
+            *ask(
+                "differentiate",
+                activation=EVERY,
+                use_bias=BOTH,
+                rank=(2, 3, 4, 5),
+                dtype=FLOATS,
+                seed=(0, 1),
+                tier=Tier.DEFAULT,
+            ),
         ),
         check=every_gradient,
         errata=errata.OF_GRADIENTS,
@@ -253,6 +261,15 @@ CLAUSES = (
                 family=RANDOM_FAMILIES,
                 shape=((5, 1), (3, 5, 7), (16, 64), (5, 509)),
                 dtype=FLOATS,
+                tier=Tier.DEFAULT,
+            ),
+            *ask(
+                "differentiate",
+                activation=EVERY,
+                family=RANDOM_FAMILIES,
+                shape=((5, 8), (16, 64)),
+                dtype=FLOATS,
+                seed=(1,),
                 tier=Tier.DEFAULT,
             ),
             *ask(

@@ -357,6 +357,7 @@ CLAUSES = (
                 dtype=FLOATS,
                 tier=Tier.DEFAULT,
             ),
+            *ask(activation=EVERY, family=RANDOM_FAMILIES, shape=((5, 8),), dtype=FLOATS, seed=(1,), tier=Tier.DEFAULT),
             *ask(
                 activation=EVERY,
                 family=RANDOM_FAMILIES,

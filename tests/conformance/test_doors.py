@@ -228,11 +228,6 @@ def test_list_names_every_clause_and_every_case(capsys: pytest.CaptureFixture[st
     assert "shapes.symbolic[linear-anyx7-float32-call_symbolic]" in capsys.readouterr().out
 
 
-def test_the_benchmark_runs(capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["benchmark", "reference", "--tier", "smoke", "--area", "shapes"]) == 0
-    assert "suite / bare calls" in capsys.readouterr().out
-
-
 def test_one_mutant_can_be_asked_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     matrix = tmp_path / "matrix.json"
     assert cli.main(["mutants", "--only", "bias-doubled", "--json", str(matrix)]) == 0

@@ -36,7 +36,8 @@ def check(
     other argument that cannot be.
     """
     chosen = selection(level, tier=tier, areas=areas, case=case, seed=seed)
-    (report,) = run([load(implementation)], chosen, live_oracle(), exitfirst=exitfirst)
+    oracle = live_oracle()
+    (report,) = run([load(implementation, oracle.dialect)], chosen, oracle, exitfirst=exitfirst)
     return report
 
 
@@ -79,7 +80,7 @@ def parametrize(
 
 def runnable_cases(implementation: Any, chosen: Selection) -> list[RunnableCase]:
     """The cases of a selection, up to the implementation's level, in order. Raises UsageError for none."""
-    tested = load(implementation)
+    tested = load(implementation, _shared_oracle().dialect)
     level = chosen.level_of(tested)
     cases = [
         RunnableCase(planned, tested, chosen, _shared_session)

@@ -33,9 +33,10 @@ def kills(
     *,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> tuple[Kill, ...]:
-    """Asks every question of all mutants at once: the oracle and the intervals are made once."""
-    reports = run([mutant.make() for mutant in mutants], selection, oracle, progress=progress)
-    return tuple(_kill(mutant, report) for mutant, report in zip(mutants, reports, strict=True))
+    """Asks every question of all mutants at once, but for those that are no mutants in the oracle's dialect."""
+    wrong = [mutant for mutant in mutants if mutant.wrong_in(oracle.dialect)]
+    reports = run([mutant.make(oracle.dialect) for mutant in wrong], selection, oracle, progress=progress)
+    return tuple(_kill(mutant, report) for mutant, report in zip(wrong, reports, strict=True))
 
 
 def complaints(found: Iterable[Kill], *, whole: bool) -> Iterator[str]:

@@ -50,8 +50,9 @@ def run_errand(
     where a worker's process ends.
     """
     if workers == 1:
-        implementations = [load(naming) for naming in errand.namings]
-        return run(implementations, errand.selection, live_oracle(), exitfirst=errand.exitfirst, progress=progress)
+        oracle = live_oracle()
+        implementations = [load(naming, oracle.dialect) for naming in errand.namings]
+        return run(implementations, errand.selection, oracle, exitfirst=errand.exitfirst, progress=progress)
     with _executor(workers) as executor:
         ran = executor.submit(_introduce, errand).result()
         start = time.perf_counter()
@@ -120,8 +121,8 @@ def _prepare() -> None:
 @cache
 def _under_test(errand: Errand) -> tuple[list[Implementation], Oracle, list[Asking]]:
     """Once in each worker."""
-    implementations = [load(naming) for naming in errand.namings]
     oracle = live_oracle()
+    implementations = [load(naming, oracle.dialect) for naming in errand.namings]
     for implementation in implementations:
         converse(implementation)
     return implementations, oracle, by_question(plan(errand.selection, oracle.dialect))

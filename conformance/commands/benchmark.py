@@ -44,7 +44,7 @@ def run(arguments: argparse.Namespace) -> int:
     print(f"import TensorFlow      {time.perf_counter() - start:.1f} s")
     with contextlib.redirect_stdout(sys.stderr):
         chosen = selection(tier=arguments.tier, areas=arguments.area)
-        (report,) = run_contract([load(arguments.implementation)], chosen, oracle)
+        (report,) = run_contract([load(arguments.implementation, oracle.dialect)], chosen, oracle)
     if not report.comparisons:
         raise UsageError(
             f"{report.implementation} is asked nothing in {', '.join(arguments.area)}; choose another area"

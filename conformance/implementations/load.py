@@ -19,12 +19,13 @@ from conformance.implementations.function import FunctionAdapter
 from conformance.implementations.keras.oracle import keras_implementation, stock
 from conformance.implementations.protocol import Adapter, Implementation
 from conformance.implementations.reference import ReferenceAdapter
+from reference.dialects import DIALECTS, Dialect
 
 Result = TypeVar("Result")
 
-BUILT_IN: Mapping[str, Callable[[], Implementation]] = {
-    "reference": lambda: AdapterImplementation(ReferenceAdapter()),
-    "tensorflow": stock,
+BUILT_IN: Mapping[str, Callable[[Dialect], Implementation]] = {
+    "reference": lambda dialect: AdapterImplementation(ReferenceAdapter(dialect=dialect)),
+    "tensorflow": lambda _: stock(),
 }
 ADAPTER_METHODS = ("build", "load", "call", "differentiate", "describe")
 #: Base classes that make a class a Keras layer; looked up where the module is imported already.
@@ -35,15 +36,17 @@ class NamingError(ValueError):
     """A name that leads to no implementation: what was wrong, and what would do."""
 
 
-def load(naming: Any) -> Implementation:
+def load(naming: Any, dialect: Dialect = DIALECTS[-1]) -> Implementation:
     """`pkg.module:Name`, `path/to/file.py:Name`, a built-in name, or the object itself.
+
+    dialect: what a built-in means by the names of activations.
 
     Raises NamingError for anything that cannot be put under test.
     """
     if not isinstance(naming, str):
         return _implementation(naming, getattr(naming, "__name__", type(naming).__name__))
     if naming in BUILT_IN:
-        return BUILT_IN[naming]()
+        return BUILT_IN[naming](dialect)
     place, separator, name = naming.rpartition(":")
     if not separator or not place or not name:
         raise NamingError(

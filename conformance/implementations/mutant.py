@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -11,23 +11,29 @@ import numpy as np
 from conformance.implementations.adapter import AdapterImplementation
 from conformance.implementations.protocol import Array, Implementation
 from conformance.implementations.reference import ReferenceAdapter, ReferenceLayer
-from reference.activations import ACTIVATIONS, Activation
+from reference.activations import Activation
 from reference.dense import flatten_leading
+from reference.dialects import Dialect
+
+#: What makes an implementation, for the dialect in which it is right or wrong.
+Make = Callable[[Dialect], Implementation]
 
 
 @dataclass(frozen=True)
 class Mutant:
     """A Dense that is right but for one defect.
 
-    says: the defect. breaks: the clause that is there for this class of defect. make: the implementation.
-    only_raises: raising is the defect itself, so that an error counts as being caught.
+    says: the defect. breaks: the clause that is there for this class of defect. make: the implementation, right for a
+    dialect in all else. only_raises: raising is the defect itself, so that an error counts as being caught.
+    wrong_in: the dialects in which this is a defect, or can be one.
     """
 
     name: str
     says: str
     breaks: str
-    make: Callable[[], Implementation]
+    make: Make
     only_raises: bool = False
+    wrong_in: Callable[[Dialect], bool] = lambda dialect: True
 
     @property
     def area(self) -> str:
@@ -35,6 +41,7 @@ class Mutant:
 
 
 Pre = Callable[[Array, Array, "Array | None"], Array]
+Renamed = Callable[[str], "Activation | None"]
 
 
 def affine(inputs: Array, kernel: Array, bias: Array | None) -> Array:
@@ -48,15 +55,16 @@ def affine(inputs: Array, kernel: Array, bias: Array | None) -> Array:
 class Pieces:
     """A Dense in NumPy, cut into pieces that a mutant replaces one of. All work in float64; the last step rounds.
 
-    pre: inputs, kernel, bias → z. activation: what a name means. finish: outputs as float64, and the layer's dtype →
+    pre: inputs, kernel, bias → z. activation, slope: what a name means instead, None for what the dialect means; slope:
+    backward alone. finish: outputs as float64, and the layer's dtype →
     what is given back. gradients: changes the dict of the three gradients, given (layer, inputs, upstream, gradients).
     """
 
     pre: Pre = affine
-    activation: Callable[[str], Activation] = lambda name: ACTIVATIONS[name]
+    activation: Renamed = lambda name: None
     whole: Callable[[ReferenceLayer, Array], Array] | None = None
     finish: Callable[[Array, Any], Array] = lambda outputs, dtype: outputs.astype(dtype)
-    slope: Callable[[str], Activation] | None = None
+    slope: Renamed = lambda name: None
     delta: Callable[[Array], Array] = lambda delta: delta
     upstream: Callable[[Array], Array] = lambda upstream: upstream
     gradients: Callable[[ReferenceLayer, Array, Array, dict[str, Any]], dict[str, Any]] | None = None
@@ -74,14 +82,15 @@ class PiecesAdapter(ReferenceAdapter):
         if self.pieces.whole is not None:
             return self.pieces.finish(self.pieces.whole(layer, inputs), layer.config.format.dtype)
         z = self.pieces.pre(layer.rounded(inputs), *layer.weights)
-        outputs = self.pieces.activation(layer.config.activation).value(z)
+        outputs = (self.pieces.activation(layer.config.activation) or layer.activation).value(z)
         return self.pieces.finish(outputs, layer.config.format.dtype)
 
     @np.errstate(all="ignore")
     def differentiate(self, layer: ReferenceLayer, inputs: Array, upstream: Array) -> Mapping[str, Array | None]:
         kernel, bias = layer.weights
         wide = layer.rounded(inputs)
-        row = (self.pieces.slope or self.pieces.activation)(layer.config.activation)
+        name = layer.config.activation
+        row = self.pieces.slope(name) or self.pieces.activation(name) or layer.activation
         z, given = self.pieces.pre(wide, kernel, bias), self.pieces.upstream(upstream.astype(np.float64))
         delta = self.pieces.delta(row.vjp(z, given))
         rows, deltas = flatten_leading(wide), flatten_leading(delta)
@@ -100,16 +109,29 @@ class PiecesAdapter(ReferenceAdapter):
         return {"outputs": self.call(layer, inputs), **rounded}
 
 
-def made_of(name: str, pieces: Pieces) -> Callable[[], Implementation]:
+def made_of(name: str, pieces: Pieces) -> Make:
     """The implementation of a Dense with these pieces."""
-    return lambda: AdapterImplementation(replace(PiecesAdapter(), name=name, pieces=pieces))
+    return lambda dialect: AdapterImplementation(PiecesAdapter(name, dialect=dialect, pieces=pieces))
 
 
-def numpy_mutant(name: str, says: str, breaks: str, *, only_raises: bool = False, **pieces: Any) -> Mutant:
+def numpy_mutant(
+    name: str,
+    says: str,
+    breaks: str,
+    *,
+    only_raises: bool = False,
+    wrong_in: Callable[[Dialect], bool] = lambda dialect: True,
+    **pieces: Any,
+) -> Mutant:
     """A mutant of the NumPy layer: the pieces that are named are replaced."""
-    return Mutant(name, says, breaks, made_of(name, Pieces(**pieces)), only_raises)
+    return Mutant(name, says, breaks, made_of(name, Pieces(**pieces)), only_raises, wrong_in)
 
 
-def renamed(**rows: Activation) -> Callable[[str], Activation]:
-    """The activations, these ones replaced."""
-    return lambda name: rows.get(name, ACTIVATIONS[name])
+def renamed(**rows: Activation) -> Renamed:
+    """These activations replaced."""
+    return rows.get
+
+
+def accepted(name: str) -> Callable[[Dialect], bool]:
+    """The dialects that have an activation of this name."""
+    return lambda dialect: name in dialect.activations

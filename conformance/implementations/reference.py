@@ -11,22 +11,20 @@ import numpy as np
 from conformance.cases import Json
 from conformance.implementations.protocol import Array
 from conformance.truth import weight_facts
-from reference.activations import ACTIVATIONS, Activation
+from reference.activations import Activation
 from reference.config import DenseConfig
 from reference.dense import backward, forward, kernel_shape, parameter_count
+from reference.dialects import DIALECTS, Dialect, activation
 
 
 @dataclass
 class ReferenceLayer:
-    """A config and its weights, zeros until they are loaded."""
+    """A config, what its activation means, and its weights, zeros until they are loaded."""
 
     config: DenseConfig
+    activation: Activation
     kernel: Array
     bias: Array | None
-
-    @property
-    def activation(self) -> Activation:
-        return ACTIVATIONS[self.config.activation]
 
     @property
     def weights(self) -> tuple[Array, Array | None]:
@@ -45,14 +43,16 @@ class ReferenceLayer:
 
 @dataclass(frozen=True)
 class ReferenceAdapter:
-    """The five methods, over `reference.dense`."""
+    """The five methods, over `reference.dense`. dialect: what the names of activations mean."""
 
     name: str = "reference"
     capabilities: frozenset[str] = frozenset({"call", "differentiate", "describe", "dtype_policies"})
+    dialect: Dialect = DIALECTS[-1]
 
     def build(self, config: DenseConfig, input_shape: tuple[int, ...]) -> ReferenceLayer:
         bias = np.zeros(config.units) if config.use_bias else None
-        return ReferenceLayer(config, np.zeros(kernel_shape(config, input_shape[-1])), bias)
+        kernel = np.zeros(kernel_shape(config, input_shape[-1]))
+        return ReferenceLayer(config, activation(config.activation, self.dialect), kernel, bias)
 
     def load(self, layer: ReferenceLayer, kernel: Array, bias: Array | None) -> None:
         layer.kernel, layer.bias = kernel, bias

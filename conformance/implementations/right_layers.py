@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 from scipy.special import erf, erfc, expit
@@ -11,13 +12,17 @@ from scipy.special import erf, erfc, expit
 from conformance.implementations.adapter import AdapterImplementation
 from conformance.implementations.function import FunctionAdapter
 from conformance.implementations.keras import right_layers as keras
-from conformance.implementations.mutant import Pieces, made_of
+from conformance.implementations.mutant import Make, Pieces, made_of
 from conformance.implementations.protocol import Array, Implementation
-from reference.activations import ACTIVATIONS
 from reference.dense import flatten_leading
+from reference.dialects import Dialect
+from reference.dialects import activation as meant
 
 Bias = Array | None
 Product = Callable[[Array, Array], Array]
+Function = Callable[[Array], Array]
+#: inputs, kernel, bias, activation → outputs, all in the layer's own dtype.
+Dense = Callable[[Array, Array, Bias, Function], Array]
 
 
 @dataclass(frozen=True)
@@ -26,7 +31,7 @@ class RightLayer:
 
     name: str
     says: str
-    make: Callable[[], Implementation]
+    make: Make
 
 
 # ---- products in the layer's own dtype, in other orders ------------------------------------------------------------
@@ -74,18 +79,17 @@ def _units_first(rows: Array, kernel: Array) -> Array:
     return np.asarray((packed @ rows.T).T)
 
 
-@np.errstate(all="ignore")
-def _dense(product: Product, inputs: Array, kernel: Array, bias: Bias, activation: str) -> Array:
+def _dense(product: Product, inputs: Array, kernel: Array, bias: Bias, activation: Function) -> Array:
     z = product(flatten_leading(inputs), kernel)
     z = (z if bias is None else z + bias).reshape(*inputs.shape[:-1], kernel.shape[1])
-    return ACTIVATIONS[activation].value(z.astype(np.float64)).astype(inputs.dtype)
+    return activation(z)
 
 
-def _of_product(product: Product) -> Callable[[Array, Array, Bias, str], Array]:
+def _of_product(product: Product) -> Dense:
     return lambda inputs, kernel, bias, activation: _dense(product, inputs, kernel, bias, activation)
 
 
-def _bias_as_feature(inputs: Array, kernel: Array, bias: Bias, activation: str) -> Array:
+def _bias_as_feature(inputs: Array, kernel: Array, bias: Bias, activation: Function) -> Array:
     """A feature of ones whose weights are the bias."""
     if bias is None:
         return _dense(np.matmul, inputs, kernel, None, activation)
@@ -122,7 +126,7 @@ def _log_softmax(z: Array) -> Array:
 
 
 #: Formulas that an author might write; all others are the reference's, rounded once.
-OWN_FORMULAS: Mapping[str, Callable[[Array], Array]] = {
+OWN_FORMULAS: Mapping[str, Function] = {
     "sigmoid": _sigmoid,
     "softplus": _stable_softplus,
     "log_sigmoid": lambda z: -_stable_softplus(-z),
@@ -141,7 +145,7 @@ OWN_FORMULAS: Mapping[str, Callable[[Array], Array]] = {
     "leaky_relu": lambda z: np.maximum(z, z.dtype.type(0.2) * z),
     "relu6": lambda z: np.minimum(np.maximum(z, 0), 6),
 }
-OTHER_FORMULAS: Mapping[str, Callable[[Array], Array]] = {
+OTHER_FORMULAS: Mapping[str, Function] = {
     **OWN_FORMULAS,
     "sigmoid": lambda z: np.where(z >= 0, 1 / (1 + np.exp(-np.abs(z))), np.exp(-np.abs(z)) / (1 + np.exp(-np.abs(z)))),
     "elu": lambda z: np.where(z > 0, z, np.expm1(np.minimum(z, 0))),
@@ -152,19 +156,25 @@ OTHER_FORMULAS: Mapping[str, Callable[[Array], Array]] = {
 }
 
 
-def _with_formulas(formulas: Mapping[str, Callable[[Array], Array]]) -> Callable[[Array, Array, Bias, str], Array]:
-    @np.errstate(all="ignore")
-    def dense(inputs: Array, kernel: Array, bias: Bias, activation: str) -> Array:
-        if activation not in formulas:
-            return _dense(np.matmul, inputs, kernel, bias, activation)
-        z = (flatten_leading(inputs) @ kernel).reshape(*inputs.shape[:-1], kernel.shape[1])
-        return np.asarray(formulas[activation](z if bias is None else z + bias))
-
-    return dense
+def _activation(name: str, dialect: Dialect, formulas: Mapping[str, Function]) -> Function:
+    """A formula of one's own where there is one and the dialect has not another definition; else the reference's."""
+    if name in formulas and name not in dialect.redefined:
+        return formulas[name]
+    row = meant(name, dialect)
+    return lambda z: row.value(z.astype(np.float64)).astype(z.dtype)
 
 
-def _function(name: str, says: str, dense: Callable[[Array, Array, Bias, str], Array]) -> RightLayer:
-    return RightLayer(name, says, lambda: AdapterImplementation(FunctionAdapter(dense, name)))
+def _function(
+    name: str, says: str, dense: Dense, formulas: Mapping[str, Function] = MappingProxyType({})
+) -> RightLayer:
+    def make(dialect: Dialect) -> Implementation:
+        @np.errstate(all="ignore")
+        def of_names(inputs: Array, kernel: Array, bias: Bias, activation: str) -> Array:
+            return dense(inputs, kernel, bias, _activation(activation, dialect, formulas))
+
+        return AdapterImplementation(FunctionAdapter(of_names, name))
+
+    return RightLayer(name, says, make)
 
 
 RIGHT_LAYERS: Mapping[str, RightLayer] = {
@@ -179,8 +189,8 @@ RIGHT_LAYERS: Mapping[str, RightLayer] = {
         _function("einsum", "numpy.einsum", _of_product(_by_einsum)),
         _function("units-first", "keeps the kernel as (units, input_dim)", _of_product(_units_first)),
         _function("bias-as-feature", "the bias is one more feature", _bias_as_feature),
-        _function("own-formulas", "activations by formulas of its own", _with_formulas(OWN_FORMULAS)),
-        _function("other-formulas", "activations by other formulas", _with_formulas(OTHER_FORMULAS)),
+        _function("own-formulas", "activations by formulas of its own", _of_product(np.matmul), OWN_FORMULAS),
+        _function("other-formulas", "activations by other formulas", _of_product(np.matmul), OTHER_FORMULAS),
         RightLayer("double-product", "computes in float64, rounds once", made_of("double-product", Pieces())),
         *(RightLayer(name, says, make) for name, says, make in keras.RIGHT_LAYERS),
     )

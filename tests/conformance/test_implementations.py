@@ -253,7 +253,7 @@ EDGES = [(0, 7), (0, 3, 7), (5, 0), (2, 3, 0), (2, 1, 3, 1, 2, 1, 2, 5, 7)]
 @pytest.mark.parametrize("name", RIGHT_LAYERS)
 def test_right_layers_agree_with_the_real_one_at_the_edges(name: str) -> None:
     """Zero sizes and rank 9, on integers: equal to the last bit. Before they may acquit the contract."""
-    implementation = RIGHT_LAYERS[name].make()
+    implementation = RIGHT_LAYERS[name].make(DIALECTS[-1])
     for shape in EDGES:
         question = Question("call", DenseConfig(4), shape)
         assert answer(implementation, question).tensors["outputs"].tolist() == (
@@ -263,7 +263,7 @@ def test_right_layers_agree_with_the_real_one_at_the_edges(name: str) -> None:
 
 @pytest.mark.parametrize("name", [name for name in RIGHT_LAYERS if name.startswith("keras")])
 def test_right_keras_layers_take_unknown_dimensions(name: str) -> None:
-    implementation = RIGHT_LAYERS[name].make()
+    implementation = RIGHT_LAYERS[name].make(DIALECTS[-1])
     for procedure, options in (("call_symbolic", ()), ("call_graph", (("signature", "unknown"),))):
         shape = (None, None, 7) if procedure == "call_symbolic" else (2, 3, 7)
         question = Question(procedure, DenseConfig(4), shape, options=options)
@@ -280,6 +280,6 @@ def test_right_numpy_layers_take_integers(name: str) -> None:
     question = Question("call", DenseConfig(4), (5, 7))
     tensors = draw("integers", question.config, (5, 7), 0)
     whole = Tensors(tensors.inputs.astype(np.int64), tensors.kernel, tensors.bias, tensors.upstream)
-    given = RIGHT_LAYERS[name].make().answer(question, whole)
+    given = RIGHT_LAYERS[name].make(DIALECTS[-1]).answer(question, whole)
     expected = answer(stock(), question).tensors["outputs"]
     assert given.tensors["outputs"].astype(np.float32).tolist() == expected.tolist()

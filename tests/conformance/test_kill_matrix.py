@@ -14,6 +14,7 @@ from conformance.implementations.right_layers import RIGHT_LAYERS
 from conformance.kill_matrix import complaints, kills
 from conformance.run import Selection, run
 from conformance.session import Oracle, live_oracle
+from reference.dialects import Dialect
 
 AREAS = tuple(dict.fromkeys(mutant.area for mutant in MUTANTS.values()))
 #: XLA compiles this one anew for every shape: at the default tier that alone takes minutes.
@@ -50,17 +51,19 @@ def test_there_are_mutants_in_every_area() -> None:
 
 @pytest.mark.parametrize(("names", "tier"), [*((team, Tier.DEFAULT) for team in TEAMS), ((SLOW,), Tier.SMOKE)], ids=str)
 def test_right_layers_conform(names: tuple[str, ...], tier: Tier, oracle: Oracle) -> None:
-    reports = run([RIGHT_LAYERS[name].make() for name in names], Selection(tier=tier), oracle)
+    reports = run([RIGHT_LAYERS[name].make(oracle.dialect) for name in names], Selection(tier=tier), oracle)
     accused = [f"{each.implementation}: {result.case.id}" for each in reports for result in each.accusations]
     assert accused == []
     assert [each.conforms for each in reports] == [True] * len(names)
 
 
+def _reference(dialect: Dialect) -> AdapterImplementation:
+    return AdapterImplementation(ReferenceAdapter(dialect=dialect))
+
+
 def test_a_right_layer_among_the_mutants_is_reported_as_a_survivor(oracle: Oracle) -> None:
     """The matrix can fail: what is not wrong is not failed."""
-    impostor = Mutant(
-        "impostor", "nothing is wrong", "outputs.affine", lambda: AdapterImplementation(ReferenceAdapter())
-    )
+    impostor = Mutant("impostor", "nothing is wrong", "outputs.affine", _reference)
     found = kills([impostor], Selection(tier=Tier.SMOKE, areas=("outputs",)), oracle)
     assert list(complaints(found, whole=False)) == [
         "impostor (nothing is wrong) survives outputs.affine; failed by none"

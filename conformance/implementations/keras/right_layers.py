@@ -7,7 +7,7 @@ from typing import Any
 
 from conformance.implementations.keras.oracle import keras_implementation
 from conformance.implementations.keras.written import variant
-from conformance.implementations.protocol import Implementation
+from conformance.implementations.mutant import Make
 
 Layer = Any
 Methods = dict[str, Any]
@@ -122,12 +122,12 @@ def _stock_subclass() -> Any:
     return type("Subclass", (tf.keras.layers.Dense,), {})
 
 
-def _written(name: str, says: str, methods: Callable[[], Methods]) -> tuple[str, str, Callable[[], Implementation]]:
-    return name, says, lambda: keras_implementation(variant("RightLayer", **methods()), name)
+def _written(name: str, says: str, methods: Callable[[], Methods]) -> tuple[str, str, Make]:
+    return name, says, lambda _: keras_implementation(variant("RightLayer", **methods()), name)
 
 
 #: name, how it differs, and what makes it.
-RIGHT_LAYERS: tuple[tuple[str, str, Callable[[], Implementation]], ...] = (
+RIGHT_LAYERS: tuple[tuple[str, str, Make], ...] = (
     _written("keras-tensordot", "written by hand, with tf.tensordot", dict),
     _written("keras-matmul", "written by hand, with tf.matmul", _by_matmul),
     _written("keras-einsum", "written by hand, with tf.einsum", _by_einsum),
@@ -141,6 +141,6 @@ RIGHT_LAYERS: tuple[tuple[str, str, Callable[[], Implementation]], ...] = (
     (
         "keras-subclass",
         "a subclass of the stock layer",
-        lambda: keras_implementation(_stock_subclass(), "keras-subclass"),
+        lambda _: keras_implementation(_stock_subclass(), "keras-subclass"),
     ),
 )

@@ -81,7 +81,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "gradients-in-compute-dtype",
         "under a mixed policy the gradients are of half types",
         "dtypes.gradients",
-        lambda: AdapterImplementation(_GradientsInComputeDtype()),
+        lambda dialect: AdapterImplementation(_GradientsInComputeDtype(dialect=dialect)),
     ),
     numpy_mutant("half-unbiased", "half types lose the bias", "dtypes.half-exact", whole=_in_half(_unbiased)),
     numpy_mutant(
@@ -107,6 +107,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "half types have another hard_sigmoid",
         "dtypes.half-activations",
         whole=_in_half(_by_formula(hard_sigmoid=RIVALS["hard_sigmoid"].value)),
+        wrong_in=lambda dialect: dialect.generation == 3,
     ),
     numpy_mutant(
         "half-leaky-slope",

@@ -10,7 +10,7 @@ import ml_dtypes
 import numpy as np
 from scipy.special import expit
 
-from conformance.implementations.mutant import Mutant, numpy_mutant, renamed
+from conformance.implementations.mutant import Mutant, accepted, numpy_mutant, renamed
 from conformance.implementations.protocol import Array
 from conformance.implementations.reference import ReferenceLayer
 from reference.activations import ACTIVATIONS, Activation, sech_squared
@@ -44,13 +44,13 @@ def _sloped(name: str, says: str, of: str, slope: Callable[[Array], Array], brea
     """One activation with another slope; its value stays right."""
     row = ACTIVATIONS[of]
     assert isinstance(row, Elementwise)
-    return numpy_mutant(name, says, breaks, slope=renamed(**{of: replace(row, slope=slope)}))
+    return numpy_mutant(name, says, breaks, slope=renamed(**{of: replace(row, slope=slope)}), wrong_in=accepted(of))
 
 
 def _coupled(name: str, says: str, of: str, vjp: Callable[[Array, Array], Array], breaks: str = ROWWISE) -> Mutant:
     row = ACTIVATIONS[of]
     assert isinstance(row, Rowwise)
-    return numpy_mutant(name, says, breaks, slope=renamed(**{of: replace(row, vjp=vjp)}))
+    return numpy_mutant(name, says, breaks, slope=renamed(**{of: replace(row, vjp=vjp)}), wrong_in=accepted(of))
 
 
 def _rows(tensor: Array) -> int:

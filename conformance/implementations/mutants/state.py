@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from conformance.implementations.adapter import AdapterImplementation
-from conformance.implementations.mutant import Mutant
-from conformance.implementations.protocol import Array, Implementation
+from conformance.implementations.mutant import Make, Mutant
+from conformance.implementations.protocol import Array
 from conformance.implementations.reference import ReferenceAdapter, ReferenceLayer
 from reference.config import DenseConfig
 
@@ -92,8 +92,8 @@ class SharingAdapter(ReferenceAdapter):
 SHARED: dict[tuple[str, DenseConfig, int], ReferenceLayer] = {}
 
 
-def _stateful(name: str, wrapped: Call) -> Callable[[], Implementation]:
-    return lambda: AdapterImplementation(StatefulAdapter(name, wrapped=wrapped))
+def _stateful(name: str, wrapped: Call) -> Make:
+    return lambda dialect: AdapterImplementation(StatefulAdapter(name, dialect=dialect, wrapped=wrapped))
 
 
 MUTANTS: tuple[Mutant, ...] = (
@@ -113,6 +113,6 @@ MUTANTS: tuple[Mutant, ...] = (
         "weights-shared",
         "two layers have the same weights",
         INDEPENDENT,
-        lambda: AdapterImplementation(SharingAdapter("weights-shared")),
+        lambda dialect: AdapterImplementation(SharingAdapter("weights-shared", dialect=dialect)),
     ),
 )

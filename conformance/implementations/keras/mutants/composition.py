@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from conformance.implementations.keras.mutants.made import Layer, Methods, keras_mutant
+from conformance.implementations.keras.mutants.made import Layer, Methods, keras_3, keras_mutant
 from conformance.implementations.keras.written import written_by_hand
 from conformance.implementations.mutant import Mutant
 
@@ -114,7 +114,11 @@ MUTANTS: tuple[Mutant, ...] = (
         _keeping_its_first_batch(lambda outputs: outputs[..., ::-1]),
     ),
     keras_mutant(
-        "made-anew-by-symbols", "each symbolic call makes weights", "composition.shared", _made_anew_by_symbols
+        "made-anew-by-symbols",
+        "each symbolic call makes weights",
+        "composition.shared",
+        _made_anew_by_symbols,
+        wrong_in=keras_3,
     ),
     keras_mutant(
         "every-other-call-constant",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from conformance.implementations.keras.mutants.made import Layer, Methods, keras_mutant
+from conformance.implementations.keras.mutants.made import Layer, Methods, keras_3, keras_mutant
 from conformance.implementations.keras.written import written_by_hand
 from conformance.implementations.mutant import Mutant
 
@@ -114,15 +114,21 @@ def _kernel_not_cast() -> Methods:
     return {"make_weights": make_weights, "product": product}
 
 
-def _mutant(name: str, says: str, breaks: str, methods: Callable[[], Methods], *, only_raises: bool = False) -> Mutant:
-    return keras_mutant(name, says, f"dtypes.{breaks}", methods, only_raises=only_raises)
+def _mutant(name: str, says: str, breaks: str, methods: Callable[[], Methods], **named: Any) -> Mutant:
+    return keras_mutant(name, says, f"dtypes.{breaks}", methods, **named)
 
 
 MUTANTS: tuple[Mutant, ...] = (
     _mutant("weights-in-compute-dtype", "a mixed policy's weights are halves", "variables", _weights_in_compute_dtype),
     _mutant("kernel-in-bfloat16", "the kernel is stored in bfloat16", "weights-kept", _kernel_in_bfloat16),
     _mutant("outputs-in-float32", "half outputs are widened", "outputs", _outputs_in_float32),
-    _mutant("declared-as-float32", "a symbolic call always declares float32", "declared", _declared_as_float32),
+    _mutant(
+        "declared-as-float32",
+        "a symbolic call always declares float32",
+        "declared",
+        _declared_as_float32,
+        wrong_in=keras_3,
+    ),
     _mutant("only-names-are-policies", "a policy object is ignored", "policy-argument", _only_names_are_policies),
     _mutant("float32-unless-told", "the global policy is not asked", "policy-argument", _float32_unless_told),
     _mutant("computes-as-its-inputs", "float inputs decide the dtype", "inputs-cast", _computes_as_its_inputs),

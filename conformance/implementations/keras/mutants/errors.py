@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from conformance.implementations.keras.mutants.made import Layer, Methods, keras_mutant
+from conformance.implementations.keras.mutants.made import Layer, Methods, keras_3, keras_mutant
 from conformance.implementations.keras.written import written_by_hand
 from conformance.implementations.mutant import Mutant
 
@@ -119,13 +119,15 @@ def _initializers_swapped() -> Methods:
     return {"__init__": __init__}
 
 
-def _mutant(name: str, says: str, breaks: str, methods: Callable[[], Methods], *, only_raises: bool = False) -> Mutant:
-    return keras_mutant(name, says, f"errors.{breaks}", methods, only_raises=only_raises)
+def _mutant(name: str, says: str, breaks: str, methods: Callable[[], Methods], **named: Any) -> Mutant:
+    return keras_mutant(name, says, f"errors.{breaks}", methods, **named)
 
 
 MUTANTS: tuple[Mutant, ...] = (
     _mutant("units-guessed", "odd units become 3", "units", _accepting("units", _some_units)),
-    _mutant("units-cut", "a fraction of a unit is cut off", "fractional-units", _accepting("units", _cut)),
+    _mutant(
+        "units-cut", "a fraction of a unit is cut off", "fractional-units", _accepting("units", _cut), wrong_in=keras_3
+    ),
     _mutant(
         "activation-else-linear",
         "an unknown activation is linear",

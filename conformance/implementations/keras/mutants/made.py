@@ -8,13 +8,30 @@ from typing import Any
 from conformance.implementations.keras.oracle import keras_implementation
 from conformance.implementations.keras.written import variant
 from conformance.implementations.mutant import Mutant
+from conformance.implementations.protocol import Implementation
+from reference.dialects import Dialect
 
 Layer = Any
 Methods = dict[str, Any]
 
 
 def keras_mutant(
-    name: str, says: str, breaks: str, methods: Callable[[], Methods], *, only_raises: bool = False
+    name: str,
+    says: str,
+    breaks: str,
+    methods: Callable[[], Methods],
+    *,
+    only_raises: bool = False,
+    wrong_in: Callable[[Dialect], bool] = lambda dialect: True,
 ) -> Mutant:
     """methods: makes those that are wrong, when the mutant is made; the hand-written class has all the others."""
-    return Mutant(name, says, breaks, lambda: keras_implementation(variant("Mutant", **methods()), name), only_raises)
+
+    def make(_: Dialect) -> Implementation:
+        return keras_implementation(variant("Mutant", **methods()), name)
+
+    return Mutant(name, says, breaks, make, only_raises, wrong_in)
+
+
+def keras_3(dialect: Dialect) -> bool:
+    """For defects in methods that Keras 2 has not."""
+    return dialect.generation == 3

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from conformance.implementations.keras.mutants.made import Layer, Methods, keras_mutant
+from conformance.implementations.keras.mutants.made import Layer, Methods, keras_3, keras_mutant
 from conformance.implementations.keras.written import written_by_hand
 from conformance.implementations.mutant import Mutant
 
@@ -92,7 +92,9 @@ def _length_read_while_tracing() -> Methods:
 
 
 MUTANTS: tuple[Mutant, ...] = (
-    keras_mutant("fixed-batch", "a symbolic call declares a batch of 1", "shapes.symbolic", _fixed_batch),
+    keras_mutant(
+        "fixed-batch", "a symbolic call declares a batch of 1", "shapes.symbolic", _fixed_batch, wrong_in=keras_3
+    ),
     keras_mutant(
         "length-read-while-tracing",
         "an unknown batch is cut to 1",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from conformance.implementations.keras.mutants.made import Layer, Methods, keras_mutant
+from conformance.implementations.keras.mutants.made import Layer, Methods, keras_3, keras_mutant
 from conformance.implementations.keras.written import written_by_hand
 from conformance.implementations.mutant import Mutant
 
@@ -153,7 +153,9 @@ MUTANTS: tuple[Mutant, ...] = (
         "zero-bias-without-one", "without bias it is a tensor of zeros", "weights.attributes", _zero_bias_without_one
     ),
     keras_mutant("trainable-swallowed", "trainable=False is ignored", "weights.frozen", _trainable_swallowed),
-    keras_mutant("frozen-for-good", "a frozen layer cannot be thawed", "weights.frozen", _frozen_for_good),
+    keras_mutant(
+        "frozen-for-good", "a frozen layer cannot be thawed", "weights.frozen", _frozen_for_good, wrong_in=keras_3
+    ),
     keras_mutant("trains-itself", "a training call moves the kernel", "weights.frozen-in-training", _trains_itself),
     keras_mutant("given-in-half", "get_weights rounds to float16", "weights.taken-and-given", _kept_in_half),
     keras_mutant("any-number-of-weights", "set_weights takes any number", "weights.wrong-ones-refused", _given_as_row),

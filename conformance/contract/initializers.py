@@ -51,7 +51,8 @@ def drawn_from_its_distribution(trial: Trial) -> Iterator[Comparison]:
     yield compare("distance from its distribution", np.array(distance), within=_upto(allowance))
     lower, upper = law.support()
     if np.isfinite(upper):
-        rounding = 1 + 2.0**-20  # float32 arithmetic on the limits
+        # both limits, their difference, its product with a draw, and the sum: fewer than 8 roundings
+        rounding = 1 + 8 * trial.question.config.variable_format.unit_roundoff
         within = Interval(np.full(values.shape, lower * rounding), np.full(values.shape, upper * rounding))
         yield compare("values", values, within=within)
         limit = upper**2 * allowance

@@ -11,6 +11,7 @@ from conformance.cases import Tier
 from conformance.compare import Comparison, agree, compare
 from conformance.contract import errata
 from conformance.contract.clause import Clause, ask
+from conformance.contract.dtypes import HALF, MIXED
 from conformance.contract.outputs import FLOATS, SPECIAL
 from reference.intervals import Interval
 
@@ -74,13 +75,12 @@ CLAUSES = (
         id="specials.overflow",
         says="Sums beyond the largest number become infinite, with their sign.",
         source="IEEE 754",
-        guards="outputs that are clamped to the largest number, or NaN",
+        guards="outputs that are clamped to the largest number, as fast float16 hardware does, or NaN",
         level=Level.INFERENCE,
         asks=(
             *ask(family=("overflowing",), use_bias=(True, False)),
-            *ask(
-                activation=("linear",), family=("overflowing",), rank=(2, 3), dtype=FLOATS, seed=(1,), tier=Tier.DEFAULT
-            ),
+            *ask(family=("overflowing",), dtype=HALF),
+            *ask(family=("overflowing",), rank=(2, 3), dtype=(*FLOATS, *HALF, *MIXED), seed=(1,), tier=Tier.DEFAULT),
         ),
         check=overflows_with_its_sign,
     ),

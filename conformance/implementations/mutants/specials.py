@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import ml_dtypes
 import numpy as np
 
 from conformance.implementations.mutant import Mutant, affine, numpy_mutant
@@ -41,6 +42,12 @@ def _clamped(outputs: Array, dtype: Any) -> Array:
     return np.clip(outputs, -largest, largest).astype(dtype)
 
 
+def _half_clamped(outputs: Array, dtype: Any) -> Array:
+    """As hardware that saturates: float16 ends at 65504."""
+    largest = float(ml_dtypes.finfo(dtype).max) if np.dtype(dtype).itemsize == 2 else np.inf
+    return np.clip(outputs, -largest, largest).astype(dtype)
+
+
 def _nan_for_infinity(outputs: Array, dtype: Any) -> Array:
     infinite = np.isinf(outputs.astype(dtype).astype(np.float64))
     return np.where(infinite, np.nan, outputs).astype(dtype)
@@ -63,6 +70,7 @@ MUTANTS: tuple[Mutant, ...] = (
     numpy_mutant("nan-inputs-zeroed", "NaN inputs are taken for 0", "outputs.specials", pre=_without_nan),
     numpy_mutant("nan-outputs-zeroed", "NaN outputs become 0", "outputs.specials", whole=_zero_for_nan),
     numpy_mutant("clamped", "outputs stay below the largest number", "specials.overflow", finish=_clamped),
+    numpy_mutant("half-clamped", "half types stay below their largest", "specials.overflow", finish=_half_clamped),
     numpy_mutant("nan-for-infinity", "infinity becomes NaN", "specials.overflow", finish=_nan_for_infinity),
     numpy_mutant("divided-by-nothing", "subnormal rows are divided by 0", "specials.subnormal", pre=_normalized),
 )

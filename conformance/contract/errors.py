@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from conformance.answers import Level, Trial
 from conformance.cases import Tier
 from conformance.compare import Comparison, agree, compare
-from conformance.contract.clause import Asked, Clause, ask
+from conformance.contract.clause import SHOULD, Asked, Clause, ask
 from conformance.contract.outputs import outputs_inside
 from conformance.contract.saving import keeps
 
@@ -21,6 +21,13 @@ LAYER_PY = "keras/src/layers/layer.py"
 def refused(trial: Trial) -> Iterator[Comparison]:
     """By any exception: type, message and moment differ between versions. The real layer is held to it as well."""
     yield agree("refused", trial.answer.raised is not None, expected=True)
+
+
+def refused_as_by_the_oracle(trial: Trial) -> Iterator[Comparison]:
+    """At the same moment, by an exception of the same type; the message is nobody's business."""
+    raised, expected = trial.answer.raised, trial.oracle.raised
+    yield agree("moment", raised and raised.phase, expected=expected and expected.phase)
+    yield agree("type", raised and raised.type, expected=expected and expected.type)
 
 
 def refused_and_recovered(trial: Trial) -> Iterator[Comparison]:
@@ -123,6 +130,20 @@ CLAUSES = (
         level=Level.KERAS,
         asks=odd("keyword-unknown", "keyword-misspelt"),
         check=refused,
+        raising_is_an_answer=True,
+    ),
+    Clause(
+        id="errors.moment-and-type",
+        says="What is refused is refused when the real layer refuses it, by an exception of the same type.",
+        source=DENSE_PY + "; " + LAYER_PY,
+        guards="programs that catch ValueError, or construct a layer to see whether its arguments are right",
+        level=Level.KERAS,
+        asks=odd(
+            *("units-none", "units-minus-one", "units-text", "activation-unknown", "initializer-unknown"),
+            *("regularizer-unknown", "constraint-unknown", "keyword-unknown"),
+        ),
+        check=refused_as_by_the_oracle,
+        requirement=SHOULD,
         raising_is_an_answer=True,
     ),
     Clause(

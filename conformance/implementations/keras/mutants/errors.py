@@ -123,7 +123,39 @@ def _mutant(name: str, says: str, breaks: str, methods: Callable[[], Methods], *
     return keras_mutant(name, says, f"errors.{breaks}", methods, **named)
 
 
+def _refused_late() -> Methods:
+    """Nothing is looked at before the layer is built."""
+
+    def __init__(self: Layer, *units: Any, **arguments: Any) -> None:  # noqa: N807
+        try:
+            written_by_hand().__init__(self, *units, **arguments)
+        except (TypeError, ValueError) as failure:
+            written_by_hand().__init__(self, 3)
+            self.failure = failure
+
+    def build(self: Layer, input_shape: Any) -> None:
+        if hasattr(self, "failure"):
+            raise self.failure
+        written_by_hand().build(self, input_shape)
+
+    return {"__init__": __init__, "build": build}
+
+
+def _refused_by_another_type() -> Methods:
+    def __init__(self: Layer, *units: Any, **arguments: Any) -> None:  # noqa: N807
+        try:
+            written_by_hand().__init__(self, *units, **arguments)
+        except (TypeError, ValueError) as failure:
+            raise RuntimeError(str(failure)) from None
+
+    return {"__init__": __init__}
+
+
 MUTANTS: tuple[Mutant, ...] = (
+    _mutant("refused-late", "arguments are looked at when the layer is built", "moment-and-type", _refused_late),
+    _mutant(
+        "refused-by-another-type", "what is refused is a RuntimeError", "moment-and-type", _refused_by_another_type
+    ),
     _mutant("units-guessed", "odd units become 3", "units", _accepting("units", _some_units)),
     _mutant(
         "units-cut", "a fraction of a unit is cut off", "fractional-units", _accepting("units", _cut), wrong_in=keras_3

@@ -74,6 +74,13 @@ class Question:
         return frozenset({PROCEDURES[self.procedure].capability} | (set() if plain else {"dtype_policies"}))
 
     @property
+    def layer(self) -> tuple[DenseConfig, int | None]:
+        """What one layer is made of, config and input_dim: where it cannot be constructed, no question of it means
+        anything.
+        """
+        return self.config, self.input_shape[-1] if self.input_shape else None
+
+    @property
     def known_shape(self) -> Shape:
         """The input shape with a length for every unknown axis: what is called on where values are needed."""
         return tuple(ASSUMED_LENGTH if axis is None else axis for axis in self.input_shape)

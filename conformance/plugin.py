@@ -120,6 +120,7 @@ class _Collector:
         from conformance.cases import Tier
         from conformance.contract import CONTRACT
         from conformance.reports.jsonlines import result_of
+        from conformance.results import note_errata
         from conformance.run import Ran
         from conformance.run import report as report_of
 
@@ -131,8 +132,7 @@ class _Collector:
             ran = Ran(**{**heading, "level": Level[heading["level"].upper()], "tier": Tier[heading["tier"].upper()]})
             errata: dict[str, bool] = {}
             for record in of:
-                for erratum, seen in record["errata"].items():
-                    errata[erratum] = errata.get(erratum, False) or seen
+                note_errata(errata, record["errata"])
             order = {clause: place for place, clause in enumerate(clauses)}
             results = sorted((result_of(record["result"], clauses) for record in of), key=lambda r: order[r.clause.id])
             whole = ran.is_everything and not self._narrowed(config)

@@ -66,6 +66,12 @@ class Result:
         return sum(comparison.counts for comparison in self.comparisons)
 
 
+def note_errata(known: dict[str, bool], more: Mapping[str, bool]) -> None:
+    """Adds errata that were asked about, by id: seen once is seen."""
+    for erratum, seen in more.items():
+        known[erratum] = known.get(erratum, False) or seen
+
+
 @dataclass(frozen=True)
 class Floor:
     """The committed least number of cases and comparisons of one level, tier and dialect."""

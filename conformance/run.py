@@ -21,6 +21,7 @@ from conformance.implementations.protocol import Implementation
 from conformance.reports.terminal import render_result
 from conformance.results import Report, Result, Verdict
 from conformance.session import Oracle, Planned, Session, converse
+from reference.config import DenseConfig
 from reference.dialects import Dialect
 
 #: Called with questions done and to do.
@@ -222,18 +223,12 @@ def by_question(planned: Iterable[Planned]) -> list[Asking]:
     asking: dict[Question, list[Planned]] = {}
     for each in planned:
         asking.setdefault(each.case.question, []).append(each)
-    asked = Counter(layer_of(question) for question in asking)
+    asked = Counter(question.layer for question in asking)
     return sorted(asking.items(), key=lambda item: _place(item[0], asked))
 
 
-def layer_of(question: Question) -> tuple[str, str]:
-    """What one built layer is: its config and its input_dim."""
-    return str(question.config), str(question.input_shape[-1]) if question.input_shape else ""
-
-
-def _place(question: Question, asked: Mapping[tuple[str, str], int]) -> tuple[int, tuple[str, str], str, str]:
-    layer = layer_of(question)
-    return -asked[layer], layer, question.procedure, question.label
+def _place(question: Question, asked: Mapping[tuple[DenseConfig, int | None], int]) -> tuple[int, str, str, str]:
+    return -asked[question.layer], str(question.layer), question.procedure, question.label
 
 
 def _reseeded(case: Case, seed: int) -> Case:

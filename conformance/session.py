@@ -19,7 +19,7 @@ from conformance.families import Tensors, draw
 from conformance.implementations.keras.oracle import stock, versions
 from conformance.implementations.protocol import Implementation
 from conformance.judge import judge
-from conformance.results import Result, Verdict
+from conformance.results import Result, Verdict, note_errata
 from conformance.truth import Truth, needs_tensors, truth
 from reference.config import DenseConfig
 from reference.dialects import Dialect, dialect_of
@@ -110,7 +110,7 @@ class Session:
         if declined:
             verdict = Verdict.FAIL if claimed else Verdict.NOT_APPLICABLE
             return Result(case, clause, verdict, reason=declined)
-        blocked = self._unbuildable.get(_layer_key(implementation, case.question))
+        blocked = self._unbuildable.get((id(implementation), *case.question.layer))
         if blocked and not clause.raising_is_an_answer:
             return Result(case, clause, Verdict.BLOCKED, reason=f"{blocked} failed to construct this layer")
         try:
@@ -171,7 +171,8 @@ class Session:
         explained: list[tuple[Erratum, Truth]] = []
         if not (holds and oracle_holds):
             explained = self._explained(planned, asked, lambda true: _hold(check(oracle_answer, true)))
-        self._note_errata(planned, None if oracle_holds or not explained else explained[0][0])
+        seen = explained[0][0] if explained and not oracle_holds else None
+        note_errata(self.errata, {erratum.id: erratum is seen for erratum in self._errata(planned)})
         by_rival = [(erratum, check(answer, rival)) for erratum, rival in explained]
         kept = next(((erratum, each) for erratum, each in by_rival if _hold(each)), None)
         verdict = judge(holds, oracle_holds, erratum_explains=bool(explained), answers_as_keras=kept is not None)
@@ -214,13 +215,9 @@ class Session:
         numbers, question = self.oracle.numbers, planned.case.question
         return [each for each in planned.clause.errata if each.applies(question) and each.shown_by(numbers)]
 
-    def _note_errata(self, planned: Planned, seen: Erratum | None) -> None:
-        for erratum in self._errata(planned):
-            self.errata[erratum.id] = self.errata.get(erratum.id, False) or erratum is seen
-
     def _note_unbuildable(self, case: Case, implementation: Implementation, raised: Raised) -> None:
         if raised.phase == "construct":
-            self._unbuildable.setdefault(_layer_key(implementation, case.question), case.id)
+            self._unbuildable.setdefault((id(implementation), *case.question.layer), case.id)
 
 
 @dataclass
@@ -239,11 +236,6 @@ def _asked(implementation: Implementation, question: Question, tensors: Tensors 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return implementation.answer(question, None if tensors is None else tensors.copies())
-
-
-def _layer_key(implementation: Implementation, question: Question) -> tuple[int, DenseConfig, int | None]:
-    """What one layer is made of: where it cannot be constructed, no question of it means anything."""
-    return id(implementation), question.config, question.input_shape[-1] if question.input_shape else None
 
 
 def _rivals(erratum: Erratum, asked: _Asked, question: Question, dialect: Dialect) -> Iterator[Truth]:

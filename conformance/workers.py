@@ -20,12 +20,18 @@ from functools import cache
 from itertools import accumulate, groupby
 from typing import Any
 
+from conformance.contract import CONTRACT
 from conformance.implementations.load import load
 from conformance.implementations.protocol import Implementation
-from conformance.results import Report, Result
-from conformance.run import Asking, Findings, Progress, Ran, Selection, by_question, layer_of, plan, put, reports, run
+from conformance.reports.jsonlines import result_of, result_record
+from conformance.results import Report, note_errata
+from conformance.run import Asking, Findings, Progress, Ran, Selection, by_question, plan, put, reports, run
 from conformance.session import Oracle, converse, live_oracle
 from reference.dialects import dialect_of
+
+#: Of each implementation the results, as plain data.
+Records = list[list[dict[str, Any]]]
+Answered = tuple[Findings, Records]
 
 
 class WorkerError(Exception):
@@ -50,42 +56,49 @@ def run_errand(
     where a worker's process ends.
     """
     if workers == 1:
-        oracle = live_oracle()
-        implementations = [load(naming, oracle.dialect) for naming in errand.namings]
+        implementations, oracle = _loaded(errand)
         return run(implementations, errand.selection, oracle, exitfirst=errand.exitfirst, progress=progress)
     with _executor(workers) as executor:
-        ran = executor.submit(_introduce, errand).result()
+        # as many as there are workers, so that all of them import the oracle at the same time
+        introduced = [executor.submit(_introduce, errand) for _ in range(workers)]
+        ran = introduced[0].result()
         start = time.perf_counter()
         planned = plan(errand.selection, dialect_of(ran[0].oracle["keras"]))
         tasks = _tasks(by_question(planned))
         given = [executor.submit(_answer, errand, first, last) for first, last in tasks]
         findings = _gathered(given, tasks, errand, progress)
         seconds = time.perf_counter() - start
-    clauses = {each.case.id: each.clause for each in planned}
-    whole = tuple({id: replace(each, clause=clauses[id]) for id, each in of.items()} for of in findings.results)
-    return reports(ran, planned, replace(findings, results=whole), seconds=seconds)
+    return reports(ran, planned, findings, seconds=seconds)
+
+
+def _loaded(errand: Errand) -> tuple[list[Implementation], Oracle]:
+    oracle = live_oracle()
+    return [load(naming, oracle.dialect) for naming in errand.namings], oracle
 
 
 def _tasks(questions: Sequence[Asking]) -> list[tuple[int, int]]:
     """The questions of each layer, as places in the order of a run: first, and last + 1."""
-    lengths = [len(list(of_one)) for _, of_one in groupby(questions, key=lambda asking: layer_of(asking[0]))]
+    lengths = [len(list(of_one)) for _, of_one in groupby(questions, key=lambda asking: asking[0].layer)]
     ends = list(accumulate(lengths))
     return list(zip([0, *ends], ends, strict=False))
 
 
 def _gathered(
-    given: Sequence[Future[Findings]], tasks: Sequence[tuple[int, int]], errand: Errand, progress: Progress
+    given: Sequence[Future[Answered]],
+    tasks: Sequence[tuple[int, int]],
+    errand: Errand,
+    progress: Progress,
 ) -> Findings:
     """All findings in the order of a run, each implementation's up to the first failure that ends its run."""
+    clauses = {clause.id: clause for clause in CONTRACT}
     found = Findings(tuple({} for _ in errand.namings))
     for future, (_, last) in zip(given, tasks, strict=True):
-        one = future.result()
-        for at, results in enumerate(one.results):
+        one, records = future.result()
+        for at, of_one in enumerate(records):
             if at not in found.stopped:
-                found.results[at].update(results)
+                found.results[at].update({each["id"]: result_of(each, clauses) for each in of_one})
         found.stopped |= one.stopped
-        for erratum, seen in one.errata.items():
-            found.errata[erratum] = found.errata.get(erratum, False) or seen
+        note_errata(found.errata, one.errata)
         found.seconds_answering += one.seconds_answering
         progress(last, tasks[-1][1])
         if len(found.stopped) == len(errand.namings):
@@ -121,8 +134,7 @@ def _prepare() -> None:
 @cache
 def _under_test(errand: Errand) -> tuple[list[Implementation], Oracle, list[Asking]]:
     """Once in each worker."""
-    oracle = live_oracle()
-    implementations = [load(naming, oracle.dialect) for naming in errand.namings]
+    implementations, oracle = _loaded(errand)
     for implementation in implementations:
         converse(implementation)
     return implementations, oracle, by_question(plan(errand.selection, oracle.dialect))
@@ -133,14 +145,8 @@ def _introduce(errand: Errand) -> list[Ran]:
     return [Ran.of(each, errand.selection, oracle) for each in implementations]
 
 
-def _answer(errand: Errand, first: int, last: int) -> Findings:
-    """What these questions came to. Clauses hold functions, which cannot be sent: they are put back on arrival."""
+def _answer(errand: Errand, first: int, last: int) -> Answered:
+    """What these questions came to. Clauses hold functions, which cannot be sent: results are sent as records."""
     implementations, oracle, questions = _under_test(errand)
     found = put(questions[first:last], implementations, errand.selection, oracle, exitfirst=errand.exitfirst)
-    return replace(found, results=tuple(dict(map(_without_clause, of.items())) for of in found.results))
-
-
-def _without_clause(item: tuple[str, Result]) -> tuple[str, Result]:
-    id, result = item
-    nothing: Any = None
-    return id, replace(result, clause=nothing)
+    return replace(found, results=()), [[result_record(each) for each in of.values()] for of in found.results]

@@ -132,6 +132,11 @@ def renamed(**rows: Activation) -> Renamed:
     return rows.get
 
 
+def of_generation(generation: int) -> Callable[[Dialect], bool]:
+    """The dialects of Keras 2, or of Keras 3."""
+    return lambda dialect: dialect.generation == generation
+
+
 def accepted(name: str) -> Callable[[Dialect], bool]:
     """The dialects that have an activation of this name."""
     return lambda dialect: name in dialect.activations

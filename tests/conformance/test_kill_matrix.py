@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 
 from conformance.cases import Tier
 from conformance.contract import CONTRACT
-from conformance.implementations.adapter import AdapterImplementation
+from conformance.implementations.load import load
 from conformance.implementations.mutant import Mutant
 from conformance.implementations.mutants import MUTANTS
-from conformance.implementations.reference import ReferenceAdapter
 from conformance.implementations.right_layers import RIGHT_LAYERS
 from conformance.kill_matrix import complaints, kills
 from conformance.run import Selection, run
 from conformance.session import Oracle, live_oracle
-from reference.dialects import Dialect
 
 AREAS = tuple(dict.fromkeys(mutant.area for mutant in MUTANTS.values()))
 #: XLA compiles the first anew for every shape, which takes minutes at the default tier; the others sum in orders that
@@ -60,13 +60,9 @@ def test_right_layers_conform(names: tuple[str, ...], tier: Tier, oracle: Oracle
     assert [each.conforms for each in reports] == [True] * len(names)
 
 
-def _reference(dialect: Dialect) -> AdapterImplementation:
-    return AdapterImplementation(ReferenceAdapter(dialect=dialect))
-
-
 def test_a_right_layer_among_the_mutants_is_reported_as_a_survivor(oracle: Oracle) -> None:
     """The matrix can fail: what is not wrong is not failed."""
-    impostor = Mutant("impostor", "nothing is wrong", "outputs.affine", _reference)
+    impostor = Mutant("impostor", "nothing is wrong", "outputs.affine", partial(load, "reference"))
     found = kills([impostor], Selection(tier=Tier.SMOKE, areas=("outputs",)), oracle)
     assert list(complaints(found, whole=False)) == [
         "impostor (nothing is wrong) survives outputs.affine; failed by none"

@@ -13,7 +13,7 @@ import pytest
 from conformance import cli
 from conformance.cases import Tier
 from conformance.results import Report, Verdict
-from conformance.run import Selection, by_question, layer_of, plan
+from conformance.run import Selection, by_question, plan
 from conformance.workers import Errand, run_errand
 from reference.dialects import DIALECTS
 
@@ -101,7 +101,7 @@ def test_4_no_worker_at_all(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_the_questions_of_one_layer_stay_together() -> None:
     """Once a run has gone on to another layer, it does not come back; and it begins where most is asked."""
-    layers = [layer_of(question) for question, _ in by_question(plan(Selection(tier=Tier.FULL), DIALECTS[-1]))]
+    layers = [question.layer for question, _ in by_question(plan(Selection(tier=Tier.FULL), DIALECTS[-1]))]
     left = [one for one, other in pairwise(layers) if one != other]
     assert len(left) == len(set(left))
     assert layers[0] == Counter(layers).most_common(1)[0][0]

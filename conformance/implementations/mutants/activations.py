@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 from scipy.special import erf, expit
 
-from conformance.implementations.mutant import Mutant, accepted, numpy_mutant, renamed
+from conformance.implementations.mutant import Mutant, accepted, numpy_mutant, of_generation, renamed
 from conformance.implementations.protocol import Array
 from reference.activations import ACTIVATIONS, Activation, softplus, tail_product
 from reference.rivals import RIVALS
@@ -148,14 +148,14 @@ MUTANTS: tuple[Mutant, ...] = (
         "hard_sigmoid is 0.2 z + 0.5",
         FORMULA,
         activation=renamed(hard_sigmoid=RIVALS["hard_sigmoid"]),
-        wrong_in=lambda dialect: dialect.generation == 3,
+        wrong_in=of_generation(3),
     ),
     numpy_mutant(
         "hard-sigmoid-of-keras-3",
         "hard_sigmoid is z / 6 + 0.5",
         FORMULA,
         activation=renamed(hard_sigmoid=ACTIVATIONS["hard_sigmoid"]),
-        wrong_in=lambda dialect: dialect.generation == 2,
+        wrong_in=of_generation(2),
     ),
     _mutant("hard-silu-cut-at-2", "hard_silu becomes z too early", "hard_silu", lambda z: z * np.clip(z + 2, 0, 4) / 4),
     _mutant("relu6-cap-8", "relu6 is capped at 8", "relu6", lambda z: np.clip(z, 0, 8)),

@@ -9,7 +9,7 @@ import ml_dtypes
 import numpy as np
 
 from conformance.implementations.adapter import AdapterImplementation
-from conformance.implementations.mutant import Mutant, PiecesAdapter, affine, numpy_mutant
+from conformance.implementations.mutant import Mutant, PiecesAdapter, affine, numpy_mutant, of_generation
 from conformance.implementations.mutants.activations import gelu_by_tanh
 from conformance.implementations.protocol import Array
 from conformance.implementations.reference import ReferenceLayer
@@ -107,7 +107,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "half types have another hard_sigmoid",
         "dtypes.half-activations",
         whole=_in_half(_by_formula(hard_sigmoid=RIVALS["hard_sigmoid"].value)),
-        wrong_in=lambda dialect: dialect.generation == 3,
+        wrong_in=of_generation(3),
     ),
     numpy_mutant(
         "half-leaky-slope",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import ml_dtypes
@@ -37,15 +38,14 @@ def _zero_for_nan(layer: ReferenceLayer, inputs: Array) -> Array:
     return np.where(np.isnan(outputs), 0.0, outputs)
 
 
-def _clamped(outputs: Array, dtype: Any) -> Array:
-    largest = float(np.finfo(dtype).max) if np.dtype(dtype).itemsize > 2 else np.inf
-    return np.clip(outputs, -largest, largest).astype(dtype)
+def _clamped(*, half: bool) -> Callable[[Array, Any], Array]:
+    """Half types, or all others, as hardware that saturates: float16 ends at 65504."""
 
+    def finish(outputs: Array, dtype: Any) -> Array:
+        largest = float(ml_dtypes.finfo(dtype).max) if (np.dtype(dtype).itemsize == 2) == half else np.inf
+        return np.clip(outputs, -largest, largest).astype(dtype)
 
-def _half_clamped(outputs: Array, dtype: Any) -> Array:
-    """As hardware that saturates: float16 ends at 65504."""
-    largest = float(ml_dtypes.finfo(dtype).max) if np.dtype(dtype).itemsize == 2 else np.inf
-    return np.clip(outputs, -largest, largest).astype(dtype)
+    return finish
 
 
 def _nan_for_infinity(outputs: Array, dtype: Any) -> Array:
@@ -69,8 +69,8 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     numpy_mutant("nan-inputs-zeroed", "NaN inputs are taken for 0", "outputs.specials", pre=_without_nan),
     numpy_mutant("nan-outputs-zeroed", "NaN outputs become 0", "outputs.specials", whole=_zero_for_nan),
-    numpy_mutant("clamped", "outputs stay below the largest number", "specials.overflow", finish=_clamped),
-    numpy_mutant("half-clamped", "half types stay below their largest", "specials.overflow", finish=_half_clamped),
+    numpy_mutant("clamped", "outputs stay below the largest number", "specials.overflow", finish=_clamped(half=False)),
+    numpy_mutant("half-clamped", "half types stay finite", "specials.overflow", finish=_clamped(half=True)),
     numpy_mutant("nan-for-infinity", "infinity becomes NaN", "specials.overflow", finish=_nan_for_infinity),
     numpy_mutant("divided-by-nothing", "subnormal rows are divided by 0", "specials.subnormal", pre=_normalized),
 )

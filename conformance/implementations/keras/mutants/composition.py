@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from conformance.implementations.keras.mutants.made import Layer, Methods, keras_3, keras_mutant
+from conformance.implementations.keras.mutants.made import Layer, Methods, keras_mutant
 from conformance.implementations.keras.written import written_by_hand
-from conformance.implementations.mutant import Mutant
+from conformance.implementations.mutant import Mutant, of_generation
 
 
 def _keeping_its_first_batch(wrong: Callable[[Any], Any]) -> Callable[[], Methods]:
@@ -118,7 +118,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "each symbolic call makes weights",
         "composition.shared",
         _made_anew_by_symbols,
-        wrong_in=keras_3,
+        wrong_in=of_generation(3),
     ),
     keras_mutant(
         "every-other-call-constant",

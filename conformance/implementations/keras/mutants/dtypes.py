@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from conformance.implementations.keras.mutants.made import Layer, Methods, keras_3, keras_mutant
+from conformance.implementations.keras.mutants.made import Layer, Methods, keras_mutant
 from conformance.implementations.keras.written import written_by_hand
-from conformance.implementations.mutant import Mutant
+from conformance.implementations.mutant import Mutant, of_generation
 
 
 def _weights_in_compute_dtype() -> Methods:
@@ -127,7 +127,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "a symbolic call always declares float32",
         "declared",
         _declared_as_float32,
-        wrong_in=keras_3,
+        wrong_in=of_generation(3),
     ),
     _mutant("only-names-are-policies", "a policy object is ignored", "policy-argument", _only_names_are_policies),
     _mutant("float32-unless-told", "the global policy is not asked", "policy-argument", _float32_unless_told),

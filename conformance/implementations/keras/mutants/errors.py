@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from conformance.implementations.keras.mutants.made import Layer, Methods, keras_3, keras_mutant
+from conformance.implementations.keras.mutants.made import Layer, Methods, keras_mutant
 from conformance.implementations.keras.written import written_by_hand
-from conformance.implementations.mutant import Mutant
+from conformance.implementations.mutant import Mutant, of_generation
 
 
 def _accepting(argument: str, accepted: Callable[[Any], Any]) -> Callable[[], Methods]:
@@ -158,7 +158,11 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     _mutant("units-guessed", "odd units become 3", "units", _accepting("units", _some_units)),
     _mutant(
-        "units-cut", "a fraction of a unit is cut off", "fractional-units", _accepting("units", _cut), wrong_in=keras_3
+        "units-cut",
+        "a fraction of a unit is cut off",
+        "fractional-units",
+        _accepting("units", _cut),
+        wrong_in=of_generation(3),
     ),
     _mutant(
         "activation-else-linear",

@@ -30,8 +30,3 @@ def keras_mutant(
         return keras_implementation(variant("Mutant", **methods()), name)
 
     return Mutant(name, says, breaks, make, only_raises, wrong_in)
-
-
-def keras_3(dialect: Dialect) -> bool:
-    """For defects in methods that Keras 2 has not."""
-    return dialect.generation == 3

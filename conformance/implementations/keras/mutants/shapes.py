@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from conformance.implementations.keras.mutants.made import Layer, Methods, keras_3, keras_mutant
+from conformance.implementations.keras.mutants.made import Layer, Methods, keras_mutant
 from conformance.implementations.keras.written import written_by_hand
-from conformance.implementations.mutant import Mutant
+from conformance.implementations.mutant import Mutant, of_generation
 
 
 def _fixed_batch() -> Methods:
@@ -93,7 +93,11 @@ def _length_read_while_tracing() -> Methods:
 
 MUTANTS: tuple[Mutant, ...] = (
     keras_mutant(
-        "fixed-batch", "a symbolic call declares a batch of 1", "shapes.symbolic", _fixed_batch, wrong_in=keras_3
+        "fixed-batch",
+        "a symbolic call declares a batch of 1",
+        "shapes.symbolic",
+        _fixed_batch,
+        wrong_in=of_generation(3),
     ),
     keras_mutant(
         "length-read-while-tracing",

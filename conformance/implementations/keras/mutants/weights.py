@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from conformance.implementations.keras.mutants.made import Layer, Methods, keras_3, keras_mutant
+from conformance.implementations.keras.mutants.made import Layer, Methods, keras_mutant
 from conformance.implementations.keras.written import written_by_hand
-from conformance.implementations.mutant import Mutant
+from conformance.implementations.mutant import Mutant, of_generation
 
 
 def _weights_of_a_guessed_width() -> Methods:
@@ -154,7 +154,11 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     keras_mutant("trainable-swallowed", "trainable=False is ignored", "weights.frozen", _trainable_swallowed),
     keras_mutant(
-        "frozen-for-good", "a frozen layer cannot be thawed", "weights.frozen", _frozen_for_good, wrong_in=keras_3
+        "frozen-for-good",
+        "a frozen layer cannot be thawed",
+        "weights.frozen",
+        _frozen_for_good,
+        wrong_in=of_generation(3),
     ),
     keras_mutant("trains-itself", "a training call moves the kernel", "weights.frozen-in-training", _trains_itself),
     keras_mutant("given-in-half", "get_weights rounds to float16", "weights.taken-and-given", _kept_in_half),

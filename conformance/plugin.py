@@ -104,14 +104,14 @@ class _Collector:
     def pytest_terminal_summary(self, terminalreporter: Any, config: pytest.Config) -> None:
         if not self.records:
             return
-        from conformance.reports.terminal import conclusion, headline
+        from conformance.reports.terminal import NOT_SEEN, conclusion, headline
 
         terminalreporter.section("dense-conformance")
         for report in self.reports(config):
             terminalreporter.write_line(headline(report))
             for erratum, seen in report.errata.items():
                 if not seen:
-                    terminalreporter.write_line(f"erratum {erratum}: not seen any more: is Keras repaired?")
+                    terminalreporter.write_line(f"erratum {erratum}: {NOT_SEEN}")
             terminalreporter.write_line(conclusion(report))
 
     def reports(self, config: pytest.Config) -> list[Report]:

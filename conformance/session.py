@@ -152,18 +152,35 @@ class Session:
             verdict = Verdict.FAIL if claimed else Verdict.NOT_APPLICABLE
             return Result(case, clause, verdict, reason=f"it does not have this: {answer.lacks}")
         if oracle_answer.raised and not clause.raising_is_an_answer:
-            return Result(case, clause, Verdict.SUITE_ERROR, reason=f"the oracle raised {oracle_answer.raised}")
+            return self._judged_beside_refusal(planned, answer, oracle_answer, asked)
         if answer.raised and not clause.raising_is_an_answer:
             self._note_unbuildable(case, implementation, answer.raised)
             return Result(case, clause, Verdict.ERROR, reason=f"it raised {answer.raised}")
         return self._compared(planned, answer, oracle_answer, asked)
 
+    def _judged_beside_refusal(
+        self, planned: Planned, answer: Answer, oracle_answer: Answer, asked: _Asked
+    ) -> Result:
+        """The oracle raised. Where an erratum says that Keras does, raising and the right answer both pass."""
+        clause, case = planned.clause, planned.case
+        erratum = next((each for each in self._errata(planned) if each.raises), None)
+        if erratum is None:
+            return Result(case, clause, Verdict.SUITE_ERROR, reason=f"the oracle raised {oracle_answer.raised}")
+        note_errata(self.errata, {erratum.id: True})
+        comparisons = asked.check(planned, answer, oracle_answer, asked.truth)
+        if answer.raised:
+            raised = {"holds": True, "got": "an exception", "allowed": "an exception, as Keras raises", "misses": 0}
+            comparisons = tuple(replace(each, ratio=0.0, **raised) for each in comparisons)
+        holds, as_keras = _hold(comparisons), answer.raised is not None
+        verdict = judge(holds, False, erratum_explains=True, answers_as_keras=as_keras)
+        decided = "keras" if as_keras else "mathematics" if holds else ""
+        return Result(case, clause, verdict, comparisons, "", erratum.id, decided)
+
     def _compared(self, planned: Planned, answer: Answer, oracle_answer: Answer, asked: _Asked) -> Result:
         clause, case = planned.clause, planned.case
 
         def check(answered: Answer, true: Truth) -> tuple[Comparison, ...]:
-            inputs = () if asked.tensors is None else (asked.tensors.inputs,)
-            return tuple(clause.check(Trial(case.question, answered, true.bounds, true.facts, oracle_answer, *inputs)))
+            return asked.check(planned, answered, oracle_answer, true)
 
         comparisons = check(answer, asked.truth)
         oracle_comparisons = comparisons if answer is oracle_answer else check(oracle_answer, asked.truth)
@@ -229,6 +246,14 @@ class _Asked:
     answers: dict[int, Answer] = field(default_factory=dict)
     rivals: dict[str, tuple[Truth, ...]] = field(default_factory=dict)
     graded: dict[str, Truth] = field(default_factory=dict)
+
+    def check(
+        self, planned: Planned, answer: Answer, oracle_answer: Answer, true: Truth
+    ) -> tuple[Comparison, ...]:
+        """What the clause's check finds in an answer, held to one truth."""
+        inputs = () if self.tensors is None else (self.tensors.inputs,)
+        trial = Trial(planned.case.question, answer, true.bounds, true.facts, oracle_answer, *inputs)
+        return tuple(planned.clause.check(trial))
 
 
 def _asked(implementation: Implementation, question: Question, tensors: Tensors | None) -> Answer:

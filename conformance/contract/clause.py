@@ -38,9 +38,10 @@ class Erratum:
 
     applies: to which questions. rivals: the definitions of the activation of which Keras, by version, computes one;
     none where the erratum is about a fact. grade: the rounding that Keras needs there. facts: what Keras states instead
-    of the reference's facts. The evidence is measured on every run: the oracle's own answers miss the reference there
-    and agree with a rival; once they do not, Keras is repaired. shown_by: by which versions, as
-    (major, minor) by name, where it is known that others have it mended.
+    of the reference's facts. raises: Keras raises instead of answering, on some processors at least. The evidence is
+    measured on every run: the oracle's own answers miss the reference there and agree with a rival; once they do not,
+    Keras is repaired. shown_by: by which versions, as (major, minor) by name, where it is known that others have it
+    mended.
     """
 
     id: str
@@ -50,6 +51,7 @@ class Erratum:
     rivals: tuple[Callable[[Question], Activation], ...] = ()
     grade: Grade | None = None
     facts: Callable[[Question, Mapping[str, Json]], Mapping[str, Json]] | None = None
+    raises: bool = False
     shown_by: Callable[[Versions], bool] = lambda versions: True
 
 

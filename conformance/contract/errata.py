@@ -82,9 +82,16 @@ FLOAT16_SUMS = Erratum(
     grade=GRADES["S"],
     shown_by=lambda versions: versions["tensorflow"] < (2, 16),
 )
+SOFTMAX_OF_SIX_AXES = Erratum(
+    id="softmax-of-six-axes",
+    says="softmax of rank 6 and above raises where oneDNN computes it, as it does by default on processors with AVX-512",
+    source="tensorflow/core/kernels/mkl/mkl_softmax_op.cc: input dims must be <= 5; seen in TensorFlow 2.21",
+    applies=lambda question: question.config.activation == "softmax" and len(question.input_shape) >= 6,
+    raises=True,
+)
 
 #: The errata of what an activation computes; of its values alone, where no gradient is asked for.
-OF_VALUES = (SPARSEMAX, SQUAREPLUS_OVERFLOW, GELU_FLOAT64, LEAKY_RELU_FLOAT64)
+OF_VALUES = (SPARSEMAX, SQUAREPLUS_OVERFLOW, GELU_FLOAT64, LEAKY_RELU_FLOAT64, SOFTMAX_OF_SIX_AXES)
 OF_GRADIENTS = (*OF_VALUES, CELU_AT_ZERO, SELU_AT_ZERO)
 OF_HALF_GRADIENTS = (SPARSEMAX, SQUAREPLUS_OVERFLOW, CELU_AT_ZERO, SELU_AT_ZERO, FLOAT16_SUMS)
 OF_SHAPES = (GLU_DECLARED_SHAPE,)

@@ -69,6 +69,7 @@ CLAUSES = (
             ),
         ),
         check=shape_of_outputs,
+        errata=(errata.SOFTMAX_OF_SIX_AXES,),
     ),
     Clause(
         id="shapes.not-flattened",

@@ -11,6 +11,8 @@ from conformance.contract.clause import Requirement
 from conformance.results import Report, Result, Verdict
 
 WIDTH = 80
+#: Of an erratum that this run did not meet.
+NOT_SEEN = "not seen here: Keras is repaired, or the processor is another"
 _RED, _GREEN, _YELLOW, _PLAIN = "\x1b[31m", "\x1b[32m", "\x1b[33m", "\x1b[0m"
 
 
@@ -134,7 +136,7 @@ def _errata(report: Report) -> Iterator[str]:
     for erratum, seen in report.errata.items():
         decided = {result.answers_as for result in report.results if result.erratum == erratum}
         answers = f"; it answers as {' and as '.join(sorted(decided))}" if decided else ""
-        state = "seen" if seen else "not seen any more: is Keras repaired?"
+        state = "seen" if seen else NOT_SEEN
         yield from _wrapped(f"erratum {erratum}: {state}{answers}")
 
 

@@ -66,7 +66,5 @@ class Stream:
 
         Each summand has the precision asked for, so that the low bits are random as well.
         """
-        total = self.uniforms(shape, precision)
-        for _ in range(11):
-            total = total + self.uniforms(shape, precision)
-        return total - 6.0
+        first, *others = self.uniforms((12, *shape), precision)
+        return sum(others, start=first) - 6.0

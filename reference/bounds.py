@@ -154,15 +154,16 @@ def product(left: Array, right: Estimate, format: Format, grade: Grade, *, adden
     products = absolute @ right.magnitude
     total = products if within is None else products + np.abs(within)  # A
     value = left @ right.value if within is None else left @ right.value + within
-    inherited = absolute @ right.error
+    inherited = _weighed(absolute, right.error)
     operands = (2 + grade.operand_roundoff) * grade.operand_roundoff
     rounded = (operands + grade.accumulation(n, accumulator.unit_roundoff) * (1 + operands)) * total
-    flushed = subnormal(left, format) @ right.magnitude + absolute @ subnormal(right.value, format)
+    flushed = _weighed(subnormal(left, format), right.magnitude) + _weighed(absolute, subnormal(right.value, format))
     own = FLOAT64.unit_roundoff * (n + OWN_ROUNDINGS) * total
     error = inherited + rounded + flushed + n * accumulator.smallest_normal + own
     may_overflow = ~(total + rounded < accumulator.largest)
     exact = (inherited == 0) & (flushed == 0) & (operands == 0)
-    exact &= exactly_summable(left, right.value, within, accumulator)
+    if exact.any():
+        exact &= exactly_summable(left, right.value, within, accumulator)
     if is_stored:
         exact &= _is_stored_exactly(value, format)
         error = error + grade.stores_within * format.unit_roundoff * (np.abs(value) + error) + format.underflow
@@ -172,6 +173,11 @@ def product(left: Array, right: Estimate, format: Format, grade: Grade, *, adden
         exact &= _is_stored_exactly(value, format)
         error = error + format.unit_roundoff * (np.abs(value) + error) + format.underflow
     return Estimate(value, np.where(exact, 0.0, np.where(may_overflow, np.inf, error)))
+
+
+def _weighed(left: Array, right: Array) -> Array:
+    """left @ right: no product is made where one of them is 0 everywhere, as most doubts are."""
+    return left @ right if left.any() and right.any() else np.zeros((left.shape[0], right.shape[1]))
 
 
 def times(left: Estimate, right: Estimate, format: Format) -> Estimate:

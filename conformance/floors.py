@@ -99,6 +99,7 @@ BOUNDED: Mapping[str, tuple[str, ...]] = {
     "curvature": SECOND_GRADIENTS,
     "weights": ("kernel_after", "bias_after"),
     "fit": ("kernel_after", "bias_after", "reported_loss"),
+    "evaluated": ("kernel_after", "bias_after", "reported_loss"),
     "shared": ("kernel_gradient", "bias_gradient"),
     "penalties": ("losses", "kernel_gradient", "bias_gradient"),
     "restored": ("losses", "outputs"),

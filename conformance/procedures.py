@@ -79,9 +79,12 @@ PROCEDURES: Mapping[str, Procedure] = {
     "begin_seeded": Procedure("keras", facts=("same again", "other seed differs")),
     # how often, with which shape and dtype, a callable initializer is called
     "begin_called": Procedure("keras", tensors=("kernel", "bias"), facts=("calls",)),
+    # the weights after arrays were given as initializers
+    "begin_with_arrays": Procedure("keras", tensors=("kernel_after", "bias_after"), bounds="weights"),
     # ---- losses ------------------------------------------------------------------------------------------------------
     # the values in `losses`, least first, after a second call, and the gradients of their sum; how many there were when
-    # the layer was built, before any call; option given_as: object, config, name or callable
+    # the layer was built, before any call; option given_as: object, config, name or callable; option frozen=yes: of a
+    # layer that does not train
     "read_losses": Procedure(
         "keras", tensors=("losses", "kernel_gradient", "bias_gradient"), facts=("built",), bounds="penalties"
     ),
@@ -94,6 +97,10 @@ PROCEDURES: Mapping[str, Procedure] = {
     # what a user reads of a layer, before it is built, after, without bias and frozen: option state=unbuilt or built;
     # option frozen=constructor or later; option thawed=yes
     "read_attributes": Procedure("keras", facts=("built", "numbers", "trainable_numbers", "attributes")),
+    # called for the first time inside tf.function, then loaded and called there again; option lane: graph or xla
+    "build_in_lane": Procedure(
+        "keras", tensors=("outputs",), facts=("weights", "count", "trainable"), bounds="outputs"
+    ),
     # weights taken, overwritten in the caller's arrays, and given to a second layer
     "take_weights": Procedure("keras", tensors=("kernel_after", "bias_after"), bounds="weights"),
     # set_weights with what the option wrong names; then right ones, and a call
@@ -113,6 +120,8 @@ PROCEDURES: Mapping[str, Procedure] = {
     # a model of the layer, fitted by SGD on the loss sum(targets * outputs), which is linear in the outputs; option
     # steps: how many, of all rows each; option lane: eager, graph or xla
     "fit": Procedure("keras", tensors=("kernel_after", "bias_after", "reported_loss"), bounds="fit"),
+    # the loss that evaluate reports of the same model, and the weights after it
+    "evaluate": Procedure("keras", tensors=("kernel_after", "bias_after", "reported_loss"), bounds="evaluated"),
     # a model's predictions, option batch rows at a time
     "predict": Procedure("keras", tensors=("outputs",), bounds="outputs"),
     # outputs and gradients under tf.function; option lane: graph or xla; option signature=unknown as for call_graph
@@ -130,7 +139,8 @@ PROCEDURES: Mapping[str, Procedure] = {
     ),
     # a model saved and loaded in the way of option way: file, weights, checkpoint, clone, export; called on other rows
     "restore_model": Procedure("keras", tensors=("outputs",), facts=("weights",), bounds="outputs"),
-    # weights that a model of the one wrote, read by a model of the other: option writer=layer or stock
+    # weights that the one wrote, read by the other: option writer=layer or stock; option through=store, for the layer's
+    # own store, or file, for a weights file of a model
     "exchange_weights": Procedure("keras", tensors=("outputs",), bounds="outputs"),
     # ---- errors ------------------------------------------------------------------------------------------------------
     # constructed with the odd argument that the option odd names, built, and called

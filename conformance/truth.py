@@ -108,7 +108,7 @@ def _weights(posed: Posed) -> Weights:
 
 def _penalties(posed: Posed) -> Mapping[str, Interval]:
     """The losses, least first, and the gradients of their sum; exact but where a row says otherwise."""
-    config, problem, divides = posed.question.config, posed.problem, posed.dialect.divides_activity_loss
+    config, problem, divides = _penalized(posed), posed.problem, posed.dialect.divides_activity_loss
     found = penalties(config, problem.inputs, _weights(posed), problem.activation, divides=divides)
     values = np.array(sorted(found.values()))
     rows = {name: REGULARIZERS[getattr(config, name)] for name in found}
@@ -130,6 +130,14 @@ def _penalties(posed: Posed) -> Mapping[str, Interval]:
     return bounds
 
 
+def _penalized(posed: Posed) -> DenseConfig:
+    """The config, without the penalties of its weights where the layer does not train and its dialect drops them."""
+    config = posed.question.config
+    if not posed.question.option("frozen") or posed.dialect.keeps_losses_of_frozen:
+        return config
+    return replace(config, kernel_regularizer=None, bias_regularizer=None)
+
+
 def _roughly(values: Array, rows: Iterable[Regularizer], format: Format) -> Interval:
     """A gradient of penalties: exact where all their coefficients are, else within a few roundings."""
     exact = all(row.is_exact for row in rows)
@@ -143,8 +151,6 @@ def _after_fit(posed: Posed) -> Mapping[str, Interval]:
     """
     config, problem, divides = posed.question.config, posed.problem, posed.dialect.divides_activity_loss
     weights, targets = _weights(posed), posed.upstream
-    outputs = forward(problem.inputs, weights.kernel, weights.bias, problem.activation)
-    costs = penalties(config, problem.inputs, weights, problem.activation, divides=divides)
     for _ in range(int(posed.question.option("steps", "1"))):
         parts = (config, problem.inputs, weights, problem.activation, targets)
         before, weights = (
@@ -157,11 +163,36 @@ def _after_fit(posed: Posed) -> Mapping[str, Interval]:
         for name, (start, after) in found.items()
         if start is not None and after is not None
     }
-    loss = float((targets * outputs).sum()) + sum(costs.values())
-    terms = float(np.abs(targets * outputs).sum()) + sum(map(abs, costs.values()))
-    exact = FAMILIES[posed.question.family].exact
-    doubt = 0.0 if exact else (outputs.size + problem.inputs.shape[-1] + 64) * problem.format.unit_roundoff * terms
-    return {**bounds, "reported_loss": around(loss, doubt)}
+    return {**bounds, "reported_loss": _linear_loss(posed)}
+
+
+def _linear_loss(posed: Posed) -> Interval:
+    """sum(targets * outputs) and all penalties, as fit and evaluate report it.
+
+    Each output may be anywhere in its interval. Products, sums in any order, and the mean that Keras keeps of the loss,
+    which multiplies it by the batch and divides it again, are at most as many roundings as there are outputs, and 8.
+    """
+    problem, targets = posed.problem, posed.upstream
+    parts = (posed.question.config, problem.inputs, _weights(posed), problem.activation)
+    costs = sum(penalties(*parts, divides=posed.dialect.divides_activity_loss).values())
+    outputs = forward(problem.inputs, problem.kernel, problem.bias, problem.activation)
+    loss = (targets * outputs).sum() + costs
+    if FAMILIES[posed.question.family].exact:
+        return point(loss)
+    inherited = (np.abs(targets) * bound_outputs(problem).width).sum()
+    terms = np.abs(targets * outputs).sum() + inherited + costs
+    return around(loss, inherited + (outputs.size + 8) * problem.format.unit_roundoff * terms)
+
+
+def _evaluated(posed: Posed) -> Mapping[str, Interval]:
+    """The loss, and the weights as they were."""
+    return {**_as_loaded(posed), "reported_loss": _linear_loss(posed)}
+
+
+def _as_loaded(posed: Posed) -> Mapping[str, Interval]:
+    """The weights after what does not change them."""
+    given = {"kernel_after": posed.tensors.kernel, "bias_after": posed.tensors.bias}
+    return {name: point(values.astype(np.float64)) for name, values in given.items() if values is not None}
 
 
 def _shared(posed: Posed) -> Mapping[str, Interval]:
@@ -194,11 +225,8 @@ BOUNDS: Mapping[str, Callable[[Posed], Mapping[str, Interval]]] = {
     "fit": _after_fit,
     "shared": _shared,
     "restored": lambda posed: {**_penalties(posed), "outputs": bound_outputs(posed.problem)},
-    "weights": lambda posed: {
-        name: point(values.astype(np.float64))
-        for name, values in (("kernel_after", posed.tensors.kernel), ("bias_after", posed.tensors.bias))
-        if values is not None
-    },
+    "weights": _as_loaded,
+    "evaluated": _evaluated,
     "curvature": lambda posed: bound_second_gradients(posed.problem, posed.upstream),
 }
 

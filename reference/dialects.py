@@ -35,7 +35,8 @@ class Dialect:
 
     name: `keras-` and the first version of the range. activations: the names that it accepts. redefined: those whose
     definition differs from `ACTIVATIONS`. divides_activity_loss: by the length of the first axis.
-    takes_callables: a plain callable is a regularizer and a constraint.
+    takes_callables: a plain callable is a regularizer and a constraint. takes_arrays: an array is an initializer.
+    keeps_losses_of_frozen: a layer that does not train has the penalties of its weights none the less.
     """
 
     name: str
@@ -44,6 +45,8 @@ class Dialect:
     redefined: Mapping[str, Activation] = field(default_factory=dict)
     divides_activity_loss: bool = False
     takes_callables: bool = False
+    takes_arrays: bool = False
+    keeps_losses_of_frozen: bool = False
 
     @property
     def generation(self) -> int:
@@ -60,13 +63,14 @@ DIALECTS: tuple[Dialect, ...] = (
         {"hard_sigmoid": RIVALS["hard_sigmoid"]},
         divides_activity_loss=True,
         takes_callables=True,
+        keeps_losses_of_frozen=True,
     ),
     Dialect("keras-3.0", (3, 0), _SINCE_3_0),
     Dialect("keras-3.7", (3, 7), _SINCE_3_7),
     Dialect("keras-3.8", (3, 8), _SINCE_3_8),
     Dialect("keras-3.10", (3, 10), _SINCE_3_10),
     Dialect("keras-3.14", (3, 14), _SINCE_3_10, divides_activity_loss=True),
-    Dialect("keras-3.15", (3, 15), _SINCE_3_10, divides_activity_loss=True, takes_callables=True),
+    Dialect("keras-3.15", (3, 15), _SINCE_3_10, divides_activity_loss=True, takes_callables=True, takes_arrays=True),
 )
 
 

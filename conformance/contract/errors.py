@@ -156,6 +156,7 @@ CLAUSES = (
             *ask("refuse_inputs", given="vector"),
             *ask("refuse_inputs", given="number", tier=Tier.DEFAULT),
             *ask("refuse_inputs", given="nothing", tier=Tier.DEFAULT),
+            *ask("refuse_inputs", given="two"),
         ),
         check=refused_and_recovered,
     ),

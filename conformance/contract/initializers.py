@@ -13,6 +13,7 @@ from conformance.answers import Level, Trial
 from conformance.cases import Tier
 from conformance.compare import Comparison, agree, compare
 from conformance.contract.clause import Asked, Clause, ask
+from conformance.contract.dtypes import weights_after
 from reference.initializers import INITIALIZERS
 from reference.intervals import Interval, point
 
@@ -193,7 +194,12 @@ CLAUSES = (
         source=INITIALIZERS_PY + "random_initializers.py",
         guards="swapped or summed fans, a normal for a uniform, an uncorrected truncation",
         level=Level.KERAS,
-        asks=tuple(asked for name in DRAWN for asked in beginning(name, LARGE)),
+        asks=tuple(
+            asked
+            for sizes, tier in ((LARGE[:1], Tier.SMOKE), (LARGE[1:], Tier.DEFAULT))
+            for name in DRAWN
+            for asked in beginning(name, sizes, tier=tier)
+        ),
         check=drawn_from_its_distribution,
     ),
     Clause(
@@ -244,6 +250,25 @@ CLAUSES = (
             *ask("begin_called", units=(5,), dtype=("float64", "mixed_float16"), tier=Tier.DEFAULT),
         ),
         check=called_once_each,
+    ),
+    Clause(
+        id="initializers.arrays",
+        says="An array is an initializer: the weight begins as it.",
+        source=INITIALIZERS_PY + "__init__.py: get; Keras 3, from 3.15 on",
+        guards="an array that is refused, transposed, or taken for no initializer at all",
+        level=Level.KERAS,
+        asks=(
+            *ask("begin_with_arrays", family=("normal",)),
+            *ask(
+                "begin_with_arrays",
+                family=("normal",),
+                use_bias=(True, False),
+                dtype=("float64", "mixed_float16"),
+                tier=Tier.DEFAULT,
+            ),
+        ),
+        check=weights_after,
+        holds_for=lambda dialect: dialect.takes_arrays,
     ),
     Clause(
         id="initializers.orthogonal",

@@ -138,6 +138,22 @@ CLAUSES = (
         check=weights_cost_before_any_call,
     ),
     Clause(
+        id="losses.frozen",
+        says="A layer that does not train keeps its activity's penalty; its weights cost nothing, but in Keras 2.",
+        source=LAYER_PY,
+        guards="penalties that a model adds up and nobody can lower, or that are lost with those of the weights",
+        level=Level.KERAS,
+        asks=(
+            *ask(
+                "read_losses",
+                shape=((4, 7),),
+                arguments={"kernel_regularizer": "l2", "bias_regularizer": "l1", "activity_regularizer": "l1"},
+                frozen="yes",
+            ),
+        ),
+        check=losses_by_value,
+    ),
+    Clause(
         id="losses.forms",
         says="A regularizer is taken as an object, as its config, and by its name.",
         source=REGULARIZERS_PY + ": get",
@@ -181,6 +197,7 @@ CLAUSES = (
                 activation=("relu",),
                 shape=((4, 7),),
                 units=(3,),
+                seed=(1,),
                 arguments={"activity_regularizer": "l2"},
                 tier=Tier.DEFAULT,
             ),

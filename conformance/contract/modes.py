@@ -138,6 +138,25 @@ CLAUSES = (
         check=weights_after_fit,
     ),
     Clause(
+        id="modes.evaluate",
+        says="evaluate reports the loss of the outputs and all penalties, and leaves the weights as they are.",
+        source=TRAINER_PY,
+        guards="outputs or penalties that training alone has, weights that every call moves",
+        level=Level.KERAS,
+        asks=(
+            *ask(
+                "evaluate",
+                activation=("relu",),
+                shape=((4, 7),),
+                units=(3,),
+                seed=(1,),
+                arguments={"kernel_regularizer": "l2", "activity_regularizer": "l1"},
+            ),
+            *ask("evaluate", shape=((2, 3, 7),), units=(3,), use_bias=BOTH, tier=Tier.DEFAULT),
+        ),
+        check=weights_after_fit,
+    ),
+    Clause(
         id="modes.persistent-tape",
         says="A persistent tape gives the gradients again, for another upstream gradient.",
         source=TAPE_PY,
@@ -169,7 +188,7 @@ CLAUSES = (
         guards="a custom gradient without a forward rule",
         level=Level.KERAS,
         requirement=SHOULD,
-        asks=ask("forward_mode", rank=(2, 3)),
+        asks=(*ask("forward_mode"), *ask("forward_mode", rank=(3,), tier=Tier.DEFAULT)),
         check=outputs_inside,
     ),
 )

@@ -150,6 +150,8 @@ CLAUSES = (
             *ask("exchange_weights", writer="layer"),
             *ask("exchange_weights", writer="stock"),
             *ask("exchange_weights", use_bias=BOTH, rank=(3,), writer="layer", tier=Tier.DEFAULT),
+            *ask("exchange_weights", use_bias=BOTH, writer="layer", through="file", tier=Tier.DEFAULT),
+            *ask("exchange_weights", use_bias=BOTH, writer="stock", through="file", tier=Tier.DEFAULT),
         ),
         check=outputs_inside,
     ),

@@ -25,6 +25,13 @@ def when_built(trial: Trial) -> Iterator[Comparison]:
     yield agree("shapes of get_weights", trial.answer.fact("numbers"), expected=_shapes(trial) if is_built else [])
 
 
+def built_as_ever(trial: Trial) -> Iterator[Comparison]:
+    """The weights of any other layer, and what they are set to afterwards is what the graph uses."""
+    for name in ("weights", "count", "trainable"):
+        yield agree(name, trial.answer.fact(name), expected=trial.facts[name])
+    yield from outputs_inside(trial)
+
+
 def numbers_that_train(trial: Trial) -> Iterator[Comparison]:
     """[trainable, not trainable]."""
     count, frozen = len(_shapes(trial)), bool(trial.question.option("frozen")) and not trial.question.option("thawed")
@@ -81,6 +88,19 @@ CLAUSES = (
             *ask("read_attributes", rank=(2, 3), use_bias=BOTH, state="built"),
         ),
         check=when_built,
+    ),
+    Clause(
+        id="weights.built-in-a-graph",
+        says="A layer whose first call is traced by tf.function has weights that outlive the graph.",
+        source=LAYER_PY + ": Layer.__call__",
+        guards="weights that are tensors of a graph, made anew by every trace, or constants in it",
+        level=Level.KERAS,
+        asks=(
+            *ask("build_in_lane", activation=("relu",), lane="graph"),
+            *ask("build_in_lane", rank=(3,), use_bias=BOTH, lane="graph", tier=Tier.DEFAULT),
+            *ask("build_in_lane", lane="xla", tier=Tier.DEFAULT),
+        ),
+        check=built_as_ever,
     ),
     Clause(
         id="weights.attributes",

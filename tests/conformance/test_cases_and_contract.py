@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,13 +16,27 @@ from conformance.contract import CONTRACT, state
 from conformance.contract.clause import Clause
 from conformance.families import draw
 from conformance.floors import blank_trial
+from conformance.procedures import PROCEDURES
 from conformance.run import catalogue
-from conformance.truth import truth
-from reference.config import DenseConfig
-from reference.dialects import DIALECTS
+from conformance.truth import LEARNING_RATE, truth
+from reference.config import TABLES, DenseConfig
+from reference.dialects import DIALECTS, activation
 from reference.intervals import Interval, no_claim, point
+from reference.training import Weights, gradients_with_penalties, penalties, step
 
 NEWEST = DIALECTS[-1]
+#: Every question with tensors that names a regularizer or a constraint whose gradient the reference states.
+SAID_TO_TRAIN = sorted(
+    {
+        asked.question
+        for clause in CONTRACT
+        for asked in clause.asks
+        if PROCEDURES[asked.question.procedure].bounds in ("fit", "evaluated", "penalties", "restored")
+        and any(getattr(asked.question.config, name) for name in TABLES if not name.endswith("initializer"))
+        and not any("orthogonal" in str(getattr(asked.question.config, name)) for name in TABLES)
+    },
+    key=lambda question: question.label,
+)
 
 
 def test_ids_are_unique_and_plain() -> None:
@@ -75,6 +90,34 @@ def test_a_check_looks_at_something_and_can_fail(clause: Clause) -> None:
         assert found
         if not clause.raising_is_an_answer:
             assert not any(each.holds for each in found), case.id
+
+
+@pytest.mark.parametrize("question", SAID_TO_TRAIN, ids=lambda question: question.label)
+def test_every_regularizer_that_is_asked_about_costs_something(question: Question) -> None:
+    """A penalty of nothing but zeros would be right for a layer that has none."""
+    tensors = draw(question.family, question.config, question.known_shape, question.seed)
+    weights = Weights(tensors.kernel, tensors.bias)
+    row = activation(question.config.activation, NEWEST)
+    costs = penalties(question.config, tensors.inputs, weights, row, divides=True)
+    assert all(cost > 0 for cost in costs.values()), costs
+
+
+@pytest.mark.parametrize(
+    "question",
+    [each for each in SAID_TO_TRAIN if PROCEDURES[each.procedure].bounds == "fit"],
+    ids=lambda question: question.label,
+)
+def test_every_constraint_that_is_asked_about_changes_its_weight(question: Question) -> None:
+    """Where the step alone meets the constraint, a layer without one is as good."""
+    tensors = draw(question.family, question.config, question.known_shape, question.seed)
+    weights = Weights(tensors.kernel.astype(np.float64), tensors.bias)
+    row = activation(question.config.activation, NEWEST)
+    free = replace(question.config, kernel_constraint=None, bias_constraint=None)
+    parts = (tensors.inputs, weights, row, tensors.upstream)
+    gradients = gradients_with_penalties(question.config, *parts, divides=True)
+    bound, unbound = (step(weights, gradients, LEARNING_RATE, config) for config in (question.config, free))
+    assert question.config.kernel_constraint is None or (bound.kernel != unbound.kernel).any()
+    assert question.config.bias_constraint is None or bound.bias is None or (bound.bias != unbound.bias).any()
 
 
 @pytest.mark.parametrize("dialect", DIALECTS, ids=lambda dialect: dialect.name)

@@ -36,7 +36,8 @@ def _functional(layer: Any, question: Question) -> Any:
     return tf.keras.Model(given, layer(given))
 
 
-def _subclassed(layer: Any, question: Question) -> Any:
+def subclassed(layer: Any) -> Any:
+    """A model that has the layer as its attribute."""
     import tensorflow as tf
 
     class Subclassed(tf.keras.Model):  # type: ignore[misc]
@@ -76,7 +77,7 @@ MODELS: Mapping[str, Callable[[Any, Question], Any]] = {
     "sequential": _sequential,
     "deferred": _deferred,
     "functional": _functional,
-    "subclassed": _subclassed,
+    "subclassed": lambda layer, _: subclassed(layer),
     "distributed": _distributed,
     "nested": _nested,
 }

@@ -12,8 +12,9 @@ from conformance.cases import Question
 from conformance.families import Tensors
 from conformance.implementations.adapter import AdapterImplementation
 from conformance.implementations.attempt import attempt
+from conformance.implementations.keras.casting import weights_after
 from conformance.implementations.keras.constructing import built_as
-from conformance.implementations.keras.layers import built, held, keras_adapter
+from conformance.implementations.keras.layers import built, held, keras_adapter, native
 
 Of = AdapterImplementation
 
@@ -53,8 +54,17 @@ def begin_called(of: Of, question: Question, _: Tensors | None) -> Answer:
     return Answer(held(layer), {"calls": sorted(calls, reverse=True)})
 
 
+def begin_with_arrays(of: Of, question: Question, tensors: Tensors) -> Answer:
+    names = {"kernel_initializer": tensors.kernel, "bias_initializer": tensors.bias}
+    given = {name: native(values) for name, values in names.items() if values is not None}
+    layer = attempt("construct", lambda: keras_adapter(of).construct(question.config, **given))
+    attempt("build", lambda: built(layer, question.config, question.known_shape))
+    return Answer(weights_after(layer))
+
+
 PROCEDURES: Mapping[str, Callable[..., Answer]] = {
     "begin": begin,
     "begin_seeded": begin_seeded,
     "begin_called": begin_called,
+    "begin_with_arrays": begin_with_arrays,
 }

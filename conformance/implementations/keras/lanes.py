@@ -14,7 +14,14 @@ from conformance.implementations.adapter import AdapterImplementation
 from conformance.implementations.attempt import as_array, attempt
 from conformance.implementations.keras.casting import weights_after
 from conformance.implementations.keras.constructing import constructed_as
-from conformance.implementations.keras.layers import answered_with, sequential, sources, tensor, wanted
+from conformance.implementations.keras.layers import (
+    answered_with,
+    keras_adapter,
+    sequential,
+    sources,
+    tensor,
+    wanted,
+)
 from conformance.truth import LEARNING_RATE
 
 Of = AdapterImplementation
@@ -25,20 +32,10 @@ LANES: Mapping[str, Mapping[str, bool]] = {"graph": {}, "xla": {"jit_compile": T
 
 def fit(of: Of, question: Question, tensors: Tensors) -> Answer:
     """One batch of all rows makes a step; the loss is that of the first."""
-    import tensorflow as tf
-
     layer = constructed_as(of, question)
-    lane = question.option("lane", "graph")
 
     def fitted() -> float:
-        model = sequential(layer, question.config, question.input_shape)
-        of.load(layer, tensors)
-        model.compile(
-            tf.keras.optimizers.SGD(LEARNING_RATE),
-            loss=lambda targets, outputs: tf.reduce_sum(tf.cast(targets, outputs.dtype) * outputs),
-            run_eagerly=lane == "eager",
-            jit_compile=lane == "xla",
-        )
+        model = _compiled(of, layer, question, tensors)
         steps = int(question.option("steps", "1"))
         settings = {"batch_size": len(tensors.inputs), "epochs": steps, "shuffle": False, "verbose": 0}
         history = model.fit(tensors.inputs, tensors.upstream, **settings)
@@ -46,6 +43,34 @@ def fit(of: Of, question: Question, tensors: Tensors) -> Answer:
 
     loss = attempt("fit", fitted)
     return Answer({**weights_after(layer), "reported_loss": np.asarray(loss)})
+
+
+def evaluate(of: Of, question: Question, tensors: Tensors) -> Answer:
+    """All rows in one batch."""
+    layer = constructed_as(of, question)
+
+    def evaluated() -> float:
+        model = _compiled(of, layer, question, tensors)
+        return float(model.evaluate(tensors.inputs, tensors.upstream, batch_size=len(tensors.inputs), verbose=0))
+
+    loss = attempt("evaluate", evaluated)
+    return Answer({**weights_after(layer), "reported_loss": np.asarray(loss)})
+
+
+def _compiled(of: Of, layer: Any, question: Question, tensors: Tensors) -> Any:
+    """A model of the layer alone, with these weights, and the loss sum(targets * outputs)."""
+    import tensorflow as tf
+
+    lane = question.option("lane", "graph")
+    model = sequential(layer, question.config, question.input_shape)
+    of.load(layer, tensors)
+    model.compile(
+        tf.keras.optimizers.SGD(LEARNING_RATE),
+        loss=lambda targets, outputs: tf.reduce_sum(tf.cast(targets, outputs.dtype) * outputs),
+        run_eagerly=lane == "eager",
+        jit_compile=lane == "xla",
+    )
+    return model
 
 
 def predict(of: Of, question: Question, tensors: Tensors) -> Answer:
@@ -88,6 +113,19 @@ def _signature(question: Question) -> Any:
     config = question.config
     inputs = tf.TensorSpec([*leading, question.input_shape[-1]], config.variable_format.name)
     return [inputs, tf.TensorSpec([*leading, None], config.format.name)]
+
+
+def build_in_lane(of: Of, question: Question, tensors: Tensors) -> Answer:
+    """The weights outlive the graph in which they were made: they are described, loaded, and used by it again."""
+    import tensorflow as tf
+
+    layer = attempt("construct", lambda: keras_adapter(of).construct(question.config))
+    compiled = tf.function(lambda inputs: layer(inputs), **LANES[question.option("lane")])  # noqa: PLW0108
+    attempt("build", lambda: compiled(tensor(tensors.inputs)))
+    described = of.describe(layer)
+    of.load(layer, tensors)
+    outputs = as_array("outputs", attempt("call", lambda: np.asarray(compiled(tensor(tensors.inputs)))))
+    return Answer({"outputs": outputs}, described)
 
 
 def several_tapes(of: Of, question: Question, tensors: Tensors) -> Answer:
@@ -145,8 +183,10 @@ def forward_mode(of: Of, question: Question, tensors: Tensors) -> Answer:
 
 PROCEDURES: Mapping[str, Callable[..., Answer]] = {
     "fit": fit,
+    "evaluate": evaluate,
     "predict": predict,
     "differentiate_in_lane": differentiate_in_lane,
+    "build_in_lane": build_in_lane,
     "several_tapes": several_tapes,
     "jacobian": jacobian,
     "forward_mode": forward_mode,

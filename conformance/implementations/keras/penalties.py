@@ -23,6 +23,7 @@ def read_losses(of: Of, question: Question, tensors: Tensors) -> Answer:
     import tensorflow as tf
 
     layer = loaded_as(of, question, tensors)
+    layer.trainable = not question.option("frozen")
     before = attempt("list its losses", lambda: len(layer.losses))
     of.call(layer, tensors.inputs.copy())
 

@@ -57,6 +57,7 @@ def _odd_inputs(name: str) -> Any:
         "vector": lambda: tf.ones([7]),
         "number": lambda: tf.constant(1.0),
         "nothing": lambda: None,
+        "two": lambda: [tf.ones([2, 7]), tf.ones([2, 7])],
     }
     return makers[name]()
 
@@ -64,10 +65,11 @@ def _odd_inputs(name: str) -> Any:
 def refuse_inputs(of: Of, question: Question, tensors: Tensors) -> Answer:
     """Of a layer that is not built yet: afterwards it is built, loaded and called as if nothing had been."""
     layer = attempt("construct", lambda: keras_adapter(of).construct(question.config))
-    refused = refuses(lambda: layer(_odd_inputs(question.option("given"))))
+    if not refuses(lambda: layer(_odd_inputs(question.option("given")))):
+        return Answer(facts={"refused": False})
     attempt("build", lambda: built(layer, question.config, question.known_shape))
     of.load(layer, tensors)
-    return Answer({"outputs": of.call(layer, tensors.inputs)}, {"refused": refused})
+    return Answer({"outputs": of.call(layer, tensors.inputs)}, {"refused": True})
 
 
 def construct_by_position(of: Of, question: Question, tensors: Tensors) -> Answer:

@@ -19,7 +19,7 @@ from conformance.cases import Json, Question
 from conformance.families import Tensors
 from conformance.implementations.adapter import AdapterImplementation
 from conformance.implementations.attempt import as_array, attempt
-from conformance.implementations.keras.composing import listed
+from conformance.implementations.keras.composing import listed, subclassed
 from conformance.implementations.keras.layers import KerasAdapter, built, keras_adapter, sequential, tensor
 from conformance.implementations.keras.penalties import sorted_losses
 
@@ -146,7 +146,9 @@ def restore_model(of: Of, question: Question, tensors: Tensors) -> Answer:
 
 
 def exchange_weights(of: Of, question: Question, tensors: Tensors) -> Answer:
-    """By the layer's own store in memory, which names nothing but the variables' places."""
+    """By the layer's own store in memory, which names nothing but the variables' places; or by a weights file of a
+    model that has the layer as an attribute, whose paths are then made of the attribute's name.
+    """
     import tensorflow as tf
 
     config, writes = question.config, question.option("writer") == "layer"
@@ -156,13 +158,30 @@ def exchange_weights(of: Of, question: Question, tensors: Tensors) -> Answer:
     writer, reader = (own, other) if writes else (other, own)
     attempt("load", lambda: (keras_adapter(of) if writes else stock).load(writer, tensors.kernel, tensors.bias))
 
-    def exchanged() -> None:
-        store: dict[str, Any] = {}
-        writer.save_own_variables(store)
-        reader.load_own_variables({name: np.asarray(values).copy() for name, values in store.items()})
-
-    attempt("exchange weights", exchanged)
+    exchange = EXCHANGES[question.option("through", "store")]
+    attempt("exchange weights", lambda: exchange(writer, reader, tensor(tensors.inputs)))
     return Answer({"outputs": of.call(reader, tensors.inputs)})
+
+
+def _exchange_by_store(writer: Any, reader: Any, _: Any) -> None:
+    store: dict[str, Any] = {}
+    writer.save_own_variables(store)
+    reader.load_own_variables({name: np.asarray(values).copy() for name, values in store.items()})
+
+
+def _exchange_by_file(writer: Any, reader: Any, inputs: Any) -> None:
+    """A model is built by its first call."""
+    one, other = subclassed(writer), subclassed(reader)
+    one(inputs)
+    other(inputs)
+    with TemporaryDirectory() as folder:
+        path = str(Path(folder) / "model.weights.h5")
+        one.save_weights(path)
+        other.load_weights(path)
+
+
+#: By the option through: a layer that writes, one that reads, both built, and inputs of theirs.
+EXCHANGES: Mapping[str, Callable[[Any, Any, Any], None]] = {"store": _exchange_by_store, "file": _exchange_by_file}
 
 
 def _custom(of: Of) -> Mapping[str, Any]:

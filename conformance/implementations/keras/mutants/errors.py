@@ -82,6 +82,13 @@ def _broken_by_a_refusal() -> Methods:
     return {"__call__": __call__}
 
 
+def _first_of_several() -> Methods:
+    def __call__(self: Layer, inputs: Any, **named: Any) -> Any:  # noqa: N807
+        return written_by_hand().__call__(self, inputs[0] if isinstance(inputs, list) else inputs, **named)
+
+    return {"__call__": __call__}
+
+
 def _regularizers_swapped() -> Methods:
     def __init__(  # noqa: N807
         self: Layer,
@@ -191,6 +198,7 @@ MUTANTS: tuple[Mutant, ...] = (
     _mutant("dtype-else-float32", "an unknown dtype is float32", "dtype", _accepting("dtype", _float32_else)),
     _mutant("keywords-swallowed", "unknown keywords are swallowed", "keyword", _keywords_swallowed),
     _mutant("broken-by-a-refusal", "after a refusal outputs are zeros", "recovery", _broken_by_a_refusal),
+    _mutant("first-of-several", "of a list of tensors the first is taken", "recovery", _first_of_several),
     _mutant("initializers-swapped", "the bias's initializer comes first", "positions", _initializers_swapped),
     _mutant(
         "regularizers-swapped",

@@ -112,8 +112,18 @@ def _only_objects() -> Methods:
     return {"__init__": __init__}
 
 
-def _mutant(name: str, says: str, breaks: str, methods: Callable[[], Methods]) -> Mutant:
-    return keras_mutant(name, says, f"initializers.{breaks}", methods)
+def _arrays_ignored() -> Methods:
+    import numpy as np
+
+    def __init__(self: Layer, units: int, **arguments: Any) -> None:  # noqa: N807
+        kept = {name: value for name, value in arguments.items() if not isinstance(value, np.ndarray)}
+        written_by_hand().__init__(self, units, **kept)
+
+    return {"__init__": __init__}
+
+
+def _mutant(name: str, says: str, breaks: str, methods: Callable[[], Methods], **named: Any) -> Mutant:
+    return keras_mutant(name, says, f"initializers.{breaks}", methods, **named)
 
 
 MUTANTS: tuple[Mutant, ...] = (
@@ -138,6 +148,13 @@ MUTANTS: tuple[Mutant, ...] = (
     _mutant("drawn-in-half", "draws are rounded to float16", "seeded", _begin(kernel=_rounded)),
     _mutant("only-objects-initialize", "names and configs are ignored", "forms", _only_objects),
     _mutant("callable-asked-twice", "a callable is asked twice", "callable", _begin(kernel=_drawn_twice)),
+    _mutant(
+        "arrays-ignored",
+        "an array is no initializer",
+        "arrays",
+        _arrays_ignored,
+        wrong_in=lambda dialect: dialect.takes_arrays,
+    ),
     _mutant(
         "orthogonal-by-glorot", "orthogonal is glorot_uniform", "orthogonal", _begin(kernel=_named("glorot_uniform"))
     ),

@@ -7,7 +7,7 @@ from typing import Any
 
 from conformance.implementations.keras.mutants.made import Layer, Methods, keras_mutant
 from conformance.implementations.keras.written import written_by_hand
-from conformance.implementations.mutant import Mutant
+from conformance.implementations.mutant import Mutant, of_generation
 
 
 def _kernel_penalty(changed: Callable[[Layer, Any], Any]) -> Callable[[], Methods]:
@@ -142,6 +142,31 @@ def _only_regularizers() -> Methods:
     return {"__init__": __init__}
 
 
+def _frozen(losses: Callable[[Layer, list[Any]], list[Any]]) -> Callable[[], Methods]:
+    """losses: what a layer that does not train makes of its own losses."""
+
+    def methods() -> Methods:
+        def found(self: Layer) -> list[Any]:
+            own = written_by_hand().losses.fget(self)
+            return own if self.trainable else losses(self, own)
+
+        return {"losses": property(found)}
+
+    return methods
+
+
+def _with_those_of_weights(self: Layer, losses: list[Any]) -> list[Any]:
+    """The rule of Keras 2."""
+    regularized = ((self.kernel_regularizer, self.kernel), (self.bias_regularizer, self.bias))
+    return [*losses, *(regularizer(weight) for regularizer, weight in regularized if regularizer is not None)]
+
+
+def _without_those_of_weights(self: Layer, losses: list[Any]) -> list[Any]:
+    """The rule of Keras 3: of Keras 2's list the activity's come first."""
+    regularizers = (self.kernel_regularizer, self.bias_regularizer)
+    return losses[: len(losses) - sum(each is not None for each in regularizers)]
+
+
 def _not_in_training() -> Methods:
     """The list is right in eager mode alone."""
     import tensorflow as tf
@@ -186,6 +211,21 @@ MUTANTS: tuple[Mutant, ...] = (
         "weights cost nothing before a call",
         "losses.when-built",
         _penalty_from_calls_alone,
+    ),
+    keras_mutant("frozen-for-nothing", "a frozen layer has no losses", "losses.frozen", _frozen(lambda *_: [])),
+    keras_mutant(
+        "frozen-at-full-cost",
+        "a frozen layer's weights cost what they did, as in Keras 2",
+        "losses.frozen",
+        _frozen(_with_those_of_weights),
+        wrong_in=of_generation(3),
+    ),
+    keras_mutant(
+        "frozen-weights-for-nothing",
+        "a frozen layer's weights cost nothing, as in Keras 3",
+        "losses.frozen",
+        _frozen(_without_those_of_weights),
+        wrong_in=of_generation(2),
     ),
     keras_mutant("only-objects-regularize", "names and configs are ignored", "losses.forms", _only_objects),
     keras_mutant("only-regularizers-regularize", "a callable is ignored", "losses.callable", _only_regularizers),

@@ -161,6 +161,22 @@ def _rows_mixed_under_jacobians() -> Methods:
     return {"call": call}
 
 
+def _costs_nothing_when_evaluated() -> Methods:
+    def __init__(self: Layer, units: int, activity_regularizer: Any = None, **arguments: Any) -> None:  # noqa: N807
+        import tensorflow as tf
+
+        written_by_hand().__init__(self, units, **arguments)
+        self.own_activity_regularizer = tf.keras.regularizers.get(activity_regularizer)
+
+    def call(self: Layer, inputs: Any, training: Any = None) -> Any:
+        outputs = written_by_hand().call(self, inputs)
+        if training and self.own_activity_regularizer is not None:
+            self.add_loss(self.own_activity_regularizer(outputs) / float(outputs.shape[0] or 1))
+        return outputs
+
+    return {"__init__": __init__, "call": call}
+
+
 def _no_forward_rule() -> Methods:
     """softsign's gradient cannot be differentiated, and forward mode transposes gradients."""
     import tensorflow as tf
@@ -195,6 +211,12 @@ MUTANTS: tuple[Mutant, ...] = (
         "eager training keeps its first kernel",
         "modes.fit-lanes",
         _kernel_cached_in_training,
+    ),
+    keras_mutant(
+        "nothing-when-evaluated",
+        "outputs cost in training alone",
+        "modes.evaluate",
+        _costs_nothing_when_evaluated,
     ),
     keras_mutant("upstream-remembered", "backward passes add up", "modes.persistent-tape", _upstream_remembered),
     keras_mutant(

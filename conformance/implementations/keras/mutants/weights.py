@@ -110,6 +110,22 @@ def _kept_in_half() -> Methods:
     return {"get_weights": get_weights}
 
 
+def _bias_lost_where_built() -> Methods:
+    """A graph that builds the layer adds no bias, then or later."""
+    import tensorflow as tf
+
+    def __call__(self: Layer, *given: Any, **named: Any) -> Any:  # noqa: N807
+        if not self.built:
+            self.built_in_a_graph = not tf.executing_eagerly()
+        return written_by_hand().__call__(self, *given, **named)
+
+    def biased(self: Layer, product: Any) -> Any:
+        lost = getattr(self, "built_in_a_graph", False) and not tf.executing_eagerly()
+        return product if lost else written_by_hand().biased(self, product)
+
+    return {"__call__": __call__, "biased": biased}
+
+
 def _given_as_row() -> Methods:
     def set_weights(self: Layer, weights: Any) -> None:
         kept = self.get_weights()
@@ -139,6 +155,12 @@ def _made_to_fit() -> Methods:
 MUTANTS: tuple[Mutant, ...] = (
     keras_mutant(
         "width-guessed-when-made", "weights are made with the layer", "weights.built-when", _weights_of_a_guessed_width
+    ),
+    keras_mutant(
+        "bias-lost-where-built",
+        "a graph that builds it has no bias",
+        "weights.built-in-a-graph",
+        _bias_lost_where_built,
     ),
     keras_mutant("name-ignored", "the name is ignored", "weights.attributes", _name_ignored),
     keras_mutant("always-of-one-name", "every layer has one name", "weights.attributes", _always_called_dense),

@@ -97,9 +97,7 @@ CLAUSES = (
                 arguments={"kernel_constraint": "non_neg", "kernel_regularizer": "l2"},
             ),
             *ask("fit", shape=((4, 7),), units=(3,), arguments={"kernel_constraint": "max_norm"}, tier=Tier.DEFAULT),
-            *ask(
-                "fit", shape=((4, 7),), units=(3,), arguments={"bias_constraint": "non_neg"}, steps="2", tier=Tier.FULL
-            ),
+            *ask("fit", shape=((4, 7),), arguments={"bias_constraint": "non_neg"}, steps="2", tier=Tier.FULL),
         ),
         check=weights_after_fit,
     ),

@@ -196,8 +196,6 @@ CLAUSES = (
                 "fit",
                 activation=("relu",),
                 shape=((4, 7),),
-                units=(3,),
-                seed=(1,),
                 arguments={"activity_regularizer": "l2"},
                 tier=Tier.DEFAULT,
             ),

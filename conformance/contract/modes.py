@@ -148,8 +148,6 @@ CLAUSES = (
                 "evaluate",
                 activation=("relu",),
                 shape=((4, 7),),
-                units=(3,),
-                seed=(1,),
                 arguments={"kernel_regularizer": "l2", "activity_regularizer": "l1"},
             ),
             *ask("evaluate", shape=((2, 3, 7),), units=(3,), use_bias=BOTH, tier=Tier.DEFAULT),

@@ -87,15 +87,24 @@ _DRAWN: Mapping[str, tuple[str, Callable[[Shape], Spread]]] = {
     "truncated_normal": ("TruncatedNormal", _plain("truncated", 0.05)),
 }
 SEED = 42
+#: With arguments that are not the standard ones, and another seed.
+_ARGUED: Mapping[str, tuple[str, Mapping[str, Any]]] = {
+    "random_uniform_from": ("RandomUniform", {"minval": -1.0, "maxval": 3.0}),
+    "random_normal_around": ("RandomNormal", {"mean": 1.0, "stddev": 0.5}),
+    "truncated_normal_around": ("TruncatedNormal", {"mean": -1.0, "stddev": 0.25}),
+    "variance_scaling_out": ("VarianceScaling", {"scale": 3.0, "mode": "fan_out", "distribution": "uniform"}),
+    "orthogonal_twice": ("Orthogonal", {"gain": 2.0}),
+}
 
-#: Those that Keras has; the seeded ones have `_seeded` behind their names.
+#: Those that Keras has; the seeded ones have `_seeded` behind their names. values are those of a float64 weight.
 INITIALIZERS: Mapping[str, Initializer] = {
     "zeros": Initializer("Zeros", values=np.zeros),
     "ones": Initializer("Ones", values=np.ones),
-    "constant": Initializer("Constant", {"value": -0.75}, values=lambda shape: np.full(shape, -0.75)),
+    "constant": Initializer("Constant", {"value": -0.7}, values=lambda shape: np.full(shape, -0.7)),
     "identity": Initializer("Identity", {"gain": 0.5}, values=lambda shape: 0.5 * np.eye(shape[0], shape[1])),
     "orthogonal": Initializer("Orthogonal"),
     "orthogonal_seeded": Initializer("Orthogonal", {"seed": SEED}),
     **{name: Initializer(keras, spread=spread) for name, (keras, spread) in _DRAWN.items()},
     **{f"{name}_seeded": Initializer(keras, {"seed": SEED}, spread=spread) for name, (keras, spread) in _DRAWN.items()},
+    **{f"{name}_seeded": Initializer(keras, {**said, "seed": 7}) for name, (keras, said) in _ARGUED.items()},
 }

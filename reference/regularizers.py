@@ -25,9 +25,14 @@ class Regularizer:
     arguments: Mapping[str, Any] = field(default_factory=dict)
     is_exact: bool = True
 
-    def error(self, values: Array, format: Format) -> float:
-        """How far a right penalty may be from the reference's: roundings of each value, and of their sum."""
-        return 0.0 if self.is_exact else (2 * values.size + 16) * format.unit_roundoff * abs(self.penalty(values))
+    def error(self, values: Array, format: Format, *, exact: bool = True) -> float:
+        """How far a right penalty may be from the reference's: roundings of each value, and of their sum.
+
+        exact: the values are small integers.
+        """
+        if self.is_exact and exact:
+            return 0.0
+        return (2 * values.size + 16) * format.unit_roundoff * abs(self.penalty(values))
 
 
 def _l1_l2(l1: float, l2: float) -> tuple[Callable[[Array], float], Callable[[Array], Array]]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from reference.activations import Activation
 from reference.config import DenseConfig
 from reference.constraints import CONSTRAINTS
-from reference.dense import backward, forward
+from reference.dense import Gradients, backward, forward
 from reference.formats import Array
 from reference.regularizers import REGULARIZERS
 
@@ -28,10 +28,20 @@ def activity_divisor(inputs: Array, *, divides: bool) -> float:
 
 
 def penalties(
-    config: DenseConfig, inputs: Array, weights: Weights, activation: Activation, *, divides: bool
+    config: DenseConfig,
+    inputs: Array,
+    weights: Weights,
+    activation: Activation,
+    *,
+    divides: bool,
+    operands: Weights | None = None,
 ) -> dict[str, float]:
-    """What each regularizer of a config adds to the losses, by the name of its argument."""
-    outputs = forward(inputs, weights.kernel, weights.bias, activation)
+    """What each regularizer of a config adds to the losses, by the name of its argument.
+
+    operands: the weights as they are multiplied, where a mixed policy rounds them first; penalized are those stored.
+    """
+    multiplied = operands or weights
+    outputs = forward(inputs, multiplied.kernel, multiplied.bias, activation)
     found: dict[str, float] = {}
     if config.activity_regularizer:
         penalty = REGULARIZERS[config.activity_regularizer].penalty(outputs)
@@ -44,22 +54,30 @@ def penalties(
 
 
 def gradients_with_penalties(
-    config: DenseConfig, inputs: Array, weights: Weights, activation: Activation, upstream: Array, *, divides: bool
-) -> Weights:
-    """The gradients of sum(upstream * outputs) and of all penalties with respect to kernel and bias."""
-    outputs = forward(inputs, weights.kernel, weights.bias, activation)
+    config: DenseConfig,
+    inputs: Array,
+    weights: Weights,
+    activation: Activation,
+    upstream: Array,
+    *,
+    divides: bool,
+    operands: Weights | None = None,
+) -> Gradients:
+    """The gradients of sum(upstream * outputs) and of all penalties; operands: as for `penalties`."""
+    multiplied = operands or weights
+    outputs = forward(inputs, multiplied.kernel, multiplied.bias, activation)
     activity = _gradient(config.activity_regularizer, outputs) / activity_divisor(inputs, divides=divides)
-    found = backward(inputs, weights.kernel, weights.bias, activation, upstream + activity)
+    found = backward(inputs, multiplied.kernel, multiplied.bias, activation, upstream + activity)
     kernel = found.kernel + _gradient(config.kernel_regularizer, weights.kernel)
     if weights.bias is None:
-        return Weights(kernel, None)
-    return Weights(kernel, found.bias + _gradient(config.bias_regularizer, weights.bias))
+        return replace(found, kernel=kernel)
+    return replace(found, kernel=kernel, bias=found.bias + _gradient(config.bias_regularizer, weights.bias))
 
 
-def step(weights: Weights, gradients: Weights, rate: float, config: DenseConfig) -> Weights:
+def step(weights: Weights, gradients: Gradients, rate: float, config: DenseConfig) -> Weights:
     """Gradient descent, then the constraints: of the kernel, and of the bias."""
     kernel = constrained(config.kernel_constraint, weights.kernel - rate * gradients.kernel)
-    if weights.bias is None or gradients.bias is None:
+    if weights.bias is None:
         return Weights(kernel, None)
     return Weights(kernel, constrained(config.bias_constraint, weights.bias - rate * gradients.bias))
 

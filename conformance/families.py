@@ -196,6 +196,36 @@ def _bits(numbers: Stream, config: DenseConfig, rows: int, input_dim: int) -> Pa
     return Parts(inputs, kernel, numbers.signed((config.units,), 1, 3), _upstream(numbers, config, rows))
 
 
+def _counts(numbers: Stream, config: DenseConfig, rows: int, input_dim: int) -> Parts:
+    """Odd integers of as many bits as the compute dtype has, 30 at most; each unit takes one feature."""
+    low = min(config.format.precision, 30) // 2
+    high = min(config.format.precision, 30) - low
+    inputs = numbers.signed((rows, input_dim), 2 ** (high - 1), 2**high - 1) * 2.0**low
+    inputs += np.sign(inputs) * (2 * numbers.integers((rows, input_dim), 0, 2 ** (low - 1) - 1) + 1)
+    return _one_hot(numbers, config, inputs)
+
+
+def _large_counts(numbers: Stream, config: DenseConfig, rows: int, input_dim: int) -> Parts:
+    """The same beyond 32 bits."""
+    return _one_hot(numbers, config, _counts(numbers, config, rows, input_dim).rows * 2.0**30)
+
+
+def _bytes(numbers: Stream, config: DenseConfig, rows: int, input_dim: int) -> Parts:
+    """All that 8 bits without a sign can say, the largest included."""
+    inputs = numbers.integers((rows, input_dim), 0, 255).astype(np.float64)
+    inputs.flat[:1] = 255
+    return _one_hot(numbers, config, inputs)
+
+
+def _one_hot(numbers: Stream, config: DenseConfig, inputs: Array) -> Parts:
+    """Outputs are inputs, moved."""
+    rows, input_dim = inputs.shape
+    kernel = np.zeros((input_dim, config.units))
+    if input_dim:
+        kernel[np.arange(config.units) % input_dim, np.arange(config.units)] = 1
+    return Parts(inputs, kernel, np.zeros(config.units), _upstream(numbers, config, rows))
+
+
 def _uncast(numbers: Stream, config: DenseConfig, rows: int, input_dim: int) -> Parts:
     """Of a mixed policy: inputs and weights that become small integers when they are rounded to nearest.
 
@@ -269,6 +299,18 @@ def _specials(numbers: Stream, config: DenseConfig, rows: int, input_dim: int) -
     return Parts(inputs, kernel, numbers.signed((config.units,), 1, 3), _upstream(numbers, config, rows))
 
 
+def _special_weights(numbers: Stream, config: DenseConfig, rows: int, input_dim: int) -> Parts:
+    """Integers; NaN and infinity as weights, each of a unit of its own; the first input of every row but one is 0."""
+    inputs = numbers.signed((rows, input_dim), 1, 3)
+    kernel = numbers.integers((input_dim, config.units), 1, 3).astype(np.float64)
+    bias = numbers.signed((config.units,), 1, 3)
+    if input_dim:
+        inputs[1:, 0] = 0
+        kernel[0, :2] = np.array([np.nan, np.inf])[: config.units]
+    bias[2:4] = np.array([np.nan, -np.inf])[: len(bias[2:4])]
+    return Parts(inputs, kernel, bias, _upstream(numbers, config, rows))
+
+
 def _overflowing(numbers: Stream, config: DenseConfig, rows: int, input_dim: int) -> Parts:
     """Every sum is beyond the largest number; each row has one sign."""
     signs = numbers.signed((rows, 1), 1, 1)
@@ -320,6 +362,13 @@ def _cancelling(numbers: Stream, shape: Shape, precision: int) -> Array:
     return values
 
 
+def _columns(numbers: Stream, config: DenseConfig, rows: int, input_dim: int) -> Parts:
+    """Columns of the kernel of every norm: none at all, beside Keras's epsilon, below 1, and above 8; a small bias."""
+    parts = FAMILIES["normal"].draw(numbers, config, rows, input_dim)
+    sizes = np.array([0.0, 2.0**-14, 2.0**-3, 1.0, 2.0**4])[np.arange(config.units) % 5]
+    return Parts(parts.rows, parts.kernel * sizes, parts.bias * 2.0**-12, parts.upstream)
+
+
 def _output_units(config: DenseConfig) -> int:
     return ACTIVATIONS[config.activation].output_units(config.units)
 
@@ -338,13 +387,18 @@ FAMILIES: Mapping[str, Family] = {
     "gather": Family("one-hot weights, full mantissas: a wrong axis, order or type shows", True, _gather),
     "cancel": Family("huge values that cancel: a narrow accumulator shows", True, _cancel),
     "bits": Family("inputs of 0 and 1: every numeric type has them", True, _bits),
+    "counts": Family("large odd integers, moved: a cast by way of a narrower type shows", True, _counts),
+    "large_counts": Family("the same beyond 32 bits", True, _large_counts),
+    "bytes": Family("integers up to 255, moved: a sign that bytes have not shows", True, _bytes),
     "uncast": Family("small integers once rounded to a mixed policy's compute dtype", True, _uncast),
     "grid": Family("a dense grid of exact pre-activations: the activation's formula shows", True, _grid),
     "tails": Family("exact pre-activations up to the largest finite ones", True, _tails),
     "specials": Family("integers with NaN and infinities in rows of their own", False, _specials),
+    "special_weights": Family("integers with NaN and infinities among the weights", False, _special_weights),
     "overflowing": Family("sums beyond the largest number, of one sign in each row", False, _overflowing),
     "subnormal": Family("inputs below the smallest normal number", False, _subnormal),
     "normal": Family("about normal, full mantissas: arithmetic", False, _random(Stream.normals)),
+    "columns": Family("kernel columns of every norm, from none at all: what a constraint does", False, _columns),
     "positive": Family("all of one sign: errors that add up", False, _random(_positive)),
     "wide_range": Family("magnitudes from 2^-10 to 2^5: errors large beside the result", False, _random(_wide_range)),
     "cancelling": Family("sums that nearly cancel", False, _random(_cancelling)),

@@ -56,6 +56,16 @@ DIGESTS = {
     ("overflowing", "float64"): "f68cd643abc95c1d",
     ("subnormal", "float32"): "3e86f5e499020e39",
     ("subnormal", "float64"): "1c53720cd6a828cd",
+    ("counts", "float32"): "54833b74edce685c",
+    ("counts", "float64"): "1552735e00b07d2f",
+    ("large_counts", "float32"): "5a097dbe4be30750",
+    ("large_counts", "float64"): "55f60aaead7be87d",
+    ("bytes", "float32"): "106d752f66ec0a28",
+    ("bytes", "float64"): "e1ab4d949175f86c",
+    ("special_weights", "float32"): "c67432ea02ecb277",
+    ("special_weights", "float64"): "629d0ae42d455f45",
+    ("columns", "float32"): "217e01f77bc1a80a",
+    ("columns", "float64"): "0e0dcab7e6ed50b7",
 }
 #: The same for the integers that meet an activation's kinks, with and without bias.
 KINK_DIGESTS = {
@@ -243,6 +253,41 @@ def test_the_tails_reach_the_largest_and_the_smallest_normal_number(dtype: str) 
     limits = np.finfo(dtype)
     assert sizes.max() == limits.max
     assert limits.tiny <= sizes.min() < 4 * limits.tiny
+
+
+@pytest.mark.parametrize(("dtype", "bits"), [("bfloat16", 8), ("float16", 11), ("float32", 24), ("float64", 30)])
+def test_counts_are_odd_and_have_all_bits(dtype: str, bits: int) -> None:
+    """So no narrower type holds them: an int32 that passes float32 on its way to float64 is another number."""
+    counts = np.abs(drawn("counts", dtype=dtype).inputs.astype(np.float64))
+    assert (counts % 2 == 1).all()
+    assert (counts >= 2.0 ** (bits - 1)).all()
+    assert (counts < 2.0**bits).all()
+
+
+def test_large_counts_do_not_fit_32_bits() -> None:
+    assert (np.abs(drawn("large_counts").inputs.astype(np.float64)) > 2.0**32).all()
+
+
+def test_bytes_have_values_that_a_sign_would_change() -> None:
+    assert drawn("bytes").inputs.max() == 255
+    assert drawn("bytes").inputs.min() >= 0
+
+
+def test_special_weights_meet_a_zero() -> None:
+    """0 times infinity is NaN, once for each row but the first."""
+    tensors = drawn("special_weights", "linear")
+    with np.errstate(invalid="ignore"):
+        z = tensors.inputs @ tensors.kernel
+    assert np.isnan(z[..., 1]).sum() == z[..., 1].size - 1
+    assert np.isfinite(z[..., 2:]).all()
+
+
+def test_columns_have_every_norm() -> None:
+    norms = np.sqrt((drawn("columns").kernel.astype(np.float64) ** 2).sum(axis=0))
+    assert norms[0] == 0
+    assert 0 < norms[1] < 1e-3
+    assert norms[2] < 1
+    assert norms[4] > 8
 
 
 def test_specials_are_one_of_each_in_rows_of_their_own() -> None:

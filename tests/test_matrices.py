@@ -31,6 +31,8 @@ KERAS_DIFFERS = {
 }
 EXACT = ("linear", "relu", "relu6", "hard_tanh", "hard_shrink", "soft_shrink")
 RANKS = (2, 3, 4, 5, 6)
+#: Where oneDNN computes softmax, the real layer raises from six axes on: the erratum softmax-of-six-axes.
+RANKS_OF = {"softmax": (2, 3, 4, 5)}
 
 
 def row_of(activation: str, dtype: str) -> Activation:
@@ -61,9 +63,9 @@ def misses(answered: dict[str, Array], bounds: dict[str, Interval]) -> dict[str,
 @pytest.mark.parametrize("use_bias", [True, False], ids=["bias", "nobias"])
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_outputs_and_gradients_of_every_rank(activation: str, use_bias: bool, dtype: str) -> None:
-    """Integers that meet every kink, and random numbers; ranks 2 to 6 share one built layer."""
+    """Integers that meet every kink, and random numbers; all ranks share one built layer."""
     config = DenseConfig(units_of(activation), activation, use_bias, dtype)
-    for rank in RANKS:
+    for rank in RANKS_OF.get(activation, RANKS):
         for family in ("integers", "normal"):
             answered, bounds = held(config, STANDARD_SHAPES[rank], family)
             assert misses(answered, bounds) == dict.fromkeys(bounds, 0), f"rank {rank}, {family}"

@@ -101,8 +101,9 @@ BOUNDED: Mapping[str, tuple[str, ...]] = {
     "fit": ("kernel_after", "bias_after", "reported_loss"),
     "evaluated": ("kernel_after", "bias_after", "reported_loss"),
     "shared": ("kernel_gradient", "bias_gradient"),
-    "penalties": ("losses", "kernel_gradient", "bias_gradient"),
-    "restored": ("losses", "outputs"),
+    "penalties": ("losses", *GRADIENTS),
+    "constrained": ("kernel_constrained", "bias_constrained"),
+    "restored": ("losses", *GRADIENTS, "kernel_constrained", "bias_constrained", "outputs"),
 }
 
 
@@ -138,6 +139,8 @@ SHAPES: Mapping[str, Callable[[Question], Shape]] = {
     "second_inputs_gradient": _inputs,
     "kernel_after": _kernel,
     "bias_after": _bias,
+    "kernel_constrained": _kernel,
+    "bias_constrained": _bias,
     "reported_loss": lambda _: (),
     "losses": _losses,
 }

@@ -7,7 +7,8 @@
     misses         | any    |    yes  | pass if it answers as Keras; else fail
 
 "Erratum: yes" means that one explains the oracle's answer: it lies in what the erratum says that Keras does. It may
-lie in the truth, too: rounding alone then decides who meets Keras's error, and who does not.
+lie in the truth, too: rounding alone then decides who meets Keras's error, and who does not. An oracle that raises
+where an erratum says so misses, and who raises as well answers as Keras.
 """
 
 from __future__ import annotations

@@ -158,9 +158,7 @@ class Session:
             return Result(case, clause, Verdict.ERROR, reason=f"it raised {answer.raised}")
         return self._compared(planned, answer, oracle_answer, asked)
 
-    def _judged_beside_refusal(
-        self, planned: Planned, answer: Answer, oracle_answer: Answer, asked: _Asked
-    ) -> Result:
+    def _judged_beside_refusal(self, planned: Planned, answer: Answer, oracle_answer: Answer, asked: _Asked) -> Result:
         """The oracle raised. Where an erratum says that Keras does, raising and the right answer both pass."""
         clause, case = planned.clause, planned.case
         erratum = next((each for each in self._errata(planned) if each.raises), None)
@@ -169,8 +167,7 @@ class Session:
         note_errata(self.errata, {erratum.id: True})
         comparisons = asked.check(planned, answer, oracle_answer, asked.truth)
         if answer.raised:
-            raised = {"holds": True, "got": "an exception", "allowed": "an exception, as Keras raises", "misses": 0}
-            comparisons = tuple(replace(each, ratio=0.0, **raised) for each in comparisons)
+            comparisons = tuple(_raised_as_keras(each) for each in comparisons)
         holds, as_keras = _hold(comparisons), answer.raised is not None
         verdict = judge(holds, False, erratum_explains=True, answers_as_keras=as_keras)
         decided = "keras" if as_keras else "mathematics" if holds else ""
@@ -247,9 +244,7 @@ class _Asked:
     rivals: dict[str, tuple[Truth, ...]] = field(default_factory=dict)
     graded: dict[str, Truth] = field(default_factory=dict)
 
-    def check(
-        self, planned: Planned, answer: Answer, oracle_answer: Answer, true: Truth
-    ) -> tuple[Comparison, ...]:
+    def check(self, planned: Planned, answer: Answer, oracle_answer: Answer, true: Truth) -> tuple[Comparison, ...]:
         """What the clause's check finds in an answer, held to one truth."""
         inputs = () if self.tensors is None else (self.tensors.inputs,)
         trial = Trial(planned.case.question, answer, true.bounds, true.facts, oracle_answer, *inputs)
@@ -285,6 +280,12 @@ def _grade_reached(grade: str, question: Question) -> str:
     needed = PASS_LINES[format].name
     reached = f"it reaches grade {grade} ({GRADES[grade].says})" if grade in GRADES else "it reaches no grade"
     return f"{reached}; {format} needs {needed}"
+
+
+def _raised_as_keras(comparison: Comparison) -> Comparison:
+    """What becomes of a comparison where an exception is as good as the right answer."""
+    allowed = "an exception, as Keras raises"
+    return replace(comparison, holds=True, got="an exception", allowed=allowed, ratio=0.0, place=(), misses=0)
 
 
 def _worst(comparisons: Iterable[Comparison]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from math import prod
@@ -21,8 +21,8 @@ from reference.dialects import Dialect, activation
 from reference.formats import FORMATS, Array, Format
 from reference.grades import Grade
 from reference.intervals import Interval, around, no_claim, point, where
-from reference.regularizers import REGULARIZERS, Regularizer
-from reference.training import Weights, gradients_with_penalties, penalties, step
+from reference.regularizers import REGULARIZERS
+from reference.training import Weights, constrained, gradients_with_penalties, penalties, step
 
 
 @dataclass(frozen=True)
@@ -66,6 +66,12 @@ class Posed:
         )
 
     @property
+    def is_finite(self) -> bool:
+        """True where no input and no weight is NaN or infinite."""
+        parts = (self.problem.inputs, self.problem.kernel, self.problem.bias)
+        return all(bool(np.isfinite(part).all()) for part in parts if part is not None)
+
+    @property
     def upstream(self) -> Array:
         return self.question.config.format.round(self.tensors.upstream)
 
@@ -87,7 +93,7 @@ def truth(
         return Truth(facts=facts)
     posed = Posed(question, tensors, dialect, definition or activation(question.config.activation, dialect), grade)
     bounds = BOUNDS[PROCEDURES[question.procedure].bounds](posed)
-    if np.isfinite(posed.problem.inputs).all() or "outputs" not in bounds:
+    if posed.is_finite or "outputs" not in bounds:
         return Truth(bounds, facts)
     limits = _with_limits(posed.problem, bounds["outputs"])
     return Truth({"outputs": limits}, {**facts, "nan_at": _nan_places(posed.problem)})
@@ -102,31 +108,43 @@ def needs_tensors(question: Question) -> bool:
 LEARNING_RATE = 2.0**-3
 
 
-def _weights(posed: Posed) -> Weights:
-    return Weights(posed.problem.kernel, posed.problem.bias)
+def _stored(posed: Posed) -> Weights:
+    """The weights as the variables hold them: what penalties and constraints are about."""
+    tensors = posed.tensors
+    bias = None if tensors.bias is None else tensors.bias.astype(np.float64)
+    return Weights(tensors.kernel.astype(np.float64), bias)
+
+
+def _costs(posed: Posed, config: DenseConfig) -> dict[str, float]:
+    problem, operands = posed.problem, Weights(posed.problem.kernel, posed.problem.bias)
+    parts = (config, problem.inputs, _stored(posed), problem.activation)
+    return penalties(*parts, divides=posed.dialect.divides_activity_loss, operands=operands)
 
 
 def _penalties(posed: Posed) -> Mapping[str, Interval]:
-    """The losses, least first, and the gradients of their sum; exact but where a row says otherwise."""
-    config, problem, divides = _penalized(posed), posed.problem, posed.dialect.divides_activity_loss
-    found = penalties(config, problem.inputs, _weights(posed), problem.activation, divides=divides)
+    """The losses, least first, and the gradients of their sum; exact but where a row or the family says otherwise."""
+    config, problem, stored = _penalized(posed), posed.problem, _stored(posed)
+    format, exact = posed.question.config.variable_format, FAMILIES[posed.question.family].exact
+    found = _costs(posed, config)
     values = np.array(sorted(found.values()))
     rows = {name: REGULARIZERS[getattr(config, name)] for name in found}
-    outputs = forward(problem.inputs, problem.kernel, problem.bias, problem.activation)
     penalized = {
-        "kernel_regularizer": problem.kernel,
-        "bias_regularizer": np.empty(0) if problem.bias is None else problem.bias,
-        "activity_regularizer": outputs,
+        "kernel_regularizer": stored.kernel,
+        "bias_regularizer": np.empty(0) if stored.bias is None else stored.bias,
+        "activity_regularizer": forward(problem.inputs, problem.kernel, problem.bias, problem.activation),
     }
-    doubts = [row.error(penalized[name], problem.format) for name, row in rows.items()]
+    doubts = [row.error(penalized[name], format, exact=exact) for name, row in rows.items()]
     bounds = {"losses": around(values, np.full(values.shape, max(doubts, default=0.0)))}
     if all(row.gradient for row in rows.values()):
-        nothing = np.zeros_like(posed.upstream)
-        parts = (config, problem.inputs, _weights(posed), problem.activation, nothing)
-        gradients = gradients_with_penalties(*parts, divides=divides)
-        bounds["kernel_gradient"] = _roughly(gradients.kernel, rows.values(), problem.format)
-        if gradients.bias is not None:
-            bounds["bias_gradient"] = _roughly(gradients.bias, rows.values(), problem.format)
+        parts = (config, problem.inputs, stored, problem.activation, np.zeros_like(posed.upstream))
+        operands = Weights(problem.kernel, problem.bias)
+        divides = posed.dialect.divides_activity_loss
+        gradients = gradients_with_penalties(*parts, divides=divides, operands=operands)
+        is_exact = exact and all(row.is_exact for row in rows.values())
+        bounds["kernel_gradient"] = _roughly(gradients.kernel, format, exact=is_exact)
+        bounds["inputs_gradient"] = _roughly(gradients.inputs, format, exact=is_exact)
+        if stored.bias is not None:
+            bounds["bias_gradient"] = _roughly(gradients.bias, format, exact=is_exact)
     return bounds
 
 
@@ -138,9 +156,8 @@ def _penalized(posed: Posed) -> DenseConfig:
     return replace(config, kernel_regularizer=None, bias_regularizer=None)
 
 
-def _roughly(values: Array, rows: Iterable[Regularizer], format: Format) -> Interval:
-    """A gradient of penalties: exact where all their coefficients are, else within a few roundings."""
-    exact = all(row.is_exact for row in rows)
+def _roughly(values: Array, format: Format, *, exact: bool) -> Interval:
+    """A gradient of penalties: where it is not exact, within a few roundings."""
     return point(values) if exact else around(values, 8 * format.unit_roundoff * np.abs(values))
 
 
@@ -150,13 +167,11 @@ def _after_fit(posed: Posed) -> Mapping[str, Interval]:
     Exact families stay exact, but for a constraint's own rounding; of random ones one step is bounded.
     """
     config, problem, divides = posed.question.config, posed.problem, posed.dialect.divides_activity_loss
-    weights, targets = _weights(posed), posed.upstream
+    weights = _stored(posed)
     for _ in range(int(posed.question.option("steps", "1"))):
-        parts = (config, problem.inputs, weights, problem.activation, targets)
-        before, weights = (
-            weights,
-            step(weights, gradients_with_penalties(*parts, divides=divides), LEARNING_RATE, config),
-        )
+        parts = (config, problem.inputs, weights, problem.activation, posed.upstream)
+        gradients = gradients_with_penalties(*parts, divides=divides)
+        before, weights = weights, step(weights, gradients, LEARNING_RATE, config)
     found = {"kernel": (before.kernel, weights.kernel), "bias": (before.bias, weights.bias)}
     bounds = {
         f"{name}_after": around(after, _doubt_of_step(posed, name, start, after))
@@ -173,8 +188,7 @@ def _linear_loss(posed: Posed) -> Interval:
     which multiplies it by the batch and divides it again, are at most as many roundings as there are outputs, and 8.
     """
     problem, targets = posed.problem, posed.upstream
-    parts = (posed.question.config, problem.inputs, _weights(posed), problem.activation)
-    costs = sum(penalties(*parts, divides=posed.dialect.divides_activity_loss).values())
+    costs = sum(_costs(posed, posed.question.config).values())
     outputs = forward(problem.inputs, problem.kernel, problem.bias, problem.activation)
     loss = (targets * outputs).sum() + costs
     if FAMILIES[posed.question.family].exact:
@@ -187,6 +201,25 @@ def _linear_loss(posed: Posed) -> Interval:
 def _evaluated(posed: Posed) -> Mapping[str, Interval]:
     """The loss, and the weights as they were."""
     return {**_as_loaded(posed), "reported_loss": _linear_loss(posed)}
+
+
+def _constrained(posed: Posed) -> Mapping[str, Interval]:
+    """What each weight's own constraint makes of it."""
+    config, stored = posed.question.config, _stored(posed)
+    given = {"kernel": (config.kernel_constraint, stored.kernel), "bias": (config.bias_constraint, stored.bias)}
+    return {
+        f"{name}_constrained": around(
+            constrained(constraint, values),
+            0.0 if constraint is None else CONSTRAINTS[constraint].error(values, config.variable_format),
+        )
+        for name, (constraint, values) in given.items()
+        if values is not None
+    }
+
+
+def _restored(posed: Posed) -> Mapping[str, Interval]:
+    """All that the arguments of a config say of a layer, but how its weights begin."""
+    return {**_penalties(posed), **_constrained(posed), "outputs": bound_outputs(posed.problem)}
 
 
 def _as_loaded(posed: Posed) -> Mapping[str, Interval]:
@@ -224,7 +257,8 @@ BOUNDS: Mapping[str, Callable[[Posed], Mapping[str, Interval]]] = {
     "penalties": _penalties,
     "fit": _after_fit,
     "shared": _shared,
-    "restored": lambda posed: {**_penalties(posed), "outputs": bound_outputs(posed.problem)},
+    "restored": _restored,
+    "constrained": _constrained,
     "weights": _as_loaded,
     "evaluated": _evaluated,
     "curvature": lambda posed: bound_second_gradients(posed.problem, posed.upstream),

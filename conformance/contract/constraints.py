@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from conformance.answers import Level
 from conformance.cases import Tier
+from conformance.contract import errata
 from conformance.contract.clause import Clause, ask
 from conformance.contract.dtypes import weights_after
+from conformance.contract.initializers import certain_values
 from conformance.contract.modes import weights_after_fit
+from conformance.contract.outputs import those_bounded
 
 CONSTRAINTS_PY = "keras/src/constraints/constraints.py"
 OPTIMIZER_PY = "keras/src/optimizers/base_optimizer.py: BaseOptimizer.apply"
@@ -32,8 +35,13 @@ CLAUSES = (
         source=OPTIMIZER_PY,
         guards="a bias constraint that is ignored or applied to the kernel",
         level=Level.KERAS,
-        asks=tuple(
-            asked for name in OF_VECTORS for asked in ask("step", shape=((4, 7),), arguments={"bias_constraint": name})
+        asks=(
+            *(
+                asked
+                for name in OF_VECTORS
+                for asked in ask("step", shape=((4, 7),), arguments={"bias_constraint": name})
+            ),
+            *ask("step", shape=((4, 7),), arguments={"kernel_constraint": "max_norm", "bias_constraint": "non_neg"}),
         ),
         check=weights_after,
     ),
@@ -45,8 +53,16 @@ CLAUSES = (
         level=Level.KERAS,
         asks=tuple(
             asked
-            for form, name in (("config", "max_norm"), ("name", "non_neg"))
-            for asked in ask("step", shape=((4, 7),), arguments={"kernel_constraint": name}, given_as=form)
+            for argument in ("kernel_constraint", "bias_constraint")
+            for form, names in (("config", ("min_max_norm", "non_neg")), ("name", ("max_norm", "non_neg", "unit_norm")))
+            for name in names
+            for asked in ask(
+                "step",
+                shape=((4, 7),),
+                arguments={argument: name},
+                given_as=form,
+                tier=Tier.SMOKE if argument == "kernel_constraint" else Tier.DEFAULT,
+            )
         ),
         check=weights_after,
     ),
@@ -56,9 +72,48 @@ CLAUSES = (
         source=CONSTRAINTS_PY + ": get; Keras 2, and Keras 3 from 3.15 on",
         guards="a callable that is accepted and ignored",
         level=Level.KERAS,
-        asks=ask("step", shape=((4, 7),), arguments={"kernel_constraint": "non_neg"}, given_as="callable"),
+        asks=tuple(
+            asked
+            for argument in ("kernel_constraint", "bias_constraint")
+            for asked in ask("step", shape=((4, 7),), arguments={argument: "non_neg"}, given_as="callable")
+        ),
         check=weights_after,
         holds_for=lambda dialect: dialect.takes_callables,
+    ),
+    Clause(
+        id="constraints.carried",
+        says="Each weight carries its constraint, which computes in the weight's own dtype, whatever the norms.",
+        source="keras/src/backend/common/variables.py: Variable.constraint",
+        guards="0 / 0 where a column is zero, an epsilon in the root, a limit that is ignored, a norm in half types",
+        level=Level.KERAS,
+        asks=tuple(
+            asked
+            for name in EVERY
+            for asked in ask(
+                "constrain",
+                shape=((4, 7),),
+                family=("columns",),
+                dtype=("float32", "float64", "mixed_float16"),
+                arguments={"kernel_constraint": name} | ({} if name not in OF_VECTORS else {"bias_constraint": name}),
+            )
+        ),
+        check=those_bounded("kernel_constrained", "bias_constrained"),
+        errata=(errata.NON_NEG_OF_FLOAT32_ALONE,),
+    ),
+    Clause(
+        id="constraints.not-when-built",
+        says="Weights begin as their initializers say: no constraint changes what they begin with.",
+        source="keras/src/backend/common/variables.py: Variable",
+        guards="weights that are constrained when they are built",
+        level=Level.KERAS,
+        asks=ask(
+            "begin",
+            arguments={
+                **{f"{name}_initializer": "constant" for name in ("kernel", "bias")},
+                **{f"{name}_constraint": "non_neg" for name in ("kernel", "bias")},
+            },
+        ),
+        check=certain_values,
     ),
     Clause(
         id="constraints.only-after-steps",

@@ -23,6 +23,7 @@ from conformance.contract.outputs import (
     RANDOM_FAMILIES,
     dtype_of_outputs,
     outputs_inside,
+    overflows_with_its_sign,
     those_bounded,
 )
 from conformance.contract.parameters import field_of_weights
@@ -163,13 +164,15 @@ CLAUSES = (
     ),
     Clause(
         id="dtypes.policy-argument",
-        says="The dtype is taken as a name, as a policy, and from the global policy where it is not given.",
+        says="The dtype is taken as a name, a dtype of TensorFlow or a policy, and from the global policy where it is "
+        "not given.",
         source=POLICY_PY,
         guards="a dtype argument that is ignored, a global policy that is not asked",
         level=Level.KERAS,
         asks=(
             *ask("call_under_policy", dtype=("float64", "mixed_float16"), policy_by="object"),
             *ask("call_under_policy", dtype=("float64", "mixed_bfloat16"), policy_by="global"),
+            *ask("call_under_policy", dtype=("float64",), policy_by="dtype"),
             *ask("call_under_policy", dtype=POLICIES, policy_by="object", tier=Tier.DEFAULT),
             *ask("call_under_policy", dtype=POLICIES, policy_by="global", tier=Tier.DEFAULT),
             *ask("call_under_policy", dtype=POLICIES, policy_by="argument", tier=Tier.DEFAULT),
@@ -180,13 +183,27 @@ CLAUSES = (
         id="dtypes.inputs-cast",
         says="Inputs of any numeric dtype are cast to the compute dtype, and change the dtype of nothing.",
         source=LAYER_PY + ": Layer.__call__; " + DENSE_PY,
-        guards="integers that are refused, a layer that computes in the dtype of its inputs",
+        guards="integers that are refused, or cast by way of a narrower type; a layer that computes in the dtype of "
+        "its inputs",
         level=Level.KERAS,
         asks=(
             *ask("call_cast", family=("bits",), given="int32"),
             *ask("call_cast", family=("bits",), given="bool"),
             *ask("call_cast", family=("bits",), given="float64"),
             *ask("call_cast", family=("bits",), dtype=("mixed_float16",), given="float32"),
+            *ask("call_cast", family=("bits",), given="float32", handed="array"),
+            *ask("call_cast", family=("bytes",), given="uint8"),
+            *ask("call_cast", family=("counts",), given="int32"),
+            *ask("call_cast", family=("counts",), dtype=("float64",), given="int64"),
+            *ask("call_cast", family=("large_counts",), given="int64"),
+            *(
+                asked
+                for given in ("int32", "int64")
+                for asked in ask("call_cast", family=("counts",), dtype=POLICIES, given=given, tier=Tier.DEFAULT)
+            ),
+            *ask("call_cast", family=("bytes",), dtype=POLICIES, given="uint8", tier=Tier.DEFAULT),
+            *ask("call_cast", family=("large_counts",), dtype=FLOATS, given="int64", tier=Tier.DEFAULT),
+            *ask("call_cast", family=("bits",), dtype=FLOATS, given="int32", handed="array", tier=Tier.DEFAULT),
             *(
                 asked
                 for given in ("int8", "uint8", "int32", "int64", "bool", "float16", "bfloat16", "float32", "float64")
@@ -196,6 +213,26 @@ CLAUSES = (
             ),
         ),
         check=cast_outputs,
+    ),
+    Clause(
+        id="dtypes.inputs-differentiated",
+        says="For integer inputs, too, the weights have their gradients.",
+        source=LAYER_PY + ": Layer.__call__",
+        guards="a path for integers that nothing can be differentiated through",
+        level=Level.KERAS,
+        asks=(
+            *ask("differentiate_cast", family=("bits",), given="int32"),
+            *ask(
+                "differentiate_cast",
+                family=("bits",),
+                activation=("linear", "relu"),
+                rank=(2, 3),
+                dtype=("float64", "mixed_float16"),
+                given="int64",
+                tier=Tier.DEFAULT,
+            ),
+        ),
+        check=those_bounded("outputs", "kernel_gradient", "bias_gradient"),
     ),
     Clause(
         id="dtypes.inputs-rounded",
@@ -249,6 +286,38 @@ CLAUSES = (
         ),
         check=outputs_inside,
         errata=(errata.FLOAT16_SUMS,),
+    ),
+    Clause(
+        id="dtypes.full-precision",
+        says="float32 and float64 are computed in their own precision from end to end: operands, sums, activation, "
+        "gradients.",
+        source=POLICY_PY + ": compute_dtype",
+        guards="operands rounded as TF32 or bfloat16, float64 computed in float32, one of the two in some shapes alone",
+        level=Level.KERAS,
+        asks=(
+            *ask("differentiate", family=("gather", "wide"), dtype=FLOATS, rank=(2, 3)),
+            *ask("differentiate", activation=("tanh", "softmax"), family=("normal",), dtype=FLOATS, rank=(2, 3)),
+            *ask(
+                "differentiate",
+                activation=("linear", "gelu", "softmax"),
+                family=("normal", "gather"),
+                shape=((5, 8), (3, 5, 7), (2, 3, 5, 7), (5, 509)),
+                dtype=FLOATS,
+                tier=Tier.DEFAULT,
+            ),
+        ),
+        check=every_gradient,
+        is_graded=True,
+        errata=errata.OF_GRADIENTS,
+    ),
+    Clause(
+        id="dtypes.half-overflow",
+        says="In half types, too, sums beyond the largest number become infinite.",
+        source="IEEE 754",
+        guards="outputs that are clamped to the largest number, as fast float16 hardware does",
+        level=Level.KERAS,
+        asks=ask(family=("overflowing",), dtype=(*HALF, *MIXED)),
+        check=overflows_with_its_sign,
     ),
     Clause(
         id="dtypes.half-exact",

@@ -84,10 +84,21 @@ FLOAT16_SUMS = Erratum(
 )
 SOFTMAX_OF_SIX_AXES = Erratum(
     id="softmax-of-six-axes",
-    says="softmax of rank 6 and above raises where oneDNN computes it, as it does by default on processors with AVX-512",
+    says="softmax of rank 6 and above raises where oneDNN computes it: by default on processors with AVX-512",
     source="tensorflow/core/kernels/mkl/mkl_softmax_op.cc: input dims must be <= 5; seen in TensorFlow 2.21",
     applies=lambda question: question.config.activation == "softmax" and len(question.input_shape) >= 6,
     raises=True,
+)
+NON_NEG_OF_FLOAT32_ALONE = Erratum(
+    id="non-neg-of-float32-alone",
+    says="non_neg raises for weights of any dtype but float32, by which it multiplies",
+    source="keras/src/constraints.py: NonNeg casts to floatx; Keras 2.13 to tf_keras 2.21",
+    applies=lambda question: (
+        "non_neg" in (question.config.kernel_constraint, question.config.bias_constraint)
+        and question.config.variable_format.name != "float32"
+    ),
+    raises=True,
+    shown_by=lambda versions: versions["keras"] < (3, 0),
 )
 
 #: The errata of what an activation computes; of its values alone, where no gradient is asked for.

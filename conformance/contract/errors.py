@@ -9,7 +9,9 @@ from conformance.cases import Tier
 from conformance.compare import Comparison, agree, compare
 from conformance.contract.clause import SHOULD, Asked, Clause, ask
 from conformance.contract.outputs import outputs_inside
-from conformance.contract.saving import keeps
+from conformance.contract.saving import begins_and_is_constrained
+from conformance.contract.shapes import LOW_RANK, OTHER_WIDTH, UNDEFINED_WIDTH
+from conformance.contract.weights import WRONG_WEIGHTS, wrong_weights_refused
 
 DENSE_PY = "keras/src/layers/core/dense.py: Dense.__init__, Dense.build"
 LAYER_PY = "keras/src/layers/layer.py"
@@ -39,7 +41,7 @@ def as_if_named(trial: Trial) -> Iterator[Comparison]:
     """Outputs, penalties, and what else the ten arguments say."""
     yield from outputs_inside(trial)
     yield compare("losses", trial.answer.tensor("losses"), within=trial.bounds["losses"])
-    yield from keeps("initializers", "constraints")(trial)
+    yield from begins_and_is_constrained(trial)
 
 
 # ---- clauses -------------------------------------------------------------------------------------------------------
@@ -83,6 +85,17 @@ CLAUSES = (
         raising_is_an_answer=True,
     ),
     Clause(
+        id="errors.activation-class-names",
+        says="The name of a layer class is no activation.",
+        source="keras/src/activations/__init__.py: get; Keras 2 takes it for one",
+        guards="the rule of Keras 2, whose LeakyReLU by name has another slope than leaky_relu",
+        level=Level.KERAS,
+        asks=odd("activation-class-name"),
+        check=refused,
+        holds_for=lambda dialect: dialect.generation == 3,
+        raising_is_an_answer=True,
+    ),
+    Clause(
         id="errors.initializer",
         says="An initializer that is neither known nor callable, or cannot make the weight, is refused.",
         source="keras/src/initializers/__init__.py: get",
@@ -98,7 +111,9 @@ CLAUSES = (
         source="keras/src/regularizers/__init__.py: get",
         guards="a number that is taken for a coefficient, an unknown name that is ignored",
         level=Level.KERAS,
-        asks=odd("regularizer-unknown", "regularizer-number"),
+        asks=odd(
+            "regularizer-unknown", "regularizer-number", "bias-regularizer-unknown", "activity-regularizer-unknown"
+        ),
         check=refused,
         raising_is_an_answer=True,
     ),
@@ -108,7 +123,7 @@ CLAUSES = (
         source="keras/src/constraints/__init__.py: get",
         guards="an unknown constraint that is ignored",
         level=Level.KERAS,
-        asks=odd("constraint-unknown"),
+        asks=odd("constraint-unknown", "bias-constraint-unknown"),
         check=refused,
         raising_is_an_answer=True,
     ),
@@ -124,13 +139,32 @@ CLAUSES = (
     ),
     Clause(
         id="errors.keyword",
-        says="An unknown keyword argument is refused.",
+        says="An unknown keyword argument is refused, in a config as well.",
         source=LAYER_PY + ": Layer.__init__",
         guards="a misspelt argument that is swallowed",
         level=Level.KERAS,
-        asks=odd("keyword-unknown", "keyword-misspelt"),
+        asks=(*odd("keyword-unknown", "keyword-misspelt"), *ask("refuse", odd="keyword-unknown", by="config")),
         check=refused,
         raising_is_an_answer=True,
+    ),
+    Clause(
+        id="errors.inputs",
+        says="Inputs of rank 0 and 1, and those whose last axis is unknown or another one, are refused.",
+        source="keras/src/layers/input_spec.py: assert_input_compatibility",
+        guards="inputs that are made to fit, by another axis, by padding, or by new weights",
+        level=Level.KERAS,
+        asks=(*LOW_RANK, *OTHER_WIDTH, *UNDEFINED_WIDTH),
+        check=refused,
+        raising_is_an_answer=True,
+    ),
+    Clause(
+        id="errors.weights",
+        says="A wrong number of weights and weights of wrong shapes are refused, and then the right ones are taken.",
+        source=LAYER_PY + ": Layer.set_weights",
+        guards="weights that are made to fit; a refusal after which a layer cannot be loaded any more",
+        level=Level.KERAS,
+        asks=WRONG_WEIGHTS,
+        check=wrong_weights_refused,
     ),
     Clause(
         id="errors.moment-and-type",

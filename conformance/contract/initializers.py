@@ -20,9 +20,13 @@ from reference.intervals import Interval, point
 INITIALIZERS_PY = "keras/src/initializers/"
 DRAWN = tuple(name for name, row in INITIALIZERS.items() if row.spread and not name.endswith("_seeded"))
 SEEDED = tuple(name for name in INITIALIZERS if name.endswith("_seeded"))
+#: Each weight has a seed of its own.
+TWO_SEEDS = {"kernel_initializer": "he_normal_seeded", "bias_initializer": "random_normal_around_seeded"}
 CERTAIN = tuple(name for name, row in INITIALIZERS.items() if row.values)
 #: Input_dim and units of which neither is the other, both ways: swapped fans show.
 LARGE = (((2, 300), 700), ((2, 700), 300))
+#: Inputs of rank 3: the fans are those of the kernel, whatever other axes there are.
+DEEP = (((2, 5, 300), 700),)
 SMALL = (((2, 11), 7), ((2, 7), 11))
 #: How rarely a statistic may accuse a right initializer.
 FALSE_ALARM = 1e-10
@@ -35,40 +39,47 @@ STRIDE = 16
 
 
 def drawn_from_its_distribution(trial: Trial) -> Iterator[Comparison]:
-    """Inside the hard limits, and by its distribution function and its second moment as rarely wrong as stated.
+    """Inside the hard limits, and by its distribution function and its second moment as rarely wrong as stated: of the
+    kernel, and of the bias where it is drawn as well.
 
     Kolmogorov's distance exceeds sqrt(log(2 / p) / 2 n) with probability p at most (Massart 1990). The mean of n
     squares, each within the square of the limit b, is off by more than b^2 sqrt(log(2 / p) / 2 n) as rarely
     (Hoeffding 1963); of a normal, which has no limit, the distance alone is looked at.
     """
-    name = trial.question.config.kernel_initializer
-    kernel, shape = trial.answer.tensor("kernel"), _kernel_shape(trial)
-    spread = INITIALIZERS[name].spread
-    if spread is None or kernel is None or kernel.shape != shape:
-        yield agree("shape of the kernel", None if kernel is None else list(kernel.shape), expected=list(shape))
+    for name, (initializer, shape) in _beginnings(trial).items():
+        spread = INITIALIZERS[initializer].spread
+        if spread is not None:
+            yield from _drawn_from(name, trial.answer.tensor(name), shape, spread(shape).law, trial)
+
+
+def _drawn_from(
+    name: str, weight: NDArray[Any] | None, shape: tuple[int, ...], law: Any, trial: Trial
+) -> Iterator[Comparison]:
+    if weight is None or weight.shape != shape:
+        yield agree(f"shape of the {name}", None if weight is None else list(weight.shape), expected=list(shape))
         return
-    law, values = spread(shape).law, np.sort(kernel.astype(np.float64).ravel())
+    values = np.sort(weight.astype(np.float64).ravel())
     allowance = sqrt(log(2 / FALSE_ALARM) / (2 * values.size))
     places = np.arange(0, values.size, STRIDE)
     distribution = law.cdf(values[places])
     distance = max(np.abs(distribution - (places + step) / values.size).max() for step in (0, 1))
-    yield compare("distance from its distribution", np.array(distance), within=_upto(allowance))
+    yield compare(f"distance of the {name} from its distribution", np.array(distance), within=_upto(allowance))
     lower, upper = law.support()
     if np.isfinite(upper):
         # both limits, their difference, its product with a draw, and the sum: fewer than 8 roundings
         rounding = 1 + 8 * trial.question.config.variable_format.unit_roundoff
         within = Interval(np.full(values.shape, lower * rounding), np.full(values.shape, upper * rounding))
-        yield compare("values", values, within=within)
+        yield compare(f"values of the {name}", values, within=within)
         limit = upper**2 * allowance
         second = (values**2).mean() - law.moment(2)
-        yield compare("second moment", np.array(second), within=Interval(np.array(-limit), np.array(limit)))
+        yield compare(
+            f"second moment of the {name}", np.array(second), within=Interval(np.array(-limit), np.array(limit))
+        )
 
 
 def as_the_oracle_draws(trial: Trial) -> Iterator[Comparison]:
     """A seed says all: to the last bit. A weight beside it that is drawn without one may be anything."""
-    config = trial.question.config
-    named = {"kernel": config.kernel_initializer, **({"bias": config.bias_initializer} if config.use_bias else {})}
-    for name, initializer in named.items():
+    for name, (initializer, _) in _beginnings(trial).items():
         if initializer in SEEDED:
             expected = trial.oracle.tensor(name)
             within = point(np.zeros(1) if expected is None else expected.astype(np.float64))
@@ -76,15 +87,11 @@ def as_the_oracle_draws(trial: Trial) -> Iterator[Comparison]:
 
 
 def certain_values(trial: Trial) -> Iterator[Comparison]:
-    config = trial.question.config
-    rows = {
-        "kernel": (config.kernel_initializer, _kernel_shape(trial)),
-        "bias": (config.bias_initializer, (config.units,)),
-    }
-    for name, (initializer, shape) in rows.items():
+    rounded = trial.question.config.variable_format.round
+    for name, (initializer, shape) in _beginnings(trial).items():
         values = INITIALIZERS[initializer].values
         if values is not None:
-            yield compare(name, trial.answer.tensor(name), within=point(values(shape)))
+            yield compare(name, trial.answer.tensor(name), within=point(rounded(values(shape))))
 
 
 def orthonormal(trial: Trial) -> Iterator[Comparison]:
@@ -102,11 +109,11 @@ def orthonormal(trial: Trial) -> Iterator[Comparison]:
 
 
 def second_layer_differs(trial: Trial) -> Iterator[Comparison]:
-    yield agree(
-        "two layers begin alike",
-        _alike(trial.answer.tensor("kernel"), trial.answer.tensor("second_kernel")),
-        expected=False,
-    )
+    """Of both weights, as far as they are drawn."""
+    for name, (initializer, _) in _beginnings(trial).items():
+        if INITIALIZERS[initializer].spread is not None:
+            alike = _alike(trial.answer.tensor(name), trial.answer.tensor(f"second_{name}"))
+            yield agree(f"two layers begin with one {name}", alike, expected=False)
 
 
 def repeatable(trial: Trial) -> Iterator[Comparison]:
@@ -126,6 +133,13 @@ def called_once_each(trial: Trial) -> Iterator[Comparison]:
     for name, shape in (("kernel", kernel), ("bias", (config.units,))):
         counted = np.arange(np.prod(shape), dtype=np.float64).reshape(shape)
         yield compare(name, trial.answer.tensor(name), within=point(counted))
+
+
+def _beginnings(trial: Trial) -> dict[str, tuple[str, tuple[int, ...]]]:
+    """The initializer and the shape of each weight, by name."""
+    config = trial.question.config
+    kernel = {"kernel": (config.kernel_initializer, _kernel_shape(trial))}
+    return {**kernel, "bias": (config.bias_initializer, (config.units,))} if config.use_bias else dict(kernel)
 
 
 def _kernel_shape(trial: Trial) -> tuple[int, int]:
@@ -164,7 +178,16 @@ CLAUSES = (
         source="keras/src/layers/core/dense.py: Dense.__init__",
         guards="another default, which changes what every model begins with",
         level=Level.KERAS,
-        asks=tuple(beginning("glorot_uniform", LARGE)),
+        asks=(*beginning("glorot_uniform", LARGE), *beginning("glorot_uniform", DEEP, tier=Tier.DEFAULT)),
+        check=drawn_from_its_distribution,
+    ),
+    Clause(
+        id="initializers.none",
+        says="None in place of an initializer is glorot_uniform, of the bias as well.",
+        source="keras/src/layers/layer.py: Layer.add_weight",
+        guards="None that is taken for the layer's own default, so that a bias begins at zero",
+        level=Level.KERAS,
+        asks=tuple(beginning("glorot_uniform", LARGE[:1], "bias_initializer", given_as="none")),
         check=drawn_from_its_distribution,
     ),
     Clause(
@@ -213,14 +236,18 @@ CLAUSES = (
             *(
                 asked
                 for name in SEEDED
-                if name != "orthogonal_seeded"
+                if not name.startswith("orthogonal")
                 for asked in beginning(name, SMALL, "bias_initializer", tier=Tier.DEFAULT)
             ),
-            *ask(
-                "begin",
-                arguments={"kernel_initializer": "he_normal_seeded"},
-                dtype=("float64", "mixed_float16"),
-                tier=Tier.DEFAULT,
+            *beginning("glorot_uniform_seeded", (((2, 3, 5, 7), 11),)),
+            *ask("begin", arguments=TWO_SEEDS),
+            *ask("begin", arguments=TWO_SEEDS, dtype=("float64", "mixed_float16"), tier=Tier.DEFAULT),
+            *beginning("he_normal_seeded", SMALL, given_as="config"),
+            *(
+                asked
+                for name in SEEDED
+                for asked in beginning(name, SMALL[:1], tier=Tier.DEFAULT, given_as="config")
+                if name != "he_normal_seeded"
             ),
         ),
         check=as_the_oracle_draws,
@@ -238,6 +265,23 @@ CLAUSES = (
             *beginning("constant", SMALL, "bias_initializer", given_as="config"),
         ),
         check=certain_values,
+    ),
+    Clause(
+        id="initializers.names",
+        says="The name of an initializer that draws is that initializer.",
+        source=INITIALIZERS_PY + "__init__.py: get",
+        guards="names that are all taken for the default",
+        level=Level.KERAS,
+        asks=(
+            *beginning("he_normal", LARGE[:1], given_as="name"),
+            *(
+                asked
+                for name in DRAWN
+                for asked in beginning(name, LARGE[:1], tier=Tier.DEFAULT, given_as="name")
+                if name not in ("he_normal", "glorot_uniform")
+            ),
+        ),
+        check=drawn_from_its_distribution,
     ),
     Clause(
         id="initializers.callable",
@@ -285,7 +329,12 @@ CLAUSES = (
         source=INITIALIZERS_PY + "random_initializers.py",
         guards="a seed or a cache that all layers share",
         level=Level.KERAS,
-        asks=(*ask("begin"), *beginning("he_normal", SMALL), *beginning("random_normal", SMALL, tier=Tier.DEFAULT)),
+        asks=(
+            *ask("begin"),
+            *beginning("he_normal", SMALL),
+            *beginning("random_normal", SMALL[:1], "bias_initializer"),
+            *beginning("random_normal", SMALL, tier=Tier.DEFAULT),
+        ),
         check=second_layer_differs,
     ),
     Clause(

@@ -8,8 +8,9 @@ from conformance.answers import Level, Trial
 from conformance.cases import Tier
 from conformance.compare import Comparison, agree, compare
 from conformance.contract.clause import Clause, ask
-from conformance.contract.gradients import weight_gradients
-from conformance.contract.modes import weights_after_fit
+from conformance.contract.modes import EVALUATED, weights_after_fit
+from conformance.contract.outputs import those_bounded
+from conformance.procedures import GRADIENTS
 
 REGULARIZERS_PY = "keras/src/regularizers/regularizers.py"
 LAYER_PY = "keras/src/layers/layer.py: Layer.losses"
@@ -113,7 +114,8 @@ CLAUSES = (
     ),
     Clause(
         id="losses.gradient",
-        says="The losses can be differentiated: with respect to the weights, and through the outputs.",
+        says="The losses can be differentiated: with respect to the weights, and through the outputs, down to the "
+        "inputs.",
         source=REGULARIZERS_PY,
         guards="a penalty that is a number and no tensor, a gradient that is stopped",
         level=Level.KERAS,
@@ -123,7 +125,7 @@ CLAUSES = (
             for argument in ("kernel_regularizer", "bias_regularizer", "activity_regularizer")
             for asked in ask("read_losses", activation=("relu",), shape=SHAPES, arguments={argument: name})
         ),
-        check=weight_gradients,
+        check=those_bounded(*GRADIENTS),
     ),
     Clause(
         id="losses.when-built",
@@ -136,6 +138,65 @@ CLAUSES = (
             *ask("read_losses", shape=((4, 7),), arguments={"activity_regularizer": "l2"}),
         ),
         check=weights_cost_before_any_call,
+    ),
+    Clause(
+        id="losses.precision",
+        says="Penalties are computed in the dtype of what they are of: of the weights as they are stored, say.",
+        source=LAYER_PY,
+        guards="a penalty of the kernel that a mixed policy rounded, a float64 penalty in float32",
+        level=Level.KERAS,
+        asks=(
+            *ask(
+                "read_losses",
+                family=("normal",),
+                dtype=("mixed_float16", "float64"),
+                shape=((4, 7),),
+                arguments={"kernel_regularizer": "l1_l2", "bias_regularizer": "l2"},
+            ),
+            *ask(
+                "read_losses",
+                family=("wide",),
+                dtype=("float64",),
+                shape=((4, 7),),
+                arguments={"activity_regularizer": "l2"},
+            ),
+        ),
+        check=losses_by_value,
+    ),
+    Clause(
+        id="losses.unknown-batch",
+        says="In a graph that was traced for any batch the losses are those of the batch that comes.",
+        source=LAYER_PY,
+        guards="a divisor that is the batch at build, or none where the batch is unknown",
+        level=Level.KERAS,
+        asks=(
+            *ask("read_losses_in_graph", shape=((4, 7),), arguments={"activity_regularizer": "l1"}),
+            *ask(
+                "read_losses_in_graph",
+                shape=((2, 3, 7),),
+                arguments={"activity_regularizer": "l2", "kernel_regularizer": "l1"},
+                tier=Tier.DEFAULT,
+            ),
+        ),
+        check=losses_by_value,
+    ),
+    Clause(
+        id="losses.masked",
+        says="The activity's penalty is of all outputs, masked steps included.",
+        source=LAYER_PY,
+        guards="a penalty that leaves out what a mask hides",
+        level=Level.KERAS,
+        asks=ask("call_masked", shape=((4, 3, 7),), arguments={"activity_regularizer": "l1"}),
+        check=losses_by_value,
+    ),
+    Clause(
+        id="losses.evaluation",
+        says="evaluate reports the penalties as training does.",
+        source="keras/src/trainers/trainer.py: Trainer.compute_loss",
+        guards="penalties that training alone has",
+        level=Level.KERAS,
+        asks=EVALUATED,
+        check=those_bounded("reported_loss"),
     ),
     Clause(
         id="losses.frozen",
@@ -170,7 +231,6 @@ CLAUSES = (
                 given_as=form,
                 tier=Tier.SMOKE if argument == "kernel_regularizer" else Tier.DEFAULT,
             )
-            if (argument, form) != ("activity_regularizer", "name")
         ),
         check=losses_by_value,
     ),
@@ -180,7 +240,11 @@ CLAUSES = (
         source=REGULARIZERS_PY + ": get; Keras 2, and Keras 3 from 3.15 on",
         guards="a callable that is accepted and ignored",
         level=Level.KERAS,
-        asks=ask("read_losses", shape=((4, 7),), arguments={"kernel_regularizer": "l2"}, given_as="callable"),
+        asks=tuple(
+            asked
+            for argument in ("kernel_regularizer", "bias_regularizer", "activity_regularizer")
+            for asked in ask("read_losses", shape=((4, 7),), arguments={argument: "l2"}, given_as="callable")
+        ),
         check=losses_by_value,
         holds_for=lambda dialect: dialect.takes_callables,
     ),

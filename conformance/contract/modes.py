@@ -8,7 +8,7 @@ from conformance.contract import errata
 from conformance.contract.clause import SHOULD, Clause, ask
 from conformance.contract.gradients import every_gradient, gradient_of
 from conformance.contract.outputs import BOTH, outputs_inside, those_bounded
-from conformance.procedures import GRADIENTS
+from conformance.procedures import GRADIENTS, SECOND_GRADIENTS
 
 LAYER_PY = "keras/src/layers/layer.py: Layer.__call__"
 TRAINER_PY = "keras/src/backend/tensorflow/trainer.py"
@@ -22,6 +22,14 @@ TAPE_PY = "tensorflow/python/eager/backprop.py: GradientTape"
 weights_after_fit = those_bounded("kernel_after", "bias_after", "reported_loss")
 
 
+#: A loss with penalties of the weights and of the outputs.
+EVALUATED = ask(
+    "evaluate",
+    activation=("relu",),
+    shape=((4, 7),),
+    arguments={"kernel_regularizer": "l2", "activity_regularizer": "l1"},
+)
+
 # ---- clauses -------------------------------------------------------------------------------------------------------
 
 CLAUSES = (
@@ -33,6 +41,7 @@ CLAUSES = (
         level=Level.KERAS,
         asks=(
             *ask("differentiate_in_lane", activation=("relu",), lane="graph"),
+            *ask("differentiate_in_lane", family=("gather",), lane="graph"),
             *ask(
                 "differentiate_in_lane",
                 activation=("linear", "relu", "tanh", "softmax"),
@@ -80,6 +89,7 @@ CLAUSES = (
         level=Level.KERAS,
         asks=(
             *ask("differentiate_in_lane", activation=("relu",), lane="xla"),
+            *ask("differentiate_in_lane", family=("gather",), lane="xla", tier=Tier.DEFAULT),
             *ask("differentiate_in_lane", activation=("linear", "tanh"), rank=(2, 3), lane="xla", tier=Tier.DEFAULT),
             *ask(
                 "differentiate_in_lane",
@@ -143,15 +153,7 @@ CLAUSES = (
         source=TRAINER_PY,
         guards="outputs or penalties that training alone has, weights that every call moves",
         level=Level.KERAS,
-        asks=(
-            *ask(
-                "evaluate",
-                activation=("relu",),
-                shape=((4, 7),),
-                arguments={"kernel_regularizer": "l2", "activity_regularizer": "l1"},
-            ),
-            *ask("evaluate", shape=((2, 3, 7),), units=(3,), use_bias=BOTH, tier=Tier.DEFAULT),
-        ),
+        asks=(*EVALUATED, *ask("evaluate", shape=((2, 3, 7),), units=(3,), use_bias=BOTH, tier=Tier.DEFAULT)),
         check=weights_after_fit,
     ),
     Clause(
@@ -168,13 +170,22 @@ CLAUSES = (
         errata=errata.OF_GRADIENTS,
     ),
     Clause(
+        id="modes.nested-tapes",
+        says="A tape within a tape differentiates the gradients again.",
+        source=TAPE_PY,
+        guards="a custom gradient that treats its operands as constants",
+        level=Level.KERAS,
+        asks=ask("differentiate_twice", activation=("linear", "tanh"), rank=(2, 3)),
+        check=gradient_of(*SECOND_GRADIENTS),
+    ),
+    Clause(
         id="modes.jacobian",
         says="tape.jacobian gives the same derivatives, by its vectorised map.",
         source=TAPE_PY,
         guards="a custom gradient that cannot be vectorised, or that mixes the rows",
         level=Level.KERAS,
         asks=(
-            *ask("jacobian", activation=("relu",), shape=((3, 5),), units=(2,)),
+            *ask("jacobian", shape=((3, 5),), units=(2,)),
             *ask("jacobian", activation=("linear", "relu"), shape=((2, 3, 5),), units=(2,), tier=Tier.DEFAULT),
         ),
         check=gradient_of(*GRADIENTS),

@@ -78,6 +78,14 @@ def dtype_of_outputs(trial: Trial) -> Iterator[Comparison]:
     yield agree("dtype", None if outputs is None else str(outputs.dtype), expected=trial.question.config.format.name)
 
 
+def overflows_with_its_sign(trial: Trial) -> Iterator[Comparison]:
+    """Of a linear layer whose every sum is beyond the largest number: infinity of the sign of the row."""
+    outputs = trial.answer.tensor("outputs")
+    infinities = np.copysign(np.inf, trial.inputs[..., :1].astype(np.float64))
+    expected = np.broadcast_to(infinities, trial.bounds["outputs"].shape)
+    yield compare("outputs", outputs, within=Interval(expected, expected))
+
+
 def specials_pass_through(trial: Trial) -> Iterator[Comparison]:
     """One NaN and two infinities, each in a row of its own: NaN fills its row, an infinity gives the limit, no more."""
     outputs = trial.answer.tensor("outputs")
@@ -398,23 +406,8 @@ CLAUSES = (
         check=dtype_of_outputs,
     ),
     Clause(
-        id="outputs.specials",
-        says="NaN and infinities in one row stay in that row: NaN stays NaN, an infinity becomes the activation's "
-        "limit.",
-        source=ACTIVATIONS_PY + ", where eager, tf.function and XLA agree",
-        guards="NaN turned into a number, infinities clipped, one bad row that spoils the batch",
-        level=Level.INFERENCE,
-        asks=(
-            *ask(activation=("linear", "relu", "sigmoid"), family=("specials",)),
-            *ask(activation=SPECIAL, family=("specials",), rank=(2, 3), seed=(3,)),
-            *ask(activation=SPECIAL, family=("specials",), rank=(2, 3), use_bias=BOTH, dtype=FLOATS, tier=Tier.DEFAULT),
-        ),
-        check=specials_pass_through,
-        errata=errata.OF_VALUES,
-    ),
-    Clause(
         id="outputs.activation-argument",
-        says="activation may be a name, a function, a layer, or None for none at all.",
+        says="activation may be a name, a function, a layer, or None for none at all; it is called on all axes.",
         source="keras/src/activations/__init__.py: get",
         guards="a callable that is ignored, None that means something else than linear",
         level=Level.KERAS,
@@ -423,10 +416,21 @@ CLAUSES = (
             *ask("call_constructed", activation=("relu", "tanh"), activation_as="function"),
             *ask("call_constructed", activation=("relu", "tanh"), activation_as="layer"),
             *ask("call_constructed", activation_as="none"),
+            *ask("call_constructed", activation=("relu",), rank=(3,), activation_as="own"),
             *ask(
                 "call_constructed", activation=("gelu", "softmax", "mish"), activation_as="function", tier=Tier.DEFAULT
             ),
         ),
         check=outputs_inside,
+    ),
+    Clause(
+        id="outputs.activation-class-names",
+        says="The name of a layer that is an activation is taken for it.",
+        source="keras/activations.py: deserialize finds advanced activations, too; Keras 2 alone",
+        guards="the rule of Keras 3, by which such names are unknown",
+        level=Level.KERAS,
+        asks=ask("call_constructed", activation=("relu", "softmax", "elu"), activation_as="class-name"),
+        check=outputs_inside,
+        holds_for=lambda dialect: dialect.generation == 2,
     ),
 )

@@ -7,9 +7,11 @@ from collections.abc import Iterator
 from conformance.answers import Answer, Level, Trial
 from conformance.cases import Json, Tier
 from conformance.compare import Comparison, agree, compare
-from conformance.contract.clause import Asked, Check, Clause, ask
+from conformance.contract import errata
+from conformance.contract.clause import Asked, Clause, ask
 from conformance.contract.composition import outputs_and_weights
-from conformance.contract.outputs import BOTH, dtype_of_outputs, outputs_inside
+from conformance.contract.initializers import as_the_oracle_draws, certain_values
+from conformance.contract.outputs import BOTH, dtype_of_outputs, outputs_inside, those_bounded
 from conformance.contract.parameters import field_of_weights
 
 DENSE_PY = "keras/src/layers/core/dense.py: Dense.get_config"
@@ -28,19 +30,27 @@ def behaves_as_before(trial: Trial) -> Iterator[Comparison]:
     yield from field_of_weights("dtype")(trial)
 
 
-def keeps(*names: str) -> Check:
-    """Attributes as the real layer keeps them."""
+def begins_and_is_constrained(trial: Trial) -> Iterator[Comparison]:
+    """By what its weights begin with, and by what their constraints make of others."""
+    yield from certain_values(trial)
+    yield from as_the_oracle_draws(trial)
+    yield from those_bounded("kernel_constrained", "bias_constrained")(trial)
 
-    def check(trial: Trial) -> Iterator[Comparison]:
-        for name in names:
-            yield agree(name, _kept(trial.answer, name, "nothing"), expected=_kept(trial.oracle, name, None))
 
-    return check
+def keeps_the_rest(trial: Trial) -> Iterator[Comparison]:
+    """What the behaviour of a layer does not show, and what shows in its weights alone."""
+    for name in ("name", "trainable", "compute_dtype"):
+        yield agree(name, _kept(trial.answer, name, "nothing"), expected=_kept(trial.oracle, name, None))
+    yield from begins_and_is_constrained(trial)
 
 
 def _kept(answer: Answer, name: str, missing: Json) -> Json:
     kept = answer.fact("kept")
     return kept.get(name, missing) if isinstance(kept, dict) else missing
+
+
+def misfits_refused(trial: Trial) -> Iterator[Comparison]:
+    yield agree("refused", trial.answer.fact("refused"), expected=True)
 
 
 def config_is_plain(trial: Trial) -> Iterator[Comparison]:
@@ -81,6 +91,16 @@ CLAUSES = (
         check=behaves_as_before,
     ),
     Clause(
+        id="saving.config-of-activation-layer",
+        says="An activation that is a layer comes back with its config.",
+        source="keras/src/activations/__init__.py: serialize; Keras 3.15: 3.6 and before cannot bring it back",
+        guards="an activation that is kept by its name alone, and becomes linear where it has none",
+        level=Level.KERAS,
+        asks=ask("restore_config", activation=("relu",), shape=((4, 7),), activation_as="layer"),
+        check=behaves_as_before,
+        holds_for=lambda dialect: dialect.since >= (3, 15),
+    ),
+    Clause(
         id="saving.config-of-activity",
         says="The activity regularizer is part of the config.",
         source=DENSE_PY,
@@ -101,15 +121,16 @@ CLAUSES = (
             *ask(
                 "restore_config",
                 shape=((4, 7),),
-                arguments={"kernel_constraint": "max_norm", "bias_constraint": "non_neg"},
+                arguments={"kernel_constraint": "min_max_norm", "bias_constraint": "non_neg"},
             ),
             *ask(
                 "restore_config",
                 shape=((4, 7),),
-                arguments={"kernel_initializer": "he_normal", "bias_initializer": "ones"},
+                arguments={"kernel_initializer": "constant", "bias_initializer": "random_normal_around_seeded"},
             ),
+            *ask("restore_config", shape=((4, 7),), arguments={"kernel_initializer": "glorot_uniform_seeded"}),
         ),
-        check=keeps("name", "trainable", "constraints", "initializers", "compute_dtype"),
+        check=keeps_the_rest,
     ),
     Clause(
         id="saving.config-is-plain",
@@ -137,8 +158,20 @@ CLAUSES = (
         source=SAVING_PY + "saving_lib.py; tf.train.Checkpoint",
         guards="weights that a file does not hold, or that are not put back",
         level=Level.KERAS,
-        asks=(*through("weights"), *through("checkpoint")),
+        asks=(
+            *through("weights"),
+            *through("checkpoint"),
+            *ask("restore_model", family=("normal",), dtype=("float64",), way="weights"),
+            *ask(
+                "restore_model",
+                family=("normal",),
+                dtype=("float32", "mixed_float16"),
+                way="weights",
+                tier=Tier.DEFAULT,
+            ),
+        ),
         check=outputs_and_weights,
+        errata=(errata.FLOAT16_SUMS,),
     ),
     Clause(
         id="saving.exchange",
@@ -149,11 +182,21 @@ CLAUSES = (
         asks=(
             *ask("exchange_weights", writer="layer"),
             *ask("exchange_weights", writer="stock"),
+            *ask("exchange_weights", family=("normal",), dtype=("float64",), writer="layer"),
             *ask("exchange_weights", use_bias=BOTH, rank=(3,), writer="layer", tier=Tier.DEFAULT),
             *ask("exchange_weights", use_bias=BOTH, writer="layer", through="file", tier=Tier.DEFAULT),
             *ask("exchange_weights", use_bias=BOTH, writer="stock", through="file", tier=Tier.DEFAULT),
         ),
         check=outputs_inside,
+    ),
+    Clause(
+        id="saving.misfits-refused",
+        says="Stored weights of another shape or number are refused.",
+        source="keras/src/layers/layer.py: Layer.load_own_variables",
+        guards="a file of another model that loads without a word, and leaves weights as they were",
+        level=Level.KERAS,
+        asks=(*ask("load_misfits", of="units"), *ask("load_misfits", of="bias")),
+        check=misfits_refused,
     ),
     Clause(
         id="saving.clone",

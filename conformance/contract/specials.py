@@ -12,7 +12,7 @@ from conformance.compare import Comparison, agree, compare
 from conformance.contract import errata
 from conformance.contract.clause import Clause, ask
 from conformance.contract.dtypes import HALF, MIXED
-from conformance.contract.outputs import FLOATS, SPECIAL
+from conformance.contract.outputs import FLOATS, SPECIAL, overflows_with_its_sign, specials_pass_through
 from reference.intervals import Interval
 
 DENSE_PY = "keras/src/layers/core/dense.py: Dense.call"
@@ -22,7 +22,7 @@ DENSE_PY = "keras/src/layers/core/dense.py: Dense.call"
 
 
 def other_rows_untouched(trial: Trial) -> Iterator[Comparison]:
-    """NaN and infinity stay in their rows: the others are finite and right."""
+    """NaN and infinity stay in their rows, which NaN fills: the others are finite and right."""
     outputs, bounds = trial.answer.tensor("outputs"), trial.bounds["outputs"]
     finite = np.isfinite(trial.inputs.astype(np.float64)).all(axis=-1)
     if outputs is None or outputs.shape != bounds.shape:
@@ -30,14 +30,9 @@ def other_rows_untouched(trial: Trial) -> Iterator[Comparison]:
         return
     within = Interval(bounds.lower[finite], bounds.upper[finite])
     yield compare("outputs of rows without specials", outputs[finite], within=within)
-
-
-def overflows_with_its_sign(trial: Trial) -> Iterator[Comparison]:
-    """Of a linear layer whose every sum is beyond the largest number: infinity of the sign of the row."""
-    outputs = trial.answer.tensor("outputs")
-    infinities = np.copysign(np.inf, trial.inputs[..., :1].astype(np.float64))
-    expected = np.broadcast_to(infinities, trial.bounds["outputs"].shape)
-    yield compare("outputs", outputs, within=Interval(expected, expected))
+    unknown = np.isnan(trial.inputs.astype(np.float64)).any(axis=-1)
+    filled = bool(np.isnan(outputs[unknown].astype(np.float64)).all())
+    yield agree("outputs of rows with NaN are NaN", filled, expected=True)
 
 
 def flushed_or_kept(trial: Trial) -> Iterator[Comparison]:
@@ -51,6 +46,47 @@ def flushed_or_kept(trial: Trial) -> Iterator[Comparison]:
 # ---- clauses -------------------------------------------------------------------------------------------------------
 
 CLAUSES = (
+    Clause(
+        id="specials.pass-through",
+        says="NaN and infinities in one row stay in that row: NaN stays NaN, an infinity becomes the activation's "
+        "limit.",
+        source="keras/src/activations/activations.py, where eager, tf.function and XLA agree",
+        guards="NaN turned into a number, infinities clipped, one bad row that spoils the batch",
+        level=Level.INFERENCE,
+        asks=(
+            *ask(activation=("linear", "relu", "sigmoid"), family=("specials",)),
+            *ask(activation=SPECIAL, family=("specials",), rank=(2, 3), seed=(3,)),
+            *ask(
+                activation=SPECIAL,
+                family=("specials",),
+                rank=(2, 3),
+                use_bias=(True, False),
+                dtype=FLOATS,
+                tier=Tier.DEFAULT,
+            ),
+        ),
+        check=specials_pass_through,
+        errata=errata.OF_VALUES,
+    ),
+    Clause(
+        id="specials.weights",
+        says="NaN and infinity among the weights reach the outputs of their units: 0 times infinity is NaN.",
+        source="IEEE 754",
+        guards="zeros that are skipped, weights that are cleaned",
+        level=Level.INFERENCE,
+        asks=(
+            *ask(activation=("linear", "tanh"), family=("special_weights",)),
+            *ask(
+                activation=("linear", "relu"),
+                family=("special_weights",),
+                use_bias=(True, False),
+                rank=(2, 3),
+                dtype=FLOATS,
+                tier=Tier.DEFAULT,
+            ),
+        ),
+        check=specials_pass_through,
+    ),
     Clause(
         id="specials.rows-apart",
         says="NaN and infinity stay in the rows in which they came: every other row is right.",

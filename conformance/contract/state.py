@@ -112,6 +112,7 @@ CLAUSES = (
         level=Level.KERAS,
         asks=(
             *ask("call_modes", activation=("linear", "relu"), rank=(2, 3)),
+            *ask("call_modes", family=("gather",)),
             *ask("call_modes", activation=("linear", "tanh"), use_bias=(True, False), dtype=FLOATS, tier=Tier.DEFAULT),
         ),
         check=same_as("baseline", "training", "inference"),
@@ -124,6 +125,7 @@ CLAUSES = (
         level=Level.KERAS,
         asks=(
             *ask("call_graph", activation=("linear", "relu"), rank=(2,)),
+            *ask("call_graph", family=("gather",)),
             *ask("call_graph", activation=("linear", "tanh", "softmax"), rank=(2, 3), dtype=FLOATS, tier=Tier.DEFAULT),
         ),
         check=same_as("baseline", "outputs"),

@@ -9,7 +9,7 @@ from conformance.cases import Json, Tier
 from conformance.compare import Comparison, agree
 from conformance.contract.clause import Clause, ask
 from conformance.contract.dtypes import POLICIES, weights_after
-from conformance.contract.outputs import BOTH, outputs_inside
+from conformance.contract.outputs import BOTH, outputs_inside, those_bounded
 
 DENSE_PY = "keras/src/layers/core/dense.py"
 LAYER_PY = "keras/src/layers/layer.py"
@@ -37,7 +37,10 @@ def numbers_that_train(trial: Trial) -> Iterator[Comparison]:
     count, frozen = len(_shapes(trial)), bool(trial.question.option("frozen")) and not trial.question.option("thawed")
     expected = [0, count] if frozen else [count, 0]
     yield agree("trainable and other weights", trial.answer.fact("trainable_numbers"), expected=expected)
+    shapes = [] if frozen else _shapes(trial)
+    yield agree("shapes of the trainable weights, in order", trial.answer.fact("trainable_shapes"), expected=shapes)
     yield agree("trainable", _attribute(trial, "trainable"), expected=not frozen)
+    yield agree("count", _attribute(trial, "count"), expected=trial.facts["count"])
 
 
 def attributes_read(trial: Trial) -> Iterator[Comparison]:
@@ -52,7 +55,9 @@ def attributes_read(trial: Trial) -> Iterator[Comparison]:
         "variable_dtype": config.variable_format.name,
         "activation is callable": True,
     }
-    if trial.question.option("state") == "built":
+    if trial.question.option("state") == "unbuilt":
+        expected |= {"count": "refused", "set_weights": "refused"}
+    else:
         shapes = _shapes(trial)
         expected |= {"kernel": shapes[0], "bias": shapes[1] if config.use_bias else None, "count": trial.facts["count"]}
     for name, value in expected.items():
@@ -60,8 +65,12 @@ def attributes_read(trial: Trial) -> Iterator[Comparison]:
 
 
 def wrong_weights_refused(trial: Trial) -> Iterator[Comparison]:
-    """By any exception; and the right weights, set after that, are in use."""
+    """By any exception; at once where number or kernel are wrong, since Keras 3 sets the kernel before it looks at the
+    bias. The right weights, set after that, are in use.
+    """
     yield agree("refused", trial.answer.fact("refused"), expected=True)
+    if not trial.question.option("wrong").startswith("bias"):
+        yield agree("unchanged", trial.answer.fact("unchanged"), expected=True)
     yield from outputs_inside(trial)
 
 
@@ -76,6 +85,17 @@ def _attribute(trial: Trial, name: str) -> Json:
 
 # ---- clauses -------------------------------------------------------------------------------------------------------
 
+WRONG_WEIGHTS = (
+    *ask("set_wrong_weights", wrong="too-few"),
+    *ask("set_wrong_weights", wrong="transposed"),
+    *ask("set_wrong_weights", wrong="bias-number"),
+    *ask("set_wrong_weights", wrong="too-many", tier=Tier.DEFAULT),
+    *ask("set_wrong_weights", wrong="other-order", tier=Tier.DEFAULT),
+    *ask("set_wrong_weights", wrong="bias-row", tier=Tier.DEFAULT),
+    *ask("set_wrong_weights", wrong="bias-column", tier=Tier.DEFAULT),
+    *ask("set_wrong_weights", wrong="flat-kernel", tier=Tier.DEFAULT),
+)
+
 CLAUSES = (
     Clause(
         id="weights.built-when",
@@ -86,6 +106,9 @@ CLAUSES = (
         asks=(
             *ask("read_attributes", state="unbuilt"),
             *ask("read_attributes", rank=(2, 3), use_bias=BOTH, state="built"),
+            *ask("read_attributes", state="built", shape_as="list"),
+            *ask("read_attributes", state="built", shape_as="tensor-shape"),
+            *ask("read_attributes", rank=(3,), state="built", shape_as="unknown-batch", tier=Tier.DEFAULT),
         ),
         check=when_built,
     ),
@@ -104,7 +127,8 @@ CLAUSES = (
     ),
     Clause(
         id="weights.attributes",
-        says="units, use_bias, activation, kernel, bias (None without one), name, dtypes and count can be read.",
+        says="units, use_bias, activation, kernel, bias (None without one), name, dtypes and count can be read; what "
+        "needs weights is refused before there are any.",
         source=DENSE_PY + ": Dense.__init__, Dense.build; " + LAYER_PY,
         guards="a name or dtype that is ignored, a bias attribute that is missing without bias",
         level=Level.KERAS,
@@ -140,6 +164,24 @@ CLAUSES = (
         check=weights_after,
     ),
     Clause(
+        id="weights.frozen-in-between",
+        says="A frozen layer passes gradients on to its inputs.",
+        source=LAYER_PY + ": Layer.trainable",
+        guards="a frozen layer below which nothing trains any more",
+        level=Level.KERAS,
+        asks=ask("differentiate_frozen", activation=("linear", "relu")),
+        check=those_bounded("outputs", "inputs_gradient"),
+    ),
+    Clause(
+        id="weights.assigned",
+        says="The attributes kernel and bias are the variables: what is assigned to them is used.",
+        source=DENSE_PY + ": Dense.kernel",
+        guards="attributes that are copies",
+        level=Level.KERAS,
+        asks=ask("assign_weights", activation=("relu",), use_bias=BOTH),
+        check=outputs_inside,
+    ),
+    Clause(
         id="weights.taken-and-given",
         says="get_weights gives copies in float arrays that set_weights of another layer takes, of any float dtype.",
         source=LAYER_PY + ": Layer.get_weights, Layer.set_weights",
@@ -157,16 +199,7 @@ CLAUSES = (
         source=LAYER_PY + ": Layer.set_weights",
         guards="a bias that is broadcast, a kernel that is transposed or reshaped to fit",
         level=Level.KERAS,
-        asks=(
-            *ask("set_wrong_weights", wrong="too-few"),
-            *ask("set_wrong_weights", wrong="transposed"),
-            *ask("set_wrong_weights", wrong="bias-number"),
-            *ask("set_wrong_weights", wrong="too-many", tier=Tier.DEFAULT),
-            *ask("set_wrong_weights", wrong="other-order", tier=Tier.DEFAULT),
-            *ask("set_wrong_weights", wrong="bias-row", tier=Tier.DEFAULT),
-            *ask("set_wrong_weights", wrong="bias-column", tier=Tier.DEFAULT),
-            *ask("set_wrong_weights", wrong="flat-kernel", tier=Tier.DEFAULT),
-        ),
+        asks=WRONG_WEIGHTS,
         check=wrong_weights_refused,
     ),
 )

@@ -25,12 +25,13 @@ def call_unbuilt(of: Of, question: Question, _: Tensors | None) -> Answer:
 
 
 def reload(of: Of, question: Question, tensors: Tensors) -> Answer:
-    """The second weights come by set_weights, in the layer's order."""
-    layer = of.build(question)
+    """The second weights come by set_weights, in the layer's order; both calls are given one and the same tensor."""
+    layer, inputs = of.build(question), tensor(tensors.inputs)
     of.load(layer, other_weights(tensors))
-    of.call(layer, tensors.inputs)
+    attempt("call", lambda: layer(inputs))
     attempt("load", lambda: layer.set_weights(in_order(layer, tensors.kernel, tensors.bias)))
-    return Answer({"outputs": of.call(layer, tensors.inputs), "baseline": of.baseline(question, tensors)})
+    outputs = _outputs("call", lambda: layer(inputs))
+    return Answer({"outputs": outputs, "baseline": of.baseline(question, tensors)})
 
 
 def call_modes(of: Of, question: Question, tensors: Tensors) -> Answer:
@@ -64,19 +65,32 @@ def call_graph(of: Of, question: Question, tensors: Tensors) -> Answer:
     return Answer({"outputs": outputs, "baseline": of.baseline(question, tensors)})
 
 
+#: Layers that stand for an activation, by its name: Keras 2 takes their names for activations.
+CLASS_NAMES: Mapping[str, str] = {"relu": "ReLU", "softmax": "Softmax", "elu": "ELU"}
+
+
 def call_constructed(of: Of, question: Question, tensors: Tensors) -> Answer:
-    """option activation_as: name, function, layer, or none for None."""
+    """option activation_as: name, class-name, function, layer, none for None, or own for a function of the user's. That
+    gives zeros where its argument has not the rank of the inputs.
+    """
     import tensorflow as tf
 
     name = question.config.activation
+
+    def own(z: Any) -> Any:
+        outputs = tf.keras.activations.get(name)(z)
+        return outputs if len(z.shape) == len(question.input_shape) else 0 * outputs
+
     forms: Mapping[str, Callable[[], Any]] = {
         "name": lambda: name,
         "function": lambda: tf.keras.activations.get(name),
         "layer": lambda: tf.keras.layers.Activation(name),
+        "class-name": lambda: CLASS_NAMES[name],
         "none": lambda: None,
+        "own": lambda: own,
     }
     given = forms[question.option("activation_as")]()
-    layer = attempt("construct", lambda: keras_adapter(of).construct(question.config, activation=given))
+    layer = attempt("construct it so", lambda: keras_adapter(of).construct(question.config, activation=given))
     attempt("build", lambda: built(layer, question.config, question.known_shape))
     of.load(layer, tensors)
     return Answer({"outputs": of.call(layer, tensors.inputs)})

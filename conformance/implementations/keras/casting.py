@@ -14,7 +14,16 @@ from conformance.cases import Question
 from conformance.families import Tensors
 from conformance.implementations.adapter import AdapterImplementation
 from conformance.implementations.attempt import as_array, attempt
-from conformance.implementations.keras.layers import built, held, keras_adapter, tensor
+from conformance.implementations.keras.layers import (
+    answered_with,
+    built,
+    held,
+    keras_adapter,
+    native,
+    tensor,
+    weights_wanted,
+)
+from conformance.implementations.protocol import Array
 from reference.config import DenseConfig
 
 Of = AdapterImplementation
@@ -26,12 +35,33 @@ NUDGES: Mapping[str, float] = {"": 1.0, "up": 1 + 2.0**-30, "down": 1 - 2.0**-30
 def call_cast(of: Of, question: Question, tensors: Tensors) -> Answer:
 
     layer = attempt("construct", lambda: keras_adapter(of).construct(question.config))
-    wide = tensors.inputs.astype(np.float64) * NUDGES[question.option("nudge")]
-    given = tensor(wide.astype(np.dtype(question.option("given"))))
-    attempt("call", lambda: layer(given))
+    given = _of_dtype(question, tensors)
+    handed = given if question.option("handed") == "array" else tensor(given)
+    attempt("call", lambda: layer(handed))
     of.load(layer, tensors)
-    outputs = as_array("outputs", attempt("call", lambda: layer(given)))
+    outputs = as_array("outputs", attempt("call", lambda: layer(handed)))
     return Answer({"outputs": outputs}, of.describe(layer))
+
+
+def differentiate_cast(of: Of, question: Question, tensors: Tensors) -> Answer:
+    """The weights' gradients: integers have none."""
+    import tensorflow as tf
+
+    layer = of.loaded(question, tensors)
+
+    def differentiated() -> Mapping[str, Any]:
+        with tf.GradientTape() as tape:
+            outputs = layer(tensor(_of_dtype(question, tensors)))
+        found = tape.gradient(outputs, weights_wanted(layer), output_gradients=tensor(tensors.upstream))
+        return {"outputs": outputs, **found}
+
+    return Answer(answered_with(attempt("differentiate", differentiated)))
+
+
+def _of_dtype(question: Question, tensors: Tensors) -> Array:
+    """The inputs in the dtype of the option given."""
+    wide = tensors.inputs.astype(np.float64) * NUDGES[question.option("nudge")]
+    return native(wide.astype(np.dtype(question.option("given"))))
 
 
 def call_under_policy(of: Of, question: Question, tensors: Tensors) -> Answer:
@@ -42,10 +72,10 @@ def call_under_policy(of: Of, question: Question, tensors: Tensors) -> Answer:
         if by == "global":
             with global_policy(name):
                 return _plain(of, question.config, {})
-        given = tf.keras.mixed_precision.Policy(name) if by == "object" else name
-        return _plain(of, question.config, {"dtype": given})
+        forms = {"object": tf.keras.mixed_precision.Policy, "dtype": tf.as_dtype, "argument": str}
+        return _plain(of, question.config, {"dtype": forms[by](name)})
 
-    layer = attempt("construct", construct)
+    layer = attempt("construct it so", construct)
     attempt("build", lambda: built(layer, question.config, question.known_shape))
     of.load(layer, tensors)
     return Answer({"outputs": of.call(layer, tensors.inputs)}, of.describe(layer))
@@ -91,6 +121,7 @@ def _plain(of: Of, config: DenseConfig, arguments: Mapping[str, Any]) -> Any:
 
 PROCEDURES: Mapping[str, Callable[..., Answer]] = {
     "call_cast": call_cast,
+    "differentiate_cast": differentiate_cast,
     "call_under_policy": call_under_policy,
     "declare_dtype": declare_dtype,
     "keep_weights": keep_weights,

@@ -12,7 +12,9 @@ from conformance.cases import Question
 from conformance.families import Tensors
 from conformance.implementations.adapter import AdapterImplementation
 from conformance.implementations.attempt import as_array, attempt
+from conformance.implementations.keras.constructing import loaded_as
 from conformance.implementations.keras.layers import answered_with, keras_adapter, plain_name, tensor, weights_wanted
+from conformance.implementations.keras.penalties import sorted_losses
 
 Of = AdapterImplementation
 
@@ -117,7 +119,9 @@ def call_shared(of: Of, question: Question, tensors: Tensors) -> Answer:
 
 
 def call_masked(of: Of, question: Question, tensors: Tensors) -> Answer:
-    """Behind a layer that masks every second step; a layer after it tells what mask has come through."""
+    """Behind a layer that masks every second step, or, of higher rank, every second place on the last leading axis; a
+    layer after it tells what mask has come through.
+    """
     import tensorflow as tf
 
     seen: list[Any] = []
@@ -132,8 +136,8 @@ def call_masked(of: Of, question: Question, tensors: Tensors) -> Answer:
             return tf.identity(inputs)
 
         def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
-            shape = tf.shape(inputs)
-            return tf.broadcast_to(tf.range(shape[1]) % 2 == 0, shape[:2])
+            leading = tf.shape(inputs)[:-1]
+            return tf.broadcast_to(tf.range(leading[-1]) % 2 == 0, leading)
 
     class Sees(keras.layers.Layer):  # type: ignore[name-defined, misc]
         def __init__(self) -> None:
@@ -144,15 +148,14 @@ def call_masked(of: Of, question: Question, tensors: Tensors) -> Answer:
             seen.append(mask)
             return inputs
 
-    layer = of.loaded(question, tensors)
-    masks, sees = Masks(), Sees()
+    layer, masks, sees = loaded_as(of, question, tensors), Masks(), Sees()
 
     def called() -> Any:
         return sees(layer(masks(tensor(tensors.inputs))))
 
     outputs = as_array("outputs", attempt("call", called))
     mask = None if not seen or seen[-1] is None else np.asarray(seen[-1]).astype(int).tolist()
-    return Answer({"outputs": outputs}, {"mask": mask})
+    return Answer({"outputs": outputs, "losses": sorted_losses(layer)}, {"mask": mask})
 
 
 def listed(model: Any) -> list[Any]:

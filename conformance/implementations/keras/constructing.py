@@ -10,21 +10,26 @@ from conformance.families import Tensors
 from conformance.implementations.adapter import AdapterImplementation
 from conformance.implementations.attempt import attempt
 from conformance.implementations.keras.layers import built, keras_adapter, made
-from reference.config import TABLES
+from reference.config import TABLES, DenseConfig
 
 Of = AdapterImplementation
 
 
 def constructed_as(of: Of, question: Question) -> Any:
     """A layer whose initializers, regularizers and constraints are given in the form that the option given_as names."""
-    said = {argument: getattr(question.config, argument) for argument in TABLES}
-    form = FORMS[question.option("given_as", "object")]
+    config, plain = question.config, DenseConfig(question.config.units)
+    given_as = question.option("given_as", "object")
 
     def construct() -> Any:
-        given = {argument: form(argument, name) for argument, name in said.items() if name not in (None, *STANDARD)}
-        return keras_adapter(of).construct(question.config, **given)
+        said = {argument: getattr(config, argument) for argument in TABLES}
+        given = {
+            argument: FORMS[given_as](argument, name)
+            for argument, name in said.items()
+            if name is not None and (given_as == "none" or name != getattr(plain, argument))
+        }
+        return keras_adapter(of).construct(config, **given)
 
-    return attempt("construct", construct)
+    return attempt("construct" if given_as == "object" else "construct it so", construct)
 
 
 def built_as(of: Of, question: Question) -> Any:
@@ -57,14 +62,14 @@ def _as_callable(argument: str, name: str) -> Any:
     return plain
 
 
-#: What the names of initializers that need no saying are.
-STANDARD = ("glorot_uniform", "zeros")
-#: By the option given_as: an argument and the name of a row, in that form. A name has the arguments of its default.
+#: By the option given_as: an argument and the name of a row, in that form. A name has the arguments of its default;
+#: None in place of an initializer is glorot_uniform.
 FORMS: Mapping[str, Callable[[str, str], Any]] = {
     "object": made,
     "config": _as_config,
     "callable": _as_callable,
     "name": lambda argument, name: NAMES.get(name, name),
+    "none": lambda argument, name: None,
 }
 #: What Keras calls a row where that is another name.
 NAMES: Mapping[str, str] = {"l1_by_default": "l1", "l2_by_default": "l2"}

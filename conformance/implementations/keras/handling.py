@@ -13,10 +13,25 @@ from conformance.families import Tensors
 from conformance.implementations.adapter import AdapterImplementation
 from conformance.implementations.attempt import attempt, refuses
 from conformance.implementations.keras.casting import weights_after
-from conformance.implementations.keras.layers import built, in_order, keras_adapter
+from conformance.implementations.keras.layers import answered_with, held, in_order, keras_adapter, native, tensor
 from conformance.implementations.keras.optimizing import fitted_once
 
 Of = AdapterImplementation
+
+
+def _shape_of_tensors(shape: tuple[int, ...]) -> Any:
+    import tensorflow as tf
+
+    return tf.TensorShape([None, *shape[1:]])
+
+
+#: By the option shape_as: what build is given.
+SHAPE_FORMS: Mapping[str, Callable[[tuple[int, ...]], Any]] = {
+    "tuple": tuple,
+    "list": list,
+    "tensor-shape": _shape_of_tensors,
+    "unknown-batch": lambda shape: (None, *shape[1:]),
+}
 
 
 def read_attributes(of: Of, question: Question, _: Tensors | None) -> Answer:
@@ -24,7 +39,8 @@ def read_attributes(of: Of, question: Question, _: Tensors | None) -> Answer:
     layer = attempt("construct", lambda: keras_adapter(of).construct(question.config, name="my_layer", **frozen))
     other = attempt("construct", lambda: keras_adapter(of).construct(question.config))
     if question.option("state") == "built":
-        attempt("build", lambda: built(layer, question.config, question.known_shape))
+        shape = SHAPE_FORMS[question.option("shape_as", "tuple")](question.known_shape)
+        attempt("build", lambda: layer.build(shape))
     if question.option("frozen") == "later":
         layer.trainable = False
     if question.option("thawed"):
@@ -44,6 +60,9 @@ def _attributes(layer: Any, other: Any, question: Question) -> Mapping[str, Json
         "trainable": bool(layer.trainable),
         "activation is callable": callable(layer.activation),
     }
+    if not is_built:
+        read["count"] = "refused" if refuses(layer.count_params) else "counted"
+        read["set_weights"] = "refused" if refuses(lambda: layer.set_weights([np.ones((7, layer.units))])) else "taken"
     if is_built:
         read["kernel"] = [int(axis) for axis in layer.kernel.shape]
         read["bias"] = None if layer.bias is None else [int(axis) for axis in layer.bias.shape]
@@ -52,8 +71,41 @@ def _attributes(layer: Any, other: Any, question: Question) -> Mapping[str, Json
         "built": bool(layer.built),
         "numbers": [list(values.shape) for values in layer.get_weights()],
         "trainable_numbers": [len(layer.trainable_weights), len(layer.non_trainable_weights)],
+        "trainable_shapes": [[int(axis) for axis in weight.shape] for weight in layer.trainable_weights],
         "attributes": read,
     }
+
+
+def assign_weights(of: Of, question: Question, tensors: Tensors) -> Answer:
+    """By the attributes, which are the variables themselves."""
+    layer = of.build(question)
+
+    def assigned() -> None:
+        layer.kernel.assign(native(tensors.kernel))
+        if tensors.bias is not None:
+            layer.bias.assign(native(tensors.bias))
+
+    attempt("assign its weights", assigned)
+    return Answer({"outputs": of.call(layer, tensors.inputs)})
+
+
+def differentiate_frozen(of: Of, question: Question, tensors: Tensors) -> Answer:
+    """Of the inputs alone: what comes before a frozen layer may train."""
+    import tensorflow as tf
+
+    layer = of.build(question)
+    of.load(layer, tensors)
+    layer.trainable = False
+
+    def differentiated() -> Mapping[str, Any]:
+        given = tensor(tensors.inputs)
+        with tf.GradientTape() as tape:
+            tape.watch(given)
+            outputs = layer(given)
+        gradient = tape.gradient(outputs, given, output_gradients=tensor(tensors.upstream))
+        return {"outputs": outputs, "inputs_gradient": gradient}
+
+    return Answer(answered_with(attempt("differentiate", differentiated)))
 
 
 def take_weights(of: Of, question: Question, tensors: Tensors) -> Answer:
@@ -93,9 +145,11 @@ WRONG_WEIGHTS: Mapping[str, Callable[[Any, Any], list[Any]]] = {
 def set_wrong_weights(of: Of, question: Question, tensors: Tensors) -> Answer:
     layer = of.build(question)
     wrong = WRONG_WEIGHTS[question.option("wrong")](tensors.kernel, tensors.bias)
+    before = held(layer)
     refused = refuses(lambda: layer.set_weights(wrong))
+    unchanged = all((values == before[name]).all() for name, values in held(layer).items())
     attempt("set its weights", lambda: layer.set_weights(in_order(layer, tensors.kernel, tensors.bias)))
-    return Answer({"outputs": of.call(layer, tensors.inputs)}, {"refused": refused})
+    return Answer({"outputs": of.call(layer, tensors.inputs)}, {"refused": refused, "unchanged": unchanged})
 
 
 def fit_frozen(of: Of, question: Question, tensors: Tensors) -> Answer:
@@ -109,6 +163,8 @@ def fit_frozen(of: Of, question: Question, tensors: Tensors) -> Answer:
 
 PROCEDURES: Mapping[str, Callable[..., Answer]] = {
     "read_attributes": read_attributes,
+    "assign_weights": assign_weights,
+    "differentiate_frozen": differentiate_frozen,
     "take_weights": take_weights,
     "set_wrong_weights": set_wrong_weights,
     "fit_frozen": fit_frozen,

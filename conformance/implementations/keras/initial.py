@@ -20,9 +20,8 @@ Of = AdapterImplementation
 
 
 def begin(of: Of, question: Question, _: Tensors | None) -> Answer:
-    first = held(built_as(of, question))
-    second = held(built_as(of, question))
-    return Answer({**first, "second_kernel": second["kernel"]} if "kernel" in second else first)
+    first, second = held(built_as(of, question)), held(built_as(of, question))
+    return Answer({**first, **{f"second_{name}": values for name, values in second.items()}})
 
 
 def begin_seeded(of: Of, question: Question, _: Tensors | None) -> Answer:
@@ -49,7 +48,7 @@ def begin_called(of: Of, question: Question, _: Tensors | None) -> Answer:
         return tf.reshape(tf.range(int(np.prod(axes)), dtype=tf.as_dtype(dtype)), axes)
 
     given = {"kernel_initializer": counting, "bias_initializer": counting}
-    layer = attempt("construct", lambda: keras_adapter(of).construct(question.config, **given))
+    layer = attempt("construct it so", lambda: keras_adapter(of).construct(question.config, **given))
     attempt("build", lambda: built(layer, question.config, question.known_shape))
     return Answer(held(layer), {"calls": sorted(calls, reverse=True)})
 
@@ -57,7 +56,7 @@ def begin_called(of: Of, question: Question, _: Tensors | None) -> Answer:
 def begin_with_arrays(of: Of, question: Question, tensors: Tensors) -> Answer:
     names = {"kernel_initializer": tensors.kernel, "bias_initializer": tensors.bias}
     given = {name: native(values) for name, values in names.items() if values is not None}
-    layer = attempt("construct", lambda: keras_adapter(of).construct(question.config, **given))
+    layer = attempt("construct it so", lambda: keras_adapter(of).construct(question.config, **given))
     attempt("build", lambda: built(layer, question.config, question.known_shape))
     return Answer(weights_after(layer))
 

@@ -10,7 +10,7 @@ import numpy as np
 from conformance.answers import Answer
 from conformance.cases import Question
 from conformance.families import Tensors
-from conformance.implementations.adapter import AdapterImplementation
+from conformance.implementations.adapter import AdapterImplementation, other_weights
 from conformance.implementations.attempt import as_array, attempt
 from conformance.implementations.keras.casting import weights_after
 from conformance.implementations.keras.constructing import constructed_as
@@ -74,21 +74,27 @@ def _compiled(of: Of, layer: Any, question: Question, tensors: Tensors) -> Any:
 
 
 def predict(of: Of, question: Question, tensors: Tensors) -> Answer:
-    """option batch: how many rows at a time."""
-    layer = of.loaded(question, tensors)
+    """option batch: how many rows at a time. Other weights are predicted with first, as before a model is trained."""
+    layer = of.loaded(question, other_weights(tensors))
 
     def predicted() -> Any:
         model = sequential(layer, question.config, question.input_shape)
+        model.predict_on_batch(tensors.inputs)
+        of.load(layer, tensors)
         return model.predict(tensors.inputs, batch_size=int(question.option("batch")), verbose=0)
 
     return Answer({"outputs": as_array("outputs", attempt("predict", predicted))})
 
 
 def differentiate_in_lane(of: Of, question: Question, tensors: Tensors) -> Answer:
-    """Outputs and gradients inside tf.function; option signature=unknown: traced for leading axes of unknown length."""
+    """Outputs and gradients inside tf.function, after an eager call; option signature=unknown: traced for leading axes
+    of unknown length.
+    """
     import tensorflow as tf
 
-    layer = of.loaded(question, tensors)
+    layer = of.build(question)
+    of.load(layer, tensors)
+    of.call(layer, tensors.inputs.copy())
 
     def both(inputs: Any, upstream: Any) -> Any:
         with tf.GradientTape() as tape:

@@ -122,15 +122,19 @@ def assign(variable: Any, values: Array) -> None:
     variable.assign(native(values))
 
 
-def sources(layer: Any) -> dict[str, Any]:
-    """kernel and bias as TensorFlow's own variables, by name where the names tell, else in the layer's order."""
-    import tensorflow as tf
-
+def variables(layer: Any) -> dict[str, Any]:
+    """kernel and bias as Keras's variables, by name where the names tell, else in the layer's order."""
     names, expected = [plain_name(variable) for variable in layer.weights], ["kernel", "bias"]
     if not set(expected[: len(names)]) <= set(names):
         names = expected
-    own = [each if isinstance(each, tf.Variable) else each.value for each in layer.weights]
-    return {name: each for name, each in zip(names, own, strict=False) if name in ("kernel", "bias")}
+    return {name: each for name, each in zip(names, layer.weights, strict=False) if name in expected}
+
+
+def sources(layer: Any) -> dict[str, Any]:
+    """The same as TensorFlow's own variables."""
+    import tensorflow as tf
+
+    return {name: each if isinstance(each, tf.Variable) else each.value for name, each in variables(layer).items()}
 
 
 def wanted(layer: Any, inputs: Any) -> dict[str, Any]:

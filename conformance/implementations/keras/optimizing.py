@@ -11,10 +11,11 @@ from conformance.answers import Answer
 from conformance.cases import Question
 from conformance.families import Tensors
 from conformance.implementations.adapter import AdapterImplementation
-from conformance.implementations.attempt import attempt
+from conformance.implementations.attempt import as_array, attempt
 from conformance.implementations.keras.casting import weights_after
-from conformance.implementations.keras.constructing import loaded_as
-from conformance.implementations.keras.layers import sequential, tensor
+from conformance.implementations.keras.constructing import built_as, loaded_as
+from conformance.implementations.keras.layers import in_order, sequential, tensor, variables
+from conformance.implementations.protocol import Array
 from conformance.truth import LEARNING_RATE
 
 Of = AdapterImplementation
@@ -40,11 +41,12 @@ def step(of: Of, question: Question, tensors: Tensors) -> Answer:
 
 
 def use_constrained(of: Of, question: Question, tensors: Tensors) -> Answer:
-    """Called in both modes, and evaluated in a model: none of them is an optimizer's step."""
+    """Set, called in both modes, and evaluated in a model: none of them is an optimizer's step."""
 
-    layer, inputs = loaded_as(of, question, tensors), tensor(tensors.inputs)
+    layer, inputs = built_as(of, question), tensor(tensors.inputs)
 
     def used() -> None:
+        layer.set_weights(in_order(layer, tensors.kernel, tensors.bias))
         layer(inputs, training=True)
         layer(inputs)
         model = sequential(layer, question.config, question.input_shape)
@@ -53,6 +55,21 @@ def use_constrained(of: Of, question: Question, tensors: Tensors) -> Answer:
 
     attempt("use", used)
     return Answer(weights_after(layer))
+
+
+def constrain(of: Of, question: Question, tensors: Tensors) -> Answer:
+    return Answer(constrained_weights(loaded_as(of, question, tensors)))
+
+
+def constrained_weights(layer: Any) -> dict[str, Array]:
+    """kernel_constrained, bias_constrained: what the constraint that each variable carries makes of its values."""
+
+    def found() -> dict[str, Any]:
+        held = {name: (each, getattr(each, "constraint", None)) for name, each in variables(layer).items()}
+        return {name: np.asarray(each if rule is None else rule(each)) for name, (each, rule) in held.items()}
+
+    constrained = attempt("constrain its weights", found)
+    return {f"{name}_constrained": as_array(name, values) for name, values in constrained.items()}
 
 
 def fitted_once(layer: Any, question: Question, tensors: Tensors) -> None:
@@ -65,4 +82,8 @@ def fitted_once(layer: Any, question: Question, tensors: Tensors) -> None:
     model.train_on_batch(tensors.inputs, np.ones((*tensors.inputs.shape[:-1], 1), np.float32))
 
 
-PROCEDURES: Mapping[str, Callable[..., Answer]] = {"step": step, "use_constrained": use_constrained}
+PROCEDURES: Mapping[str, Callable[..., Answer]] = {
+    "step": step,
+    "use_constrained": use_constrained,
+    "constrain": constrain,
+}

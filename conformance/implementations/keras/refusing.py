@@ -11,8 +11,7 @@ from conformance.families import Tensors
 from conformance.implementations.adapter import AdapterImplementation
 from conformance.implementations.attempt import as_array, attempt, refuses
 from conformance.implementations.keras.layers import built, keras_adapter, made
-from conformance.implementations.keras.penalties import sorted_losses
-from conformance.implementations.keras.storing import kept_attributes
+from conformance.implementations.keras.storing import behaviour
 from reference.config import TABLES
 
 Of = AdapterImplementation
@@ -26,6 +25,7 @@ ODD_ARGUMENTS: Mapping[str, Mapping[str, Any]] = {
     "units-fraction": {"units": 2.5},
     "units-missing": {},
     "activation-unknown": {"units": 3, "activation": "no_such_activation"},
+    "activation-class-name": {"units": 3, "activation": "LeakyReLU"},
     "activation-number": {"units": 3, "activation": 7},
     "initializer-unknown": {"units": 3, "kernel_initializer": "no_such_initializer"},
     "initializer-number": {"units": 3, "kernel_initializer": 0.5},
@@ -33,7 +33,10 @@ ODD_ARGUMENTS: Mapping[str, Mapping[str, Any]] = {
     "bias-orthogonal": {"units": 3, "bias_initializer": "orthogonal"},
     "regularizer-unknown": {"units": 3, "kernel_regularizer": "no_such_regularizer"},
     "regularizer-number": {"units": 3, "kernel_regularizer": 0.1},
+    "bias-regularizer-unknown": {"units": 3, "bias_regularizer": "no_such_regularizer"},
+    "activity-regularizer-unknown": {"units": 3, "activity_regularizer": "no_such_regularizer"},
     "constraint-unknown": {"units": 3, "kernel_constraint": "no_such_constraint"},
+    "bias-constraint-unknown": {"units": 3, "bias_constraint": "no_such_constraint"},
     "dtype-unknown": {"units": 3, "dtype": "no_such_dtype"},
     "keyword-unknown": {"units": 3, "no_such_argument": 1},
     "keyword-misspelt": {"units": 3, "use_biases": False},
@@ -44,7 +47,9 @@ def refuse(of: Of, question: Question, _: Tensors | None) -> Answer:
     import tensorflow as tf
 
     arguments = ODD_ARGUMENTS[question.option("odd")]
-    layer = attempt("construct it", lambda: keras_adapter(of).layer_class(**arguments))
+    layer_class = keras_adapter(of).layer_class
+    made_by = layer_class.from_config if question.option("by") == "config" else lambda given: layer_class(**given)
+    layer = attempt("construct it", lambda: made_by(dict(arguments)))
     outputs = attempt("call", lambda: layer(tf.ones(question.known_shape)))
     attempt("list its losses", lambda: list(layer.losses))
     return Answer({"outputs": as_array("outputs", outputs)})
@@ -79,13 +84,9 @@ def construct_by_position(of: Of, question: Question, tensors: Tensors) -> Answe
     def construct() -> Any:
         return keras_adapter(of).layer_class(config.units, config.activation, config.use_bias, *given)
 
-    layer = attempt("construct", construct)
+    layer = attempt("construct it so", construct)
     attempt("build", lambda: built(layer, config, question.known_shape))
-    of.load(layer, tensors)
-    outputs = of.call(layer, tensors.inputs.copy())
-    losses = sorted_losses(layer)
-    kept = {**attempt("read its attributes", lambda: kept_attributes(layer)), "name": None}
-    return Answer({"outputs": outputs, "losses": losses}, {"kept": kept})
+    return Answer(behaviour(of, layer, tensors))
 
 
 PROCEDURES: Mapping[str, Callable[..., Answer]] = {

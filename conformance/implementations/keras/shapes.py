@@ -26,8 +26,14 @@ def call_symbolic(of: Of, question: Question, _: Tensors | None) -> Answer:
 
 
 def infer_shape(of: Of, question: Question, _: Tensors | None) -> Answer:
-    """Keras 3 leaves compute_output_shape to each layer: its base class raises NotImplementedError."""
+    """Keras 3 leaves compute_output_shape to each layer: its base class raises NotImplementedError. That of Keras 2
+    calls the layer, and cannot do so before it is built.
+    """
+    import tensorflow as tf
+
     layer = _constructed(of, question)
+    if type(layer).compute_output_shape is tf.keras.layers.Layer.compute_output_shape:
+        attempt("build", lambda: layer.build(question.known_shape))
 
     def inferred() -> Json:
         try:

@@ -6,6 +6,7 @@ import copy
 import json
 from collections.abc import Callable, Mapping
 from contextlib import redirect_stdout
+from dataclasses import replace
 from functools import partial
 from io import StringIO
 from pathlib import Path
@@ -18,19 +19,25 @@ from conformance.answers import Answer
 from conformance.cases import Json, Question
 from conformance.families import Tensors
 from conformance.implementations.adapter import AdapterImplementation
-from conformance.implementations.attempt import as_array, attempt
+from conformance.implementations.attempt import as_array, attempt, refuses
 from conformance.implementations.keras.composing import listed, subclassed
-from conformance.implementations.keras.layers import KerasAdapter, built, keras_adapter, sequential, tensor
+from conformance.implementations.keras.layers import KerasAdapter, built, held, keras_adapter, sequential, tensor
+from conformance.implementations.keras.optimizing import constrained_weights
 from conformance.implementations.keras.penalties import sorted_losses
 
 Of = AdapterImplementation
 
 
 def restore_config(of: Of, question: Question, tensors: Tensors) -> Answer:
-    """Through JSON and back. Custom classes are handed over by name, as loaders take them."""
+    """Through JSON and back. Custom classes are handed over by name, as loaders take them.
+
+    option activation_as=layer: the activation is given as a layer, which has a config of its own.
+    """
     import tensorflow as tf
 
-    layer = attempt("construct", lambda: keras_adapter(of).construct(question.config, name="my_layer"))
+    config, by_layer = question.config, question.option("activation_as") == "layer"
+    said = {"activation": tf.keras.layers.Activation(config.activation)} if by_layer else {}
+    layer = attempt("construct", lambda: keras_adapter(of).construct(config, name="my_layer", **said))
     layer.trainable = question.option("trainable") != "no"
 
     def restored() -> tuple[Any, str | None, bool]:
@@ -43,12 +50,21 @@ def restore_config(of: Of, question: Question, tensors: Tensors) -> Answer:
         return made, text, config == before
 
     other, text, untouched = attempt("restore from its config", restored)
-    attempt("build", lambda: built(other, question.config, question.known_shape))
-    of.load(other, tensors)
-    outputs = of.call(other, tensors.inputs.copy())
-    kept: Mapping[str, Json] = attempt("read its attributes", lambda: kept_attributes(other))
+    attempt("build", lambda: built(other, config, question.known_shape))
+    kept = attempt("read its attributes", lambda: _kept_attributes(other))
     facts = {"weights": of.describe(other)["weights"], "kept": kept, "json": text is not None, "untouched": untouched}
-    return Answer({"outputs": outputs, "losses": sorted_losses(other)}, facts)
+    return Answer(behaviour(of, other, tensors), facts)
+
+
+def behaviour(of: Of, layer: Any, tensors: Tensors) -> dict[str, Any]:
+    """All that the arguments of a new layer say of it: how its weights begin, what they and the outputs cost, what
+    constrains them, and the outputs.
+    """
+    begin = held(layer)
+    of.load(layer, tensors)
+    constrained = constrained_weights(layer)
+    outputs = of.call(layer, tensors.inputs.copy())
+    return {**begin, **constrained, "outputs": outputs, "losses": sorted_losses(layer)}
 
 
 def _as_json(config: Json) -> str | None:
@@ -59,16 +75,9 @@ def _as_json(config: Json) -> str | None:
         return None
 
 
-def kept_attributes(layer: Any) -> Mapping[str, Json]:
-    """What outputs do not show: name, whether it trains, how it begins and what constrains it."""
-    constraints = [getattr(weight, "constraint", None) for weight in layer.weights]
-    return {
-        "name": layer.name,
-        "trainable": bool(layer.trainable),
-        "constraints": [type(each).__name__ if each is not None else None for each in constraints],
-        "initializers": [type(layer.kernel_initializer).__name__, type(layer.bias_initializer).__name__],
-        "compute_dtype": str(layer.compute_dtype),
-    }
+def _kept_attributes(layer: Any) -> Mapping[str, Json]:
+    """What its behaviour does not show."""
+    return {"name": layer.name, "trainable": bool(layer.trainable), "compute_dtype": str(layer.compute_dtype)}
 
 
 def _through_file(model: Any, fresh: Callable[[], Any], folder: Path, custom: Mapping[str, Any]) -> Any:
@@ -146,13 +155,14 @@ def restore_model(of: Of, question: Question, tensors: Tensors) -> Answer:
 
 
 def exchange_weights(of: Of, question: Question, tensors: Tensors) -> Answer:
-    """By the layer's own store in memory, which names nothing but the variables' places; or by a weights file of a
-    model that has the layer as an attribute, whose paths are then made of the attribute's name.
+    """By the layer's own store in memory, or by a weights file. The real layer goes by the name of the other's class:
+    of that Keras makes the paths in a file.
     """
     import tensorflow as tf
 
     config, writes = question.config, question.option("writer") == "layer"
-    stock = KerasAdapter(tf.keras.layers.Dense, "stock")
+    namesake = type(keras_adapter(of).layer_class.__name__, (tf.keras.layers.Dense,), {})
+    stock = KerasAdapter(namesake, "stock")
     own = attempt("construct", lambda: built(keras_adapter(of).construct(config), config, question.known_shape))
     other = built(stock.construct(config), config, question.known_shape)
     writer, reader = (own, other) if writes else (other, own)
@@ -161,6 +171,20 @@ def exchange_weights(of: Of, question: Question, tensors: Tensors) -> Answer:
     exchange = EXCHANGES[question.option("through", "store")]
     attempt("exchange weights", lambda: exchange(writer, reader, tensor(tensors.inputs)))
     return Answer({"outputs": of.call(reader, tensors.inputs)})
+
+
+def load_misfits(of: Of, question: Question, tensors: Tensors) -> Answer:
+    """What a layer of other units, or without a bias, stored: option of=units or bias."""
+    config = question.config
+    narrower = replace(config, units=config.units - 1) if question.option("of") == "units" else config
+    lacking = replace(config, use_bias=False) if question.option("of") == "bias" else narrower
+    adapter, shape = keras_adapter(of), question.known_shape
+    writer = attempt("construct", lambda: built(adapter.construct(lacking), lacking, shape))
+    store: dict[str, Any] = {}
+    attempt("store", lambda: writer.save_own_variables(store))
+    kept = {name: np.asarray(values).copy() for name, values in store.items()}
+    layer = attempt("construct", lambda: built(adapter.construct(config), config, shape))
+    return Answer(facts={"refused": refuses(lambda: layer.load_own_variables(kept))})
 
 
 def _exchange_by_store(writer: Any, reader: Any, _: Any) -> None:
@@ -193,4 +217,5 @@ PROCEDURES: Mapping[str, Callable[..., Answer]] = {
     "restore_config": restore_config,
     "restore_model": restore_model,
     "exchange_weights": exchange_weights,
+    "load_misfits": load_misfits,
 }

@@ -183,22 +183,10 @@ def _activation_in_float32(layer: ReferenceLayer, inputs: Array) -> Array:
 # ---- NaN and infinities --------------------------------------------------------------------------------------------
 
 
-def _nan_to_zero(outputs: Array, dtype: Any) -> Array:
-    return np.where(np.isnan(outputs), 0.0, outputs).astype(dtype)
-
-
-def _clipped(outputs: Array, dtype: Any) -> Array:
-    return np.clip(outputs, -3e38, 3e38).astype(dtype)
-
-
-def _nan_spreads(outputs: Array, dtype: Any) -> Array:
-    return (outputs + 0.0 * outputs.sum()).astype(dtype)
-
-
 AFFINE, BIASED, PLAIN = "outputs.affine", "outputs.bias-before-activation", "outputs.without-bias"
 BATCH, ROWS, UNITS = "outputs.batch-size", "outputs.rows-independent", "outputs.units"
 MANY, ARITHMETIC, WIDE = "outputs.many-features", "outputs.arithmetic", "outputs.float64-precision"
-DTYPE, SPECIALS = "outputs.dtype", "outputs.specials"
+DTYPE = "outputs.dtype"
 RANK, SETTING = "outputs.every-rank", "outputs.every-setting"
 
 MUTANTS: tuple[Mutant, ...] = (
@@ -261,7 +249,4 @@ MUTANTS: tuple[Mutant, ...] = (
             np.float32 if (outputs.astype(np.float32) == outputs).all() else dtype
         ),
     ),
-    numpy_mutant("nan-becomes-zero", "NaN is turned into 0", SPECIALS, finish=_nan_to_zero),
-    numpy_mutant("infinity-clipped", "infinities are clipped to finite numbers", SPECIALS, finish=_clipped),
-    numpy_mutant("nan-spreads", "one NaN spoils the whole batch", SPECIALS, finish=_nan_spreads),
 )

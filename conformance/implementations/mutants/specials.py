@@ -38,6 +38,11 @@ def _zero_for_nan(layer: ReferenceLayer, inputs: Array) -> Array:
     return np.where(np.isnan(outputs), 0.0, outputs)
 
 
+def _zero_for_nan_of_softmax(layer: ReferenceLayer, inputs: Array) -> Array:
+    outputs = layer.activation.value(affine(layer.rounded(inputs), *layer.weights))
+    return np.where(np.isnan(outputs), 0.0, outputs) if layer.config.activation == "softmax" else outputs
+
+
 def _clamped(*, half: bool) -> Callable[[Array, Any], Array]:
     """Half types, or all others, as hardware that saturates: float16 ends at 65504."""
 
@@ -53,13 +58,37 @@ def _nan_for_infinity(outputs: Array, dtype: Any) -> Array:
     return np.where(infinite, np.nan, outputs).astype(dtype)
 
 
+def _zeros_skipped(inputs: Array, kernel: Array, bias: Bias) -> Array:
+    """0 times infinity is 0."""
+    finite = np.where(np.isfinite(kernel), kernel, 0.0)
+    extra = np.where((inputs[..., :, None] != 0) & ~np.isfinite(kernel), kernel, 0.0).sum(axis=-2)
+    return affine(inputs, finite, bias) + extra
+
+
 def _normalized(inputs: Array, kernel: Array, bias: Bias) -> Array:
     """A row whose largest input is subnormal is divided by zero."""
     largest = np.abs(inputs).max(axis=-1, keepdims=True, initial=0.0)
     return affine(inputs / np.where((largest > 0) & (largest < 2.0**-126), 0.0, 1.0), kernel, bias)
 
 
+def _nan_to_zero(outputs: Array, dtype: Any) -> Array:
+    return np.where(np.isnan(outputs), 0.0, outputs).astype(dtype)
+
+
+def _clipped(outputs: Array, dtype: Any) -> Array:
+    return np.clip(outputs, -3e38, 3e38).astype(dtype)
+
+
+def _nan_spreads(outputs: Array, dtype: Any) -> Array:
+    return (outputs + 0.0 * outputs.sum()).astype(dtype)
+
+
+PASS_THROUGH = "specials.pass-through"
+
 MUTANTS: tuple[Mutant, ...] = (
+    numpy_mutant("nan-becomes-zero", "NaN is turned into 0", PASS_THROUGH, finish=_nan_to_zero),
+    numpy_mutant("infinity-clipped", "infinities are clipped to finite numbers", PASS_THROUGH, finish=_clipped),
+    numpy_mutant("nan-spreads", "one NaN spoils the whole batch", PASS_THROUGH, finish=_nan_spreads),
     numpy_mutant("poisoned-by-nan", "one NaN makes all rows NaN", "specials.rows-apart", whole=_poisoned_by_nan),
     numpy_mutant(
         "softmax-shifted-by-the-batch",
@@ -67,8 +96,10 @@ MUTANTS: tuple[Mutant, ...] = (
         "specials.rows-apart",
         whole=_shifted_by_the_batch,
     ),
-    numpy_mutant("nan-inputs-zeroed", "NaN inputs are taken for 0", "outputs.specials", pre=_without_nan),
-    numpy_mutant("nan-outputs-zeroed", "NaN outputs become 0", "outputs.specials", whole=_zero_for_nan),
+    numpy_mutant("nan-softmax-zeroed", "softmax makes NaN 0", "specials.rows-apart", whole=_zero_for_nan_of_softmax),
+    numpy_mutant("nan-inputs-zeroed", "NaN inputs are taken for 0", PASS_THROUGH, pre=_without_nan),
+    numpy_mutant("nan-outputs-zeroed", "NaN outputs become 0", PASS_THROUGH, whole=_zero_for_nan),
+    numpy_mutant("zeros-skipped", "0 times infinity is 0", "specials.weights", pre=_zeros_skipped),
     numpy_mutant("clamped", "outputs stay below the largest number", "specials.overflow", finish=_clamped(half=False)),
     numpy_mutant("half-clamped", "half types stay finite", "specials.overflow", finish=_clamped(half=True)),
     numpy_mutant("nan-for-infinity", "infinity becomes NaN", "specials.overflow", finish=_nan_for_infinity),

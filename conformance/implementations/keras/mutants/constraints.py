@@ -47,6 +47,74 @@ def _applied_twice(layer: Layer) -> Any:
     return own and _constraint(lambda w: own(own(2 * w)))
 
 
+def _kernels(changed: Callable[[Any, Any], Any]) -> Callable[[], Methods]:
+    """changed: what a wrong constraint makes of a kernel, given the right constraint."""
+
+    def wrong(layer: Layer) -> Any:
+        own = layer.kernel_constraint
+        return own and _constraint(lambda w: changed(own, w))
+
+    return _with(kernel=wrong)
+
+
+def _zero_by_zero(own: Any, weights: Any) -> Any:
+    import tensorflow as tf
+
+    is_unit = type(own).__name__ == "UnitNorm"
+    return weights / tf.norm(weights, axis=own.axis, keepdims=True) if is_unit else own(weights)
+
+
+def _epsilon_in_the_root(own: Any, weights: Any) -> Any:
+    import tensorflow as tf
+
+    if type(own).__name__ != "UnitNorm":
+        return own(weights)
+    return weights * tf.math.rsqrt(tf.reduce_sum(weights * weights, axis=own.axis, keepdims=True) + 1e-7)
+
+
+def _never_lowered(own: Any, weights: Any) -> Any:
+    if type(own).__name__ != "MinMaxNorm":
+        return own(weights)
+    return type(own)(own.min_value, 1e30, own.rate, own.axis)(weights)
+
+
+def _in_float32(own: Any, weights: Any) -> Any:
+    import tensorflow as tf
+
+    return tf.cast(own(tf.cast(weights, tf.float32)), weights.dtype)
+
+
+def _when_built() -> Methods:
+    def make_weights(self: Layer, width: int) -> None:
+        written_by_hand().make_weights(self, width)
+        for weight in (self.kernel, self.bias):
+            if weight is not None and weight.constraint is not None:
+                weight.assign(weight.constraint(weight))
+
+    return {"make_weights": make_weights}
+
+
+def _when_set() -> Methods:
+    def set_weights(self: Layer, weights: Any) -> None:
+        written_by_hand().set_weights(self, weights)
+        for weight in self.weights:
+            if weight.constraint is not None:
+                weight.assign(weight.constraint(weight))
+
+    return {"set_weights": set_weights}
+
+
+def _configs_by_their_class() -> Methods:
+    def __init__(self: Layer, units: int, **arguments: Any) -> None:  # noqa: N807
+        kept = {
+            name: value["class_name"] if name.endswith("constraint") and isinstance(value, dict) else value
+            for name, value in arguments.items()
+        }
+        written_by_hand().__init__(self, units, **kept)
+
+    return {"__init__": __init__}
+
+
 def _at_calls() -> Methods:
     def call(self: Layer, inputs: Any) -> Any:
         for constraint, weight in ((self.kernel_constraint, self.kernel), (self.bias_constraint, self.bias)):
@@ -81,6 +149,35 @@ def _eager_alone(layer: Layer) -> Any:
 
 
 MUTANTS: tuple[Mutant, ...] = (
+    keras_mutant("zero-by-zero", "a column of zeros becomes NaN", "constraints.carried", _kernels(_zero_by_zero)),
+    keras_mutant(
+        "epsilon-in-the-root",
+        "unit_norm adds its epsilon to squares",
+        "constraints.carried",
+        _kernels(_epsilon_in_the_root),
+    ),
+    keras_mutant("never-lowered", "min_max_norm has no maximum", "constraints.carried", _kernels(_never_lowered)),
+    keras_mutant(
+        "constrained-in-float32",
+        "float64 kernels are constrained in float32",
+        "constraints.carried",
+        _kernels(_in_float32),
+    ),
+    keras_mutant("constrained-when-built", "weights begin constrained", "constraints.not-when-built", _when_built),
+    keras_mutant("constrained-when-set", "set_weights constrains", "constraints.only-after-steps", _when_set),
+    keras_mutant(
+        "bias-by-the-kernels",
+        "where both are given the bias has the kernel's",
+        "constraints.bias",
+        _with(
+            bias=lambda layer: (
+                (layer.kernel_constraint and layer.bias_constraint and layer.kernel_constraint) or layer.bias_constraint
+            )
+        ),
+    ),
+    keras_mutant(
+        "configs-by-their-class", "of a config the class alone is kept", "constraints.forms", _configs_by_their_class
+    ),
     keras_mutant("kernel-unconstrained", "the kernel is free", "constraints.kernel", _with(kernel=lambda _: None)),
     keras_mutant(
         "kernel-with-biases-constraint",

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from conformance.implementations.keras.mutants.made import Layer, Methods, keras_mutant
+from conformance.implementations.keras.mutants.weights import made_to_fit
 from conformance.implementations.keras.written import written_by_hand
 from conformance.implementations.mutant import Mutant, of_generation
 
@@ -130,6 +131,23 @@ def _mutant(name: str, says: str, breaks: str, methods: Callable[[], Methods], *
     return keras_mutant(name, says, f"errors.{breaks}", methods, **named)
 
 
+def _any_width() -> Methods:
+    """Features too many are cut off, and those too few are zeros."""
+    import tensorflow as tf
+
+    def build(self: Layer, input_shape: Any) -> None:
+        written_by_hand().build(self, input_shape)
+        self.input_spec = tf.keras.layers.InputSpec(min_ndim=2)
+
+    def product(self: Layer, inputs: Any) -> Any:
+        width = self.kernel.shape[0]
+        lacking = max(0, width - inputs.shape[-1])
+        padded = tf.pad(inputs, [*([0, 0] for _ in inputs.shape[:-1]), [0, lacking]])
+        return written_by_hand().product(self, padded[..., :width])
+
+    return {"build": build, "product": product}
+
+
 def _refused_late() -> Methods:
     """Nothing is looked at before the layer is built."""
 
@@ -178,6 +196,13 @@ MUTANTS: tuple[Mutant, ...] = (
         _accepting("activation", _known("activations")),
     ),
     _mutant(
+        "class-names-accepted",
+        "LeakyReLU is an activation, as in Keras 2",
+        "activation-class-names",
+        _accepting("activation", lambda given: "leaky_relu" if given == "LeakyReLU" else given),
+        wrong_in=of_generation(3),
+    ),
+    _mutant(
         "initializer-else-glorot",
         "an unknown initializer is the default",
         "initializer",
@@ -199,6 +224,14 @@ MUTANTS: tuple[Mutant, ...] = (
     _mutant("keywords-swallowed", "unknown keywords are swallowed", "keyword", _keywords_swallowed),
     _mutant("broken-by-a-refusal", "after a refusal outputs are zeros", "recovery", _broken_by_a_refusal),
     _mutant("first-of-several", "of a list of tensors the first is taken", "recovery", _first_of_several),
+    _mutant("any-width", "inputs are cut or padded to the kernel", "inputs", _any_width),
+    _mutant("any-weights", "set_weights reshapes and broadcasts", "weights", made_to_fit),
+    _mutant(
+        "bias-constraint-else-none",
+        "an unknown constraint of the bias is none",
+        "constraint",
+        _accepting("bias_constraint", _known("constraints")),
+    ),
     _mutant("initializers-swapped", "the bias's initializer comes first", "positions", _initializers_swapped),
     _mutant(
         "regularizers-swapped",

@@ -112,6 +112,71 @@ def _only_objects() -> Methods:
     return {"__init__": __init__}
 
 
+def _arguments(changed: Callable[[str, Any], Any]) -> Callable[[], Methods]:
+    """changed: what is made of each initializer that is given, by the name of its argument."""
+
+    def methods() -> Methods:
+        def __init__(self: Layer, units: int, **arguments: Any) -> None:  # noqa: N807
+            made = {
+                name: changed(name, value) if name.endswith("initializer") else value
+                for name, value in arguments.items()
+            }
+            written_by_hand().__init__(self, units, **made)
+
+        return {"__init__": __init__}
+
+    return methods
+
+
+def _zeros_for_none(name: str, given: Any) -> Any:
+    return "zeros" if given is None and name.startswith("bias") else given
+
+
+def _default_for_names(_: str, given: Any) -> Any:
+    return given if not isinstance(given, str) or given in ("zeros", "ones") else "glorot_uniform"
+
+
+def _without_seed(_: str, given: Any) -> Any:
+    if not isinstance(given, dict) or "seed" not in given["config"]:
+        return given
+    return {**given, "config": {**given["config"], "seed": None}}
+
+
+def _standard_but_for_the_seed(_: Layer, own: Any) -> Any:
+    """Its class with the seed alone: every other argument is lost."""
+    return type(own)(seed=own.seed) if getattr(own, "seed", None) is not None else own
+
+
+def _in_half(_: Layer, own: Any) -> Any:
+    import tensorflow as tf
+
+    return _rounded(_, own) if isinstance(own, tf.keras.initializers.Constant) else own
+
+
+def _seeded_as_the_kernel(layer: Layer, own: Any) -> Any:
+    seed = getattr(layer.kernel_initializer, "seed", None)
+    if seed is None or getattr(own, "seed", None) is None:
+        return own
+    return type(own).from_config({**own.get_config(), "seed": seed})
+
+
+def _fans_of_all_axes() -> Methods:
+    import tensorflow as tf
+
+    def build(self: Layer, input_shape: Any) -> None:
+        own, axes = self.kernel_initializer, [axis for axis in input_shape[1:-1] if axis]
+
+        def draw(shape: Any, dtype: Any = None, **_: Any) -> Any:
+            fans, wrong = sum(shape), shape[0] * max([1, *axes]) + shape[1]
+            return tf.convert_to_tensor(own(shape, dtype=dtype)) * (fans / wrong) ** 0.5
+
+        self.kernel_initializer = draw
+        written_by_hand().build(self, input_shape)
+        self.kernel_initializer = own
+
+    return {"build": build}
+
+
 def _arrays_ignored() -> Methods:
     import numpy as np
 
@@ -144,6 +209,18 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     _mutant("fans-swapped", "the kernel is drawn transposed", "distribution", _begin(kernel=_transposed)),
     _mutant("drawn-wider", "weights are an eighth too large", "distribution", _begin(kernel=_wider)),
+    _mutant("constants-in-half", "constants are rounded to float16", "certain", _begin(kernel=_in_half)),
+    _mutant("none-for-zeros", "None is no bias at first", "none", _arguments(_zeros_for_none)),
+    _mutant("names-for-the-default", "names are all glorot_uniform", "names", _arguments(_default_for_names)),
+    _mutant("config-without-its-seed", "a config's seed is lost", "seeded", _arguments(_without_seed)),
+    _mutant(
+        "seed-alone",
+        "of a seeded initializer the seed alone is kept",
+        "seeded",
+        _begin(kernel=_standard_but_for_the_seed),
+    ),
+    _mutant("seed-of-the-kernel", "the bias has the kernel's seed", "seeded", _begin(bias=_seeded_as_the_kernel)),
+    _mutant("fans-of-all-axes", "every axis counts as a fan", "seeded", _fans_of_all_axes),
     _mutant("seed-ignored", "the seed is ignored", "seeded", _begin(kernel=_unseeded)),
     _mutant("drawn-in-half", "draws are rounded to float16", "seeded", _begin(kernel=_rounded)),
     _mutant("only-objects-initialize", "names and configs are ignored", "forms", _only_objects),
@@ -159,5 +236,6 @@ MUTANTS: tuple[Mutant, ...] = (
         "orthogonal-by-glorot", "orthogonal is glorot_uniform", "orthogonal", _begin(kernel=_named("glorot_uniform"))
     ),
     _mutant("shared-by-all", "all layers begin alike", "independent", _begin(kernel=_shared)),
+    _mutant("biases-alike", "the biases of all layers begin alike", "independent", _begin(bias=_shared)),
     _mutant("never-new", "no seed changes the weights", "repeatable", _begin(kernel=_shared)),
 )

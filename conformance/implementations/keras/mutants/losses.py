@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from conformance.implementations.keras.mutants.made import Layer, Methods, keras_mutant
+from conformance.implementations.keras.mutants.modes import costs_nothing_when_evaluated
 from conformance.implementations.keras.written import written_by_hand
 from conformance.implementations.mutant import Mutant, of_generation
 
@@ -47,6 +48,27 @@ def _stopped(_: Layer, own: Any) -> Any:
     import tensorflow as tf
 
     return _regularizer(lambda w: own(tf.stop_gradient(w)))
+
+
+def _of_the_rounded(layer: Layer, own: Any) -> Any:
+    import tensorflow as tf
+
+    return _regularizer(lambda w: tf.cast(own(tf.cast(w, layer.compute_dtype)), w.dtype))
+
+
+def _of_the_first(_: Layer, own: Any) -> Any:
+    """The value of its first evaluation, with the gradients of the others."""
+    import tensorflow as tf
+
+    first: list[Any] = []
+
+    def penalty(weights: Any) -> Any:
+        cost = own(weights)
+        if not first and tf.executing_eagerly():
+            first.append(float(cost))
+        return cost - tf.stop_gradient(cost) + first[0] if first else cost
+
+    return _regularizer(penalty)
 
 
 def _bias_forgotten() -> Methods:
@@ -126,6 +148,44 @@ def _by_nothing_or_twice(self: Layer, inputs: Any) -> tuple[Any, float]:
     return written_by_hand().call(self, inputs), 2.0 * float(inputs.shape[0])
 
 
+def _not_into_the_inputs(self: Layer, inputs: Any) -> tuple[Any, float]:
+    import tensorflow as tf
+
+    return written_by_hand().call(self, tf.stop_gradient(inputs)), float(inputs.shape[0])
+
+
+def _by_known_batches(self: Layer, inputs: Any) -> tuple[Any, float]:
+    return written_by_hand().call(self, inputs), float(inputs.shape[0] or 1)
+
+
+def _where_not_masked() -> Methods:
+    import tensorflow as tf
+
+    def __init__(self: Layer, units: int, activity_regularizer: Any = None, **arguments: Any) -> None:  # noqa: N807
+        written_by_hand().__init__(self, units, **arguments)
+        self.own_activity_regularizer = tf.keras.regularizers.get(activity_regularizer)
+
+    def call(self: Layer, inputs: Any, mask: Any = None) -> Any:
+        outputs = written_by_hand().call(self, inputs)
+        if self.own_activity_regularizer is not None:
+            seen = outputs if mask is None else outputs * tf.cast(mask, outputs.dtype)[..., None]
+            self.add_loss(self.own_activity_regularizer(seen) / tf.cast(tf.shape(outputs)[0], outputs.dtype))
+        return outputs
+
+    return {"__init__": __init__, "call": call}
+
+
+def _callables_for_the_kernel_alone() -> Methods:
+    def __init__(self: Layer, units: int, **arguments: Any) -> None:  # noqa: N807
+        for name in ("bias_regularizer", "activity_regularizer"):
+            given = arguments.get(name)
+            if callable(given) and not hasattr(given, "get_config"):
+                del arguments[name]
+        written_by_hand().__init__(self, units, **arguments)
+
+    return {"__init__": __init__}
+
+
 def _only_objects() -> Methods:
     def __init__(self: Layer, units: int, kernel_regularizer: Any = None, **arguments: Any) -> None:  # noqa: N807
         known = None if isinstance(kernel_regularizer, str | dict) else kernel_regularizer
@@ -184,6 +244,41 @@ def _not_in_training() -> Methods:
 MUTANTS: tuple[Mutant, ...] = (
     keras_mutant("penalty-averaged", "the kernel's penalty is a mean", "losses.kernel", _kernel_penalty(_averaged)),
     keras_mutant("penalty-halved", "the kernel's penalty is halved", "losses.kernel", _kernel_penalty(_halved)),
+    keras_mutant(
+        "penalty-remembered", "the kernel's first penalty is kept", "losses.kernel", _kernel_penalty(_of_the_first)
+    ),
+    keras_mutant(
+        "penalty-of-the-rounded",
+        "the penalty is of the kernel as a mixed policy rounds it",
+        "losses.precision",
+        _kernel_penalty(_of_the_rounded),
+    ),
+    keras_mutant(
+        "undivided-in-unknown-batches",
+        "an unknown batch divides nothing",
+        "losses.unknown-batch",
+        _activity(_by_known_batches),
+        wrong_in=lambda dialect: dialect.divides_activity_loss,
+    ),
+    keras_mutant("masked-for-nothing", "masked outputs cost nothing", "losses.masked", _where_not_masked),
+    keras_mutant(
+        "evaluated-for-nothing",
+        "outputs cost in training alone",
+        "losses.evaluation",
+        costs_nothing_when_evaluated,
+    ),
+    keras_mutant(
+        "inputs-for-nothing",
+        "the activity's penalty ends at the layer",
+        "losses.gradient",
+        _activity(_not_into_the_inputs),
+    ),
+    keras_mutant(
+        "callables-for-the-kernel-alone",
+        "a callable for bias or activity is ignored",
+        "losses.callable",
+        _callables_for_the_kernel_alone,
+    ),
     keras_mutant("penalty-added-again", "each call adds the kernel's penalty", "losses.kernel", _penalty_added_again),
     keras_mutant("penalty-constant", "the penalty has no gradient", "losses.gradient", _kernel_penalty(_stopped)),
     keras_mutant("bias-penalty-forgotten", "the bias costs nothing", "losses.bias", _bias_forgotten),

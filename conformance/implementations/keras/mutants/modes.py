@@ -161,7 +161,7 @@ def _rows_mixed_under_jacobians() -> Methods:
     return {"call": call}
 
 
-def _costs_nothing_when_evaluated() -> Methods:
+def costs_nothing_when_evaluated() -> Methods:
     def __init__(self: Layer, units: int, activity_regularizer: Any = None, **arguments: Any) -> None:  # noqa: N807
         import tensorflow as tf
 
@@ -175,6 +175,44 @@ def _costs_nothing_when_evaluated() -> Methods:
         return outputs
 
     return {"__init__": __init__, "call": call}
+
+
+def _kernel_kept_for_inference() -> Methods:
+    """A graph that infers keeps the kernel that it first saw."""
+    import tensorflow as tf
+
+    def call(self: Layer, inputs: Any, training: Any = None) -> Any:
+        if training is False and not tf.executing_eagerly() and not hasattr(self, "folded"):
+            with tf.init_scope():
+                self.folded = tf.identity(tf.convert_to_tensor(self.kernel)).numpy()
+        if not training and not tf.executing_eagerly() and hasattr(self, "folded"):
+            folded = tf.constant(self.folded, self.compute_dtype)
+            product = tf.tensordot(tf.cast(inputs, self.compute_dtype), folded, [[len(inputs.shape) - 1], [0]])
+            return self.activation(self.biased(product))
+        return written_by_hand().call(self, inputs)
+
+    return {"call": call}
+
+
+def _constants_when_nested() -> Methods:
+    import tensorflow as tf
+
+    def product(self: Layer, inputs: Any) -> Any:
+        kernel, leading = tf.convert_to_tensor(self.kernel), list(range(len(inputs.shape) - 1))
+
+        @tf.custom_gradient  # type: ignore[untyped-decorator]
+        def product_of(rows: Any, kernel: Any) -> Any:
+            kept, fixed = tf.stop_gradient(rows), tf.stop_gradient(kernel)
+
+            def backward(upstream: Any) -> Any:
+                to_rows = tf.tensordot(upstream, fixed, [[len(leading)], [1]])
+                return to_rows, tf.tensordot(kept, upstream, [leading, leading])
+
+            return tf.tensordot(rows, kernel, [[len(leading)], [0]]), backward
+
+        return product_of(inputs, kernel)
+
+    return {"product": product}
 
 
 def _no_forward_rule() -> Methods:
@@ -204,6 +242,15 @@ MUTANTS: tuple[Mutant, ...] = (
         "scaled-by-the-batch", "a graph's outputs depend on the batch", "modes.predict", _normalized_over_the_batch
     ),
     keras_mutant("single-rows-lost", "a last batch of one row is zeros", "modes.predict", _short_batch_cut),
+    keras_mutant(
+        "kernel-kept-for-inference",
+        "graphs infer with the kernel they first saw",
+        "modes.predict",
+        _kernel_kept_for_inference,
+    ),
+    keras_mutant(
+        "constants-when-nested", "gradients are constants to another tape", "modes.nested-tapes", _constants_when_nested
+    ),
     keras_mutant("averaged-in-training", "training averages gradients", "modes.fit", _gradient_scaled(_averaged)),
     keras_mutant("doubled-in-training", "training doubles gradients", "modes.fit", _gradient_scaled(lambda _: 2.0)),
     keras_mutant(
@@ -216,7 +263,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "nothing-when-evaluated",
         "outputs cost in training alone",
         "modes.evaluate",
-        _costs_nothing_when_evaluated,
+        costs_nothing_when_evaluated,
     ),
     keras_mutant("upstream-remembered", "backward passes add up", "modes.persistent-tape", _upstream_remembered),
     keras_mutant(

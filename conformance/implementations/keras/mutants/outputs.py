@@ -6,7 +6,7 @@ from typing import Any
 
 from conformance.implementations.keras.mutants.made import Layer, Methods, keras_mutant
 from conformance.implementations.keras.written import written_by_hand
-from conformance.implementations.mutant import Mutant
+from conformance.implementations.mutant import Mutant, of_generation
 
 
 def _callables_ignored() -> Methods:
@@ -47,7 +47,24 @@ def _softmax_on_axis_1() -> Methods:
     return {"call": call}
 
 
+def _no_class_names() -> Methods:
+    def __init__(self: Layer, units: int, activation: Any = None, *given: Any, **named: Any) -> None:  # noqa: N807
+        if activation in ("ReLU", "Softmax", "ELU", "LeakyReLU"):
+            raise ValueError(f"unknown activation {activation}")
+        written_by_hand().__init__(self, units, activation, *given, **named)
+
+    return {"__init__": __init__}
+
+
 MUTANTS: tuple[Mutant, ...] = (
+    keras_mutant(
+        "no-class-names",
+        "names of layer classes are refused, as by Keras 3",
+        "outputs.activation-class-names",
+        _no_class_names,
+        only_raises=True,
+        wrong_in=of_generation(2),
+    ),
     keras_mutant("keras-bias-after-activation", "the bias is added last", "outputs.bias-before-activation", _bias_last),
     keras_mutant("keras-softmax-axis-1", "softmax runs over axis 1", "outputs.last-axis", _softmax_on_axis_1),
     keras_mutant(

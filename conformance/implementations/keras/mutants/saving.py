@@ -59,10 +59,33 @@ def _stored(changed: Callable[[Any], Any], key: Callable[[int], str] = str) -> C
     return methods
 
 
+def _to_float32(values: Any) -> Any:
+    return values.astype("float32") if values.dtype == "float64" else values
+
+
 def _loaded_as_zeros() -> Methods:
     def load_own_variables(self: Layer, store: Any) -> None:
         for weight in self.weights:
             weight.assign(0 * weight)
+
+    return {"load_own_variables": load_own_variables}
+
+
+def _changed_config(name: str, changed: Callable[[Layer, Any], Any]) -> Callable[[], Methods]:
+    """changed: what is made of one entry of the right config."""
+    return _config(lambda layer, config: {**config, name: changed(layer, config[name])})
+
+
+def _without_seed(_: Layer, entry: Any) -> Any:
+    return {**entry, "config": {**entry["config"], "seed": None}} if "seed" in entry["config"] else entry
+
+
+def _misfits_taken() -> Methods:
+    def load_own_variables(self: Layer, store: Any) -> None:
+        try:
+            written_by_hand().load_own_variables(self, store)
+        except (KeyError, ValueError):
+            return
 
     return {"load_own_variables": load_own_variables}
 
@@ -121,6 +144,27 @@ MUTANTS: tuple[Mutant, ...] = (
         _config_with_an_object,
     ),
     keras_mutant("config-used-up", "from_config empties its config", "saving.config-is-plain", _config_used_up),
+    keras_mutant(
+        "seed-not-kept",
+        "the config loses the bias's seed",
+        "saving.config-keeps",
+        _changed_config("bias_initializer", _without_seed),
+    ),
+    keras_mutant(
+        "limits-not-kept",
+        "the config keeps the class of a constraint alone",
+        "saving.config-keeps",
+        _changed_config("kernel_constraint", lambda layer, entry: entry and type(layer.kernel_constraint).__name__),
+    ),
+    keras_mutant(
+        "activation-by-name",
+        "the config keeps the name of an activation alone",
+        "saving.config-of-activation-layer",
+        _changed_config("activation", lambda layer, _: getattr(layer.activation, "__name__", "linear")),
+        wrong_in=lambda dialect: dialect.since >= (3, 15),
+    ),
+    keras_mutant("stored-in-float32", "float64 is stored as float32", "saving.weights", _stored(_to_float32)),
+    keras_mutant("misfits-taken", "what does not fit loads without a word", "saving.misfits-refused", _misfits_taken),
     keras_mutant("loaded-as-zeros", "loading sets zeros", "saving.file", _loaded_as_zeros),
     keras_mutant("stored-halved", "weights are stored halved", "saving.weights", _stored(lambda values: values / 2)),
     keras_mutant(

@@ -42,7 +42,36 @@ def _doubled_in_graph() -> Methods:
     return {"call": call}
 
 
+def _inputs_remembered() -> Methods:
+    """The same tensor gets the same outputs, whatever the weights are now."""
+    import tensorflow as tf
+
+    def call(self: Layer, inputs: Any) -> Any:
+        if not tf.executing_eagerly():
+            return written_by_hand().call(self, inputs)
+        if getattr(self, "last", (None,))[0] is not inputs:
+            self.last = (inputs, written_by_hand().call(self, inputs))
+        return self.last[1]
+
+    return {"call": call}
+
+
+def _half_in_training() -> Methods:
+    import tensorflow as tf
+
+    def call(self: Layer, inputs: Any, training: bool = False) -> Any:
+        if training:
+            inputs = tf.cast(tf.cast(inputs, tf.bfloat16), inputs.dtype)
+        return written_by_hand().call(self, inputs)
+
+    return {"call": call}
+
+
 MUTANTS: tuple[Mutant, ...] = (
+    keras_mutant(
+        "inputs-remembered", "a tensor seen before gets its old outputs", "state.reloaded-weights", _inputs_remembered
+    ),
+    keras_mutant("half-in-training", "training rounds the inputs", "state.training-mode", _half_in_training),
     keras_mutant(
         "noise-in-training", "outputs are dropped in training mode", "state.training-mode", _noise_in_training
     ),

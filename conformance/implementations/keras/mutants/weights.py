@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from conformance.implementations.keras.mutants.made import Layer, Methods, keras_mutant
@@ -126,6 +127,99 @@ def _bias_lost_where_built() -> Methods:
     return {"__call__": __call__, "biased": biased}
 
 
+def _built_by_calls() -> Methods:
+    import tensorflow as tf
+
+    def build(self: Layer, input_shape: Any) -> None:
+        self.built = True
+
+    def __call__(self: Layer, inputs: Any, **named: Any) -> Any:  # noqa: N807
+        if not hasattr(self, "kernel") and len(getattr(inputs, "shape", ())) >= 2:
+            if hasattr(self, "_tracker"):
+                self._tracker.unlock()  # Keras 3 takes no weights from a layer that is built
+            with tf.init_scope():
+                written_by_hand().build(self, inputs.shape)
+        return written_by_hand().__call__(self, inputs, **named)
+
+    return {"build": build, "__call__": __call__}
+
+
+def _shapes_in_tuples_alone() -> Methods:
+    def build(self: Layer, input_shape: Any) -> None:
+        if not isinstance(input_shape, tuple):
+            raise TypeError(f"a shape must be a tuple, got {type(input_shape).__name__}")
+        written_by_hand().build(self, input_shape)
+
+    return {"build": build}
+
+
+def _frozen_in_between() -> Methods:
+    import tensorflow as tf
+
+    def call(self: Layer, inputs: Any) -> Any:
+        outputs = written_by_hand().call(self, inputs)
+        return outputs if self.trainable else tf.stop_gradient(outputs)
+
+    return {"call": call}
+
+
+def _kernel_copied() -> Methods:
+    import tensorflow as tf
+
+    def make_weights(self: Layer, width: int) -> None:
+        self.held_kernel = self.add_kernel((width, self.units))
+        self.bias = self.add_bias((self.units,)) if self.use_bias else None
+
+    def kernel(self: Layer) -> Any:
+        return tf.Variable(tf.convert_to_tensor(self.held_kernel)) if tf.executing_eagerly() else self.held_kernel
+
+    def product(self: Layer, inputs: Any) -> Any:
+        return tf.tensordot(inputs, tf.convert_to_tensor(self.held_kernel), [[len(inputs.shape) - 1], [0]])
+
+    return {"make_weights": make_weights, "kernel": property(kernel), "product": product}
+
+
+def _counts(weights: str, *, unbuilt: bool) -> Callable[[], Methods]:
+    """count_params of the weights in this attribute; unbuilt: also before there are any."""
+
+    def methods() -> Methods:
+        def count_params(self: Layer) -> int:
+            if not (self.built or unbuilt):
+                return int(written_by_hand().count_params(self))
+            sizes = [
+                weight.shape[0] * (weight.shape[1] if len(weight.shape) > 1 else 1) for weight in getattr(self, weights)
+            ]
+            return int(sum(sizes))
+
+        return {"count_params": count_params}
+
+    return methods
+
+
+def _trainable_reversed() -> Methods:
+    def trainable_weights(self: Layer) -> Any:
+        return list(written_by_hand().trainable_weights.fget(self))[::-1]
+
+    return {"trainable_weights": property(trainable_weights)}
+
+
+def _zeros_after_a_refusal() -> Methods:
+    def set_weights(self: Layer, weights: Any) -> None:
+        kept = self.get_weights()
+        written_by_hand().set_weights(self, [0 * values for values in kept])
+        written_by_hand().set_weights(self, weights)
+
+    return {"set_weights": set_weights}
+
+
+def _set_to_no_avail() -> Methods:
+    def set_weights(self: Layer, weights: Any) -> None:
+        if self.built:
+            written_by_hand().set_weights(self, weights)
+
+    return {"set_weights": set_weights}
+
+
 def _given_as_row() -> Methods:
     def set_weights(self: Layer, weights: Any) -> None:
         kept = self.get_weights()
@@ -136,7 +230,7 @@ def _given_as_row() -> Methods:
     return {"set_weights": set_weights}
 
 
-def _made_to_fit() -> Methods:
+def made_to_fit() -> Methods:
     import numpy as np
 
     def set_weights(self: Layer, weights: Any) -> None:
@@ -162,6 +256,36 @@ MUTANTS: tuple[Mutant, ...] = (
         "weights.built-in-a-graph",
         _bias_lost_where_built,
     ),
+    keras_mutant("built-by-calls", "build makes no weights", "weights.built-when", _built_by_calls, only_raises=True),
+    keras_mutant(
+        "shapes-in-tuples-alone",
+        "build takes nothing but tuples",
+        "weights.built-when",
+        _shapes_in_tuples_alone,
+        only_raises=True,
+        wrong_in=of_generation(3),
+    ),
+    keras_mutant(
+        "frozen-in-between", "a frozen layer stops gradients", "weights.frozen-in-between", _frozen_in_between
+    ),
+    keras_mutant("kernel-copied", "the attribute kernel is a copy", "weights.assigned", _kernel_copied),
+    keras_mutant(
+        "frozen-counts-nothing",
+        "of a frozen layer no parameters are counted",
+        "weights.frozen",
+        _counts("trainable_weights", unbuilt=False),
+    ),
+    keras_mutant(
+        "counted-before-built",
+        "a layer without weights counts 0",
+        "weights.attributes",
+        _counts("weights", unbuilt=True),
+    ),
+    keras_mutant("trainable-reversed", "the bias trains first", "weights.frozen", _trainable_reversed),
+    keras_mutant(
+        "zeros-after-a-refusal", "refused weights leave zeros", "weights.wrong-ones-refused", _zeros_after_a_refusal
+    ),
+    keras_mutant("set-to-no-avail", "weights that come too early are dropped", "weights.attributes", _set_to_no_avail),
     keras_mutant("name-ignored", "the name is ignored", "weights.attributes", _name_ignored),
     keras_mutant("always-of-one-name", "every layer has one name", "weights.attributes", _always_called_dense),
     keras_mutant(
@@ -186,6 +310,6 @@ MUTANTS: tuple[Mutant, ...] = (
     keras_mutant("given-in-half", "get_weights rounds to float16", "weights.taken-and-given", _kept_in_half),
     keras_mutant("any-number-of-weights", "set_weights takes any number", "weights.wrong-ones-refused", _given_as_row),
     keras_mutant(
-        "weights-made-to-fit", "set_weights reshapes and broadcasts", "weights.wrong-ones-refused", _made_to_fit
+        "weights-made-to-fit", "set_weights reshapes and broadcasts", "weights.wrong-ones-refused", made_to_fit
     ),
 )

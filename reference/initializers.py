@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from math import erf, exp, pi, sqrt
+from math import erf, exp, inf, pi, sqrt
 from typing import Any
 
 import numpy as np
+from scipy.special import ndtr
 
 from reference.formats import Array
 
@@ -24,16 +25,21 @@ class Spread:
     deviation: float
 
     @property
-    def law(self) -> Any:
-        """The distribution, frozen, of scipy.stats: imported here, since it takes most of a second."""
-        from scipy import stats
+    def limit(self) -> float:
+        """The greatest magnitude that is drawn."""
+        return self.deviation * {"uniform": sqrt(3), "truncated": 2.0, "normal": inf}[self.shape]
 
+    @property
+    def second_moment(self) -> float:
+        """The mean of the squares."""
+        return (self.deviation * (TRUNCATED if self.shape == "truncated" else 1.0)) ** 2
+
+    def distribution(self, values: Array) -> Array:
+        """The probability of drawing no more than each value."""
         if self.shape == "uniform":
-            half = self.deviation * sqrt(3)
-            return stats.uniform(-half, 2 * half)
-        if self.shape == "normal":
-            return stats.norm(0, self.deviation)
-        return stats.truncnorm(-2, 2, scale=self.deviation)
+            return np.clip((values / self.limit + 1) / 2, 0.0, 1.0)
+        below = ndtr(values / self.deviation)
+        return below if self.shape == "normal" else np.clip((below - ndtr(-2)) / (ndtr(2) - ndtr(-2)), 0.0, 1.0)
 
 
 @dataclass(frozen=True)

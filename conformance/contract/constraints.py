@@ -8,7 +8,7 @@ from conformance.contract import errata
 from conformance.contract.clause import Clause, ask
 from conformance.contract.dtypes import weights_after
 from conformance.contract.initializers import certain_values
-from conformance.contract.modes import weights_after_fit
+from conformance.contract.modes import TRAINED, weights_after_fit
 from conformance.contract.outputs import those_bounded
 
 CONSTRAINTS_PY = "keras/src/constraints/constraints.py"
@@ -145,12 +145,7 @@ CLAUSES = (
         guards="a constraint that a model does not know of",
         level=Level.KERAS,
         asks=(
-            *ask(
-                "fit",
-                shape=((4, 7),),
-                units=(3,),
-                arguments={"kernel_constraint": "non_neg", "kernel_regularizer": "l2"},
-            ),
+            *TRAINED,
             *ask("fit", shape=((4, 7),), units=(3,), arguments={"kernel_constraint": "max_norm"}, tier=Tier.DEFAULT),
             *ask("fit", shape=((4, 7),), arguments={"bias_constraint": "non_neg"}, steps="2", tier=Tier.FULL),
         ),

@@ -408,7 +408,22 @@ CLAUSES = (
         guards="another formula in the half-precision path",
         level=Level.KERAS,
         asks=(
-            *ask("differentiate", activation=ELEMENTWISE, family=("grid",), shape=((509, 1),), units=(1,), dtype=HALF),
+            *ask(
+                "differentiate",
+                activation=ELEMENTWISE,
+                family=("grid",),
+                shape=((509, 1),),
+                units=(1,),
+                dtype=("float16",),
+            ),
+            *ask(
+                "differentiate",
+                activation=("tanh", "sigmoid", "gelu"),
+                family=("grid",),
+                shape=((509, 1),),
+                units=(1,),
+                dtype=("bfloat16",),
+            ),
             *ask(
                 "differentiate",
                 activation=EVERY,

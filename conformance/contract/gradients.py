@@ -139,9 +139,7 @@ CLAUSES = (
         guards="the slope of another variant of gelu, a forgotten factor, a slope computed from a rounded output",
         level=Level.TRAINING,
         asks=(
-            *ask(
-                "differentiate", activation=ELEMENTWISE, family=("grid",), shape=((509, 1),), units=(1,), dtype=FLOATS
-            ),
+            *ask("differentiate", activation=ELEMENTWISE, family=("grid",), shape=((509, 1),), units=(1,)),
             *ask(
                 "differentiate",
                 activation=ELEMENTWISE,
@@ -194,9 +192,7 @@ CLAUSES = (
         guards="infinity times zero, or a quotient of two infinities, inside a hand-written derivative",
         level=Level.TRAINING,
         asks=(
-            *ask(
-                "differentiate", activation=ELEMENTWISE, family=("tails",), shape=((251, 1),), units=(1,), dtype=FLOATS
-            ),
+            *ask("differentiate", activation=ELEMENTWISE, family=("tails",), shape=((251, 1),), units=(1,)),
             *ask(
                 "differentiate",
                 activation=ELEMENTWISE,

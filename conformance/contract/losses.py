@@ -8,7 +8,7 @@ from conformance.answers import Level, Trial
 from conformance.cases import Tier
 from conformance.compare import Comparison, agree, compare
 from conformance.contract.clause import Clause, ask
-from conformance.contract.modes import EVALUATED, weights_after_fit
+from conformance.contract.modes import EVALUATED, TRAINED, weights_after_fit
 from conformance.contract.outputs import those_bounded
 from conformance.procedures import GRADIENTS
 
@@ -255,7 +255,7 @@ CLAUSES = (
         guards="penalties that a custom layer keeps to itself, so that nothing is regularized",
         level=Level.KERAS,
         asks=(
-            *ask("fit", shape=((4, 7),), units=(3,), arguments={"kernel_regularizer": "l2", "bias_regularizer": "l1"}),
+            *TRAINED,
             *ask(
                 "fit",
                 activation=("relu",),

@@ -22,6 +22,13 @@ TAPE_PY = "tensorflow/python/eager/backprop.py: GradientTape"
 weights_after_fit = those_bounded("kernel_after", "bias_after", "reported_loss")
 
 
+#: A step with penalties of both weights, which a constraint of the kernel ends.
+TRAINED = ask(
+    "fit",
+    shape=((4, 7),),
+    units=(3,),
+    arguments={"kernel_regularizer": "l2", "bias_regularizer": "l1", "kernel_constraint": "non_neg"},
+)
 #: A loss with penalties of the weights and of the outputs.
 EVALUATED = ask(
     "evaluate",
@@ -41,7 +48,7 @@ CLAUSES = (
         level=Level.KERAS,
         asks=(
             *ask("differentiate_in_lane", activation=("relu",), lane="graph"),
-            *ask("differentiate_in_lane", family=("gather",), lane="graph"),
+            *ask("differentiate_in_lane", family=("gather",), lane="graph", tier=Tier.DEFAULT),
             *ask(
                 "differentiate_in_lane",
                 activation=("linear", "relu", "tanh", "softmax"),

@@ -118,8 +118,8 @@ CLAUSES = (
         "approximations of exp (apple/coremltools#2863)",
         level=Level.INFERENCE,
         asks=(
-            *ask(activation=ELEMENTWISE, family=("grid",), shape=((509, 1),), units=(1,), dtype=FLOATS),
-            *ask(activation=ROWWISE, family=("grid",), shape=((509, 1),), units=(3,), dtype=FLOATS),
+            *ask(activation=ELEMENTWISE, family=("grid",), shape=((509, 1),), units=(1,)),
+            *ask(activation=ROWWISE, family=("grid",), shape=((509, 1),), units=(3,)),
             *ask(
                 activation=ELEMENTWISE,
                 family=("grid",),
@@ -160,8 +160,16 @@ CLAUSES = (
         guards="exp that overflows on the way to a finite result, clamped arguments, a threshold that is too low",
         level=Level.INFERENCE,
         asks=(
-            *ask(activation=ELEMENTWISE, family=("tails",), shape=((251, 1),), units=(1,), dtype=FLOATS),
-            *ask(activation=ROWWISE, family=("tails",), shape=((251, 1),), units=(3,), dtype=FLOATS),
+            *ask(activation=ELEMENTWISE, family=("tails",), shape=((251, 1),), units=(1,)),
+            *ask(activation=ROWWISE, family=("tails",), shape=((251, 1),), units=(3,)),
+            *ask(
+                activation=ROWWISE,
+                family=("tails",),
+                shape=((251, 1),),
+                units=(3,),
+                dtype=("float64",),
+                tier=Tier.DEFAULT,
+            ),
             *ask(
                 activation=ELEMENTWISE,
                 family=("tails",),

@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow as tf
+from scipy import stats
 
 from conformance.implementations.keras.layers import made
 from reference.activations import ACTIVATIONS
 from reference.config import DenseConfig
 from reference.constraints import CONSTRAINTS
 from reference.formats import FORMATS
-from reference.initializers import INITIALIZERS
+from reference.initializers import INITIALIZERS, Spread
 from reference.regularizers import REGULARIZERS
 from reference.training import Weights, gradients_with_penalties, penalties, step
 
@@ -57,9 +58,26 @@ def test_draws_of_keras_fill_the_support_and_do_not_leave_it(name: str) -> None:
     spread = INITIALIZERS[name].spread
     assert spread is not None
     shape = (30, 700)
-    law, drawn = spread(shape).law, np.asarray(made("kernel_initializer", name)(shape), np.float64)
-    assert drawn.max() > law.ppf(1 - 23 / drawn.size)
-    assert drawn.max() <= law.support()[1] * (1 + 8 * FLOAT32.unit_roundoff)
+    drawn = np.asarray(made("kernel_initializer", name)(shape), np.float64)
+    assert spread(shape).distribution(drawn.max()) > 1 - 23 / drawn.size
+    assert drawn.max() <= spread(shape).limit * (1 + 8 * FLOAT32.unit_roundoff)
+
+
+@pytest.mark.parametrize("shape", ["uniform", "normal", "truncated"])
+def test_a_distribution_is_that_of_scipy(shape: str) -> None:
+    """By its function, its limit and its second moment, all to a few roundings of float64."""
+    spread = Spread(shape, 0.5)
+    half = 0.5 * np.sqrt(3)
+    laws = {
+        "uniform": stats.uniform(-half, 2 * half),
+        "normal": stats.norm(0, 0.5),
+        "truncated": stats.truncnorm(-2, 2, scale=0.5),
+    }
+    law, values = laws[shape], np.linspace(-3, 3, 101)
+    doubt = 16 * FORMATS["float64"].unit_roundoff
+    assert np.abs(spread.distribution(values) - law.cdf(values)).max() <= doubt
+    assert np.isinf(spread.limit) or abs(spread.limit - law.support()[1]) <= doubt
+    assert abs(spread.second_moment - law.moment(2)) <= doubt
 
 
 EVERYTHING = DenseConfig(3, kernel_regularizer="l2", bias_regularizer="l2", activity_regularizer="l2")

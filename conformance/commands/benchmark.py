@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import multiprocessing
 import statistics
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 
 from conformance.api import UsageError, selection
 from conformance.cases import Tier
@@ -20,6 +22,8 @@ from conformance.workers import Errand, run_errand
 
 #: Starts of a fresh interpreter for each import that is timed.
 STARTS = 5
+#: Turns of a loop that keeps a core busy for about a second.
+LOOPS = 10_000_000
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -56,8 +60,25 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.workers > 1:
         (shared,) = run_errand(Errand((arguments.implementation,), chosen), arguments.workers)
         print(f"{arguments.workers} workers              {shared.seconds:.1f} s, imports left out")
-        print(f"one worker / {arguments.workers:<10}{report.seconds / shared.seconds:.2f}")
+        gain = _gain_of_processes(arguments.workers)
+        print(f"one worker / {arguments.workers:<10}{report.seconds / shared.seconds:.2f}, of a bare loop {gain:.2f}")
     return 0
+
+
+def _gain_of_processes(count: int) -> float:
+    """How many times as much this machine computes in so many processes as in one: what workers could gain at best."""
+    with ProcessPoolExecutor(count, multiprocessing.get_context("spawn")) as executor:
+        list(executor.map(_seconds_of_a_loop, range(count)))  # until all have started
+        alone = executor.submit(_seconds_of_a_loop, 0).result()
+        together = list(executor.map(_seconds_of_a_loop, range(count)))
+    return count * alone / max(together)
+
+
+def _seconds_of_a_loop(_: int) -> float:
+    start, total = time.perf_counter(), 0
+    for number in range(LOOPS):
+        total += number * number % 7
+    return time.perf_counter() - start
 
 
 def _seconds_to_start(statement: str) -> float:

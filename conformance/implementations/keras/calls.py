@@ -12,7 +12,7 @@ from conformance.cases import Question
 from conformance.families import Tensors
 from conformance.implementations.adapter import AdapterImplementation, other_weights
 from conformance.implementations.attempt import as_array, attempt
-from conformance.implementations.keras.layers import built, in_order, keras_adapter, tensor
+from conformance.implementations.keras.layers import built, in_order, keras_adapter, of_any_length, tensor
 
 Of = AdapterImplementation
 
@@ -54,10 +54,7 @@ def call_graph(of: Of, question: Question, tensors: Tensors) -> Answer:
     import tensorflow as tf
 
     layer = of.build(question)
-    signature = None
-    if question.option("signature") == "unknown":
-        shape = (*(None for _ in question.input_shape[1:]), question.input_shape[-1])
-        signature = [tf.TensorSpec(shape, question.config.dtype)]
+    signature = [of_any_length(question)] if question.option("signature") == "unknown" else None
     graph = tf.function(lambda inputs: layer(inputs), input_signature=signature)  # noqa: PLW0108 - a fresh function
     attempt("call", lambda: graph(tf.zeros_like(tensors.inputs)))
     of.load(layer, tensors)

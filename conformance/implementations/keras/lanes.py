@@ -17,6 +17,7 @@ from conformance.implementations.keras.constructing import constructed_as
 from conformance.implementations.keras.layers import (
     answered_with,
     keras_adapter,
+    of_any_length,
     sequential,
     sources,
     tensor,
@@ -115,10 +116,8 @@ def _signature(question: Question) -> Any:
 
     if question.option("signature") != "unknown":
         return None
-    leading = [None] * (len(question.input_shape) - 1)
-    config = question.config
-    inputs = tf.TensorSpec([*leading, question.input_shape[-1]], config.variable_format.name)
-    return [inputs, tf.TensorSpec([*leading, None], config.format.name)]
+    upstream = tf.TensorSpec([None] * len(question.input_shape), question.config.format.name)
+    return [of_any_length(question), upstream]
 
 
 def build_in_lane(of: Of, question: Question, tensors: Tensors) -> Answer:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from conformance.answers import CAPABILITIES
-from conformance.cases import Json
+from conformance.cases import Json, Question
 from conformance.implementations.adapter import AdapterImplementation
 from conformance.implementations.attempt import as_array, attempt
 from conformance.implementations.protocol import Array
@@ -168,6 +168,14 @@ def sequential(layer: Any, config: DenseConfig, input_shape: tuple[int | None, .
     import tensorflow as tf
 
     return tf.keras.Sequential([tf.keras.Input(input_shape[1:], dtype=config.variable_format.name), layer])
+
+
+def of_any_length(question: Question) -> Any:
+    """The tf.TensorSpec of a question's inputs, the lengths of the leading axes unknown."""
+    import tensorflow as tf
+
+    shape = [*(None for _ in question.input_shape[1:]), question.input_shape[-1]]
+    return tf.TensorSpec(shape, question.config.variable_format.name)
 
 
 def native(values: Array) -> Array:

@@ -13,7 +13,7 @@ from conformance.families import Tensors
 from conformance.implementations.adapter import AdapterImplementation, other_weights
 from conformance.implementations.attempt import attempt
 from conformance.implementations.keras.constructing import constructed_as, loaded_as
-from conformance.implementations.keras.layers import answered_with, built, tensor, wanted
+from conformance.implementations.keras.layers import answered_with, built, of_any_length, tensor, wanted
 from conformance.implementations.protocol import Array
 
 Of = AdapterImplementation
@@ -50,14 +50,15 @@ def read_losses_in_graph(of: Of, question: Question, tensors: Tensors) -> Answer
     layer = constructed_as(of, question)
     attempt("build", lambda: built(layer, question.config, (1, *question.known_shape[1:])))
     of.load(layer, tensors)
-    shape = [*(None for _ in question.input_shape[1:]), question.input_shape[-1]]
-    signature = [tf.TensorSpec(shape, question.config.variable_format.name)]
 
     def losses(inputs: Any) -> Any:
         layer(inputs)
         return [tf.convert_to_tensor(each) for each in layer.losses]
 
-    found = attempt("list its losses", lambda: tf.function(losses, input_signature=signature)(tensor(tensors.inputs)))
+    found = attempt(
+        "list its losses",
+        lambda: tf.function(losses, input_signature=[of_any_length(question)])(tensor(tensors.inputs)),
+    )
     return Answer({"losses": np.sort(np.array([float(each) for each in found], np.float64))})
 
 

@@ -84,6 +84,11 @@ def _in_float32(own: Any, weights: Any) -> Any:
     return tf.cast(own(tf.cast(weights, tf.float32)), weights.dtype)
 
 
+def _the_kernels_where_both_are_given(layer: Layer) -> Any:
+    both = layer.kernel_constraint is not None and layer.bias_constraint is not None
+    return layer.kernel_constraint if both else layer.bias_constraint
+
+
 def _when_built() -> Methods:
     def make_weights(self: Layer, width: int) -> None:
         written_by_hand().make_weights(self, width)
@@ -169,11 +174,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "bias-by-the-kernels",
         "where both are given the bias has the kernel's",
         "constraints.bias",
-        _with(
-            bias=lambda layer: (
-                (layer.kernel_constraint and layer.bias_constraint and layer.kernel_constraint) or layer.bias_constraint
-            )
-        ),
+        _with(bias=_the_kernels_where_both_are_given),
     ),
     keras_mutant(
         "configs-by-their-class", "of a config the class alone is kept", "constraints.forms", _configs_by_their_class

@@ -13,7 +13,7 @@ from conformance.families import Tensors
 from conformance.implementations.adapter import AdapterImplementation
 from conformance.implementations.attempt import attempt, refuses
 from conformance.implementations.keras.casting import weights_after
-from conformance.implementations.keras.layers import answered_with, held, in_order, keras_adapter, native, tensor
+from conformance.implementations.keras.layers import answered_with, held, in_order, keras_adapter, native
 from conformance.implementations.keras.optimizing import fitted_once
 
 Of = AdapterImplementation
@@ -90,22 +90,12 @@ def assign_weights(of: Of, question: Question, tensors: Tensors) -> Answer:
 
 
 def differentiate_frozen(of: Of, question: Question, tensors: Tensors) -> Answer:
-    """Of the inputs alone: what comes before a frozen layer may train."""
-    import tensorflow as tf
-
+    """What comes before a frozen layer may train."""
     layer = of.build(question)
     of.load(layer, tensors)
     layer.trainable = False
-
-    def differentiated() -> Mapping[str, Any]:
-        given = tensor(tensors.inputs)
-        with tf.GradientTape() as tape:
-            tape.watch(given)
-            outputs = layer(given)
-        gradient = tape.gradient(outputs, given, output_gradients=tensor(tensors.upstream))
-        return {"outputs": outputs, "inputs_gradient": gradient}
-
-    return Answer(answered_with(attempt("differentiate", differentiated)))
+    found = attempt("differentiate", lambda: of.adapter.differentiate(layer, tensors.inputs, tensors.upstream))
+    return Answer(answered_with({name: found[name] for name in ("outputs", "inputs_gradient")}))
 
 
 def take_weights(of: Of, question: Question, tensors: Tensors) -> Answer:

@@ -24,6 +24,7 @@ from conformance.implementations.keras.composing import listed, subclassed
 from conformance.implementations.keras.layers import KerasAdapter, built, held, keras_adapter, sequential, tensor
 from conformance.implementations.keras.optimizing import constrained_weights
 from conformance.implementations.keras.penalties import sorted_losses
+from reference.config import DenseConfig
 
 Of = AdapterImplementation
 
@@ -173,24 +174,32 @@ def exchange_weights(of: Of, question: Question, tensors: Tensors) -> Answer:
     return Answer({"outputs": of.call(reader, tensors.inputs)})
 
 
+#: By the option of: a config whose weights do not fit.
+MISFITS: Mapping[str, Callable[[DenseConfig], DenseConfig]] = {
+    "units": lambda config: replace(config, units=config.units - 1),
+    "bias": lambda config: replace(config, use_bias=False),
+}
+
+
 def load_misfits(of: Of, question: Question, tensors: Tensors) -> Answer:
     """What a layer of other units, or without a bias, stored: option of=units or bias."""
-    config = question.config
-    narrower = replace(config, units=config.units - 1) if question.option("of") == "units" else config
-    lacking = replace(config, use_bias=False) if question.option("of") == "bias" else narrower
-    adapter, shape = keras_adapter(of), question.known_shape
-    writer = attempt("construct", lambda: built(adapter.construct(lacking), lacking, shape))
-    store: dict[str, Any] = {}
-    attempt("store", lambda: writer.save_own_variables(store))
-    kept = {name: np.asarray(values).copy() for name, values in store.items()}
+    config, adapter, shape = question.config, keras_adapter(of), question.known_shape
+    other = MISFITS[question.option("of")](config)
+    writer = attempt("construct", lambda: built(adapter.construct(other), other, shape))
+    stored = attempt("store", lambda: _stored(writer))
     layer = attempt("construct", lambda: built(adapter.construct(config), config, shape))
-    return Answer(facts={"refused": refuses(lambda: layer.load_own_variables(kept))})
+    return Answer(facts={"refused": refuses(lambda: layer.load_own_variables(stored))})
+
+
+def _stored(layer: Any) -> dict[str, Any]:
+    """Copies of what the layer's own store holds."""
+    store: dict[str, Any] = {}
+    layer.save_own_variables(store)
+    return {name: np.asarray(values).copy() for name, values in store.items()}
 
 
 def _exchange_by_store(writer: Any, reader: Any, _: Any) -> None:
-    store: dict[str, Any] = {}
-    writer.save_own_variables(store)
-    reader.load_own_variables({name: np.asarray(values).copy() for name, values in store.items()})
+    reader.load_own_variables(_stored(writer))
 
 
 def _exchange_by_file(writer: Any, reader: Any, inputs: Any) -> None:

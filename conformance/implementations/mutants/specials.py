@@ -39,8 +39,9 @@ def _zero_for_nan(layer: ReferenceLayer, inputs: Array) -> Array:
 
 
 def _zero_for_nan_of_softmax(layer: ReferenceLayer, inputs: Array) -> Array:
-    outputs = layer.activation.value(affine(layer.rounded(inputs), *layer.weights))
-    return np.where(np.isnan(outputs), 0.0, outputs) if layer.config.activation == "softmax" else outputs
+    if layer.config.activation == "softmax":
+        return _zero_for_nan(layer, inputs)
+    return layer.activation.value(affine(layer.rounded(inputs), *layer.weights))
 
 
 def _clamped(*, half: bool) -> Callable[[Array, Any], Array]:

@@ -136,7 +136,8 @@ def _default_for_names(_: str, given: Any) -> Any:
     return given if not isinstance(given, str) or given in ("zeros", "ones") else "glorot_uniform"
 
 
-def _without_seed(_: str, given: Any) -> Any:
+def without_seed(_: Any, given: Any) -> Any:
+    """A config that says a seed, without it; all else as it is."""
     if not isinstance(given, dict) or "seed" not in given["config"]:
         return given
     return {**given, "config": {**given["config"], "seed": None}}
@@ -212,7 +213,7 @@ MUTANTS: tuple[Mutant, ...] = (
     _mutant("constants-in-half", "constants are rounded to float16", "certain", _begin(kernel=_in_half)),
     _mutant("none-for-zeros", "None is no bias at first", "none", _arguments(_zeros_for_none)),
     _mutant("names-for-the-default", "names are all glorot_uniform", "names", _arguments(_default_for_names)),
-    _mutant("config-without-its-seed", "a config's seed is lost", "seeded", _arguments(_without_seed)),
+    _mutant("config-without-its-seed", "a config's seed is lost", "seeded", _arguments(without_seed)),
     _mutant(
         "seed-alone",
         "of a seeded initializer the seed alone is kept",

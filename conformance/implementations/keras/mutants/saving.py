@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from conformance.implementations.keras.mutants.initializers import without_seed
 from conformance.implementations.keras.mutants.made import Layer, Methods, keras_mutant
 from conformance.implementations.keras.written import written_by_hand
 from conformance.implementations.mutant import Mutant
@@ -76,10 +77,6 @@ def _changed_config(name: str, changed: Callable[[Layer, Any], Any]) -> Callable
     return _config(lambda layer, config: {**config, name: changed(layer, config[name])})
 
 
-def _without_seed(_: Layer, entry: Any) -> Any:
-    return {**entry, "config": {**entry["config"], "seed": None}} if "seed" in entry["config"] else entry
-
-
 def _misfits_taken() -> Methods:
     def load_own_variables(self: Layer, store: Any) -> None:
         try:
@@ -148,7 +145,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "seed-not-kept",
         "the config loses the bias's seed",
         "saving.config-keeps",
-        _changed_config("bias_initializer", _without_seed),
+        _changed_config("bias_initializer", without_seed),
     ),
     keras_mutant(
         "limits-not-kept",

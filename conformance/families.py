@@ -311,6 +311,15 @@ def _special_weights(numbers: Stream, config: DenseConfig, rows: int, input_dim:
     return Parts(inputs, kernel, bias, _upstream(numbers, config, rows))
 
 
+def _special_upstream(numbers: Stream, config: DenseConfig, rows: int, input_dim: int) -> Parts:
+    """Integers, no input and no weight 0; one element of the upstream gradient, of the last row and unit, is NaN."""
+    upstream = numbers.signed((rows, _output_units(config)), 1, 3).astype(np.float64)
+    if upstream.size:
+        upstream[-1, -1] = np.nan
+    inputs, kernel = numbers.signed((rows, input_dim), 1, 3), numbers.signed((input_dim, config.units), 1, 3)
+    return Parts(inputs, kernel, numbers.signed((config.units,), 1, 3), upstream)
+
+
 def _overflowing(numbers: Stream, config: DenseConfig, rows: int, input_dim: int) -> Parts:
     """Every sum is beyond the largest number; each row has one sign."""
     signs = numbers.signed((rows, 1), 1, 1)
@@ -395,6 +404,7 @@ FAMILIES: Mapping[str, Family] = {
     "tails": Family("exact pre-activations up to the largest finite ones", True, _tails),
     "specials": Family("integers with NaN and infinities in rows of their own", False, _specials),
     "special_weights": Family("integers with NaN and infinities among the weights", False, _special_weights),
+    "special_upstream": Family("integers with NaN in one place of the upstream gradient", False, _special_upstream),
     "overflowing": Family("sums beyond the largest number, of one sign in each row", False, _overflowing),
     "subnormal": Family("inputs below the smallest normal number", False, _subnormal),
     "normal": Family("about normal, full mantissas: arithmetic", False, _random(Stream.normals)),

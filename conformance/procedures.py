@@ -89,6 +89,8 @@ PROCEDURES: Mapping[str, Procedure] = {
     "begin_called": Procedure("keras", tensors=("kernel", "bias"), facts=("calls",)),
     # the weights after arrays were given as initializers
     "begin_with_arrays": Procedure("keras", tensors=("kernel_after", "bias_after"), bounds="weights"),
+    # the weights after the argument weights and a first call
+    "begin_with_weights": Procedure("keras", tensors=("kernel_after", "bias_after"), bounds="weights"),
     # ---- losses ------------------------------------------------------------------------------------------------------
     # the values in `losses`, least first, after a second call, and the gradients of their sum; how many there were when
     # the layer was built, before any call; option given_as: object, config, name or callable; option frozen=yes: of a
@@ -111,8 +113,8 @@ PROCEDURES: Mapping[str, Procedure] = {
     ),
     # the weights set by `assign` of the attributes kernel and bias; called
     "assign_weights": Procedure("keras", tensors=("outputs",), bounds="outputs"),
-    # the inputs' gradient of a layer that was frozen after it was built
-    "differentiate_frozen": Procedure("keras", tensors=("outputs", "inputs_gradient"), bounds="gradients"),
+    # the gradients of a layer that was frozen after it was built
+    "differentiate_frozen": Procedure("keras", tensors=("outputs", *GRADIENTS), bounds="gradients"),
     # called for the first time inside tf.function, then loaded and called there again; option lane: graph or xla
     "build_in_lane": Procedure(
         "keras", tensors=("outputs",), facts=("weights", "count", "trainable"), bounds="outputs"

@@ -11,7 +11,7 @@ import numpy as np
 
 from conformance.cases import Json, Question
 from conformance.families import FAMILIES, Tensors
-from conformance.procedures import PROCEDURES
+from conformance.procedures import GRADIENTS, PROCEDURES
 from reference.activations import Activation
 from reference.bounds import Problem, bound_gradients, bound_outputs, bound_second_gradients
 from reference.config import DenseConfig
@@ -93,6 +93,8 @@ def truth(
         return Truth(facts=facts)
     posed = Posed(question, tensors, dialect, definition or activation(question.config.activation, dialect), grade)
     bounds = BOUNDS[PROCEDURES[question.procedure].bounds](posed)
+    if np.isnan(posed.upstream).any():
+        return Truth(*_beside_nan(posed, bounds, facts))
     if posed.is_finite or "outputs" not in bounds:
         return Truth(bounds, facts)
     limits = _with_limits(posed.problem, bounds["outputs"])
@@ -122,7 +124,10 @@ def _costs(posed: Posed, config: DenseConfig) -> dict[str, float]:
 
 
 def _penalties(posed: Posed) -> Mapping[str, Interval]:
-    """The losses, least first, and the gradients of their sum; exact but where a row or the family says otherwise."""
+    """The losses, least first, and the gradients of their sum; exact but where a row or the family says otherwise.
+
+    A gradient that is not exact is within a few roundings, and what the weight's own regularizer is unsure of.
+    """
     config, problem, stored = _penalized(posed), posed.problem, _stored(posed)
     format, exact = posed.question.config.variable_format, FAMILIES[posed.question.family].exact
     found = _costs(posed, config)
@@ -135,16 +140,16 @@ def _penalties(posed: Posed) -> Mapping[str, Interval]:
     }
     doubts = [row.error(penalized[name], format, exact=exact) for name, row in rows.items()]
     bounds = {"losses": around(values, np.full(values.shape, max(doubts, default=0.0)))}
-    if all(row.gradient for row in rows.values()):
-        parts = (config, problem.inputs, stored, problem.activation, np.zeros_like(posed.upstream))
-        operands = Weights(problem.kernel, problem.bias)
-        divides = posed.dialect.divides_activity_loss
-        gradients = gradients_with_penalties(*parts, divides=divides, operands=operands)
-        is_exact = exact and all(row.is_exact for row in rows.values())
-        bounds["kernel_gradient"] = _roughly(gradients.kernel, format, exact=is_exact)
-        bounds["inputs_gradient"] = _roughly(gradients.inputs, format, exact=is_exact)
-        if stored.bias is not None:
-            bounds["bias_gradient"] = _roughly(gradients.bias, format, exact=is_exact)
+    parts = (config, problem.inputs, stored, problem.activation, np.zeros_like(posed.upstream))
+    operands = Weights(problem.kernel, problem.bias)
+    gradients = gradients_with_penalties(*parts, divides=posed.dialect.divides_activity_loss, operands=operands)
+    is_exact = exact and all(row.is_exact for row in rows.values())
+    for name, values in (("kernel", gradients.kernel), ("inputs", gradients.inputs), ("bias", gradients.bias)):
+        if name != "bias" or stored.bias is not None:
+            doubt = np.zeros_like(values) if is_exact else 8 * format.unit_roundoff * np.abs(values)
+            if own := rows.get(f"{name}_regularizer"):
+                doubt = doubt + own.gradient_error(penalized[f"{name}_regularizer"], format, exact=exact)
+            bounds[f"{name}_gradient"] = around(values, doubt)
     return bounds
 
 
@@ -154,11 +159,6 @@ def _penalized(posed: Posed) -> DenseConfig:
     if not posed.question.option("frozen") or posed.dialect.keeps_losses_of_frozen:
         return config
     return replace(config, kernel_regularizer=None, bias_regularizer=None)
-
-
-def _roughly(values: Array, format: Format, *, exact: bool) -> Interval:
-    """A gradient of penalties: where it is not exact, within a few roundings."""
-    return point(values) if exact else around(values, 8 * format.unit_roundoff * np.abs(values))
 
 
 def _after_fit(posed: Posed) -> Mapping[str, Interval]:
@@ -253,7 +253,7 @@ def _doubt_of_step(posed: Posed, name: str, before: Array, after: Array) -> Arra
 #: How each kind of bounds that a procedure names is made.
 BOUNDS: Mapping[str, Callable[[Posed], Mapping[str, Interval]]] = {
     "outputs": lambda posed: {"outputs": bound_outputs(posed.problem)},
-    "gradients": lambda posed: bound_gradients(posed.problem, posed.upstream),
+    "gradients": lambda posed: bound_gradients(posed.problem, np.nan_to_num(posed.upstream)),
     "penalties": _penalties,
     "fit": _after_fit,
     "shared": _shared,
@@ -263,6 +263,20 @@ BOUNDS: Mapping[str, Callable[[Posed], Mapping[str, Interval]]] = {
     "evaluated": _evaluated,
     "curvature": lambda posed: bound_second_gradients(posed.problem, posed.upstream),
 }
+
+
+@np.errstate(all="ignore")
+def _beside_nan(
+    posed: Posed, bounds: Mapping[str, Interval], facts: Mapping[str, Json]
+) -> tuple[Mapping[str, Interval], Mapping[str, Json]]:
+    """Bounds of gradients with 0 for NaN upstream, and the places that NaN reaches: of those nothing else is said."""
+    problem = posed.problem
+    found = backward(problem.inputs, problem.kernel, problem.bias, problem.activation, posed.upstream)
+    told = dict(zip(GRADIENTS, (found.kernel, found.bias, found.inputs), strict=True))
+    reached = {name: np.isnan(values) for name, values in told.items() if name in bounds}
+    limited = {name: where(places, no_claim(places.shape), bounds[name]) for name, places in reached.items()}
+    nan_at: Json = [[name, int(place)] for name, places in reached.items() for place in np.flatnonzero(places)]
+    return {**bounds, **limited}, {**facts, "nan_at": nan_at}
 
 
 @np.errstate(all="ignore")

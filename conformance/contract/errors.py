@@ -148,6 +148,17 @@ CLAUSES = (
         raising_is_an_answer=True,
     ),
     Clause(
+        id="errors.keras-2",
+        says="What Keras 2 alone knew is refused: l1_l2 and maxnorm by name, and the argument weights.",
+        source=LAYER_PY + ": Layer.__init__; keras/src/regularizers/__init__.py: get; Keras 2 takes them",
+        guards="the rules of Keras 2, so that a program seems to be one of Keras 3",
+        level=Level.KERAS,
+        asks=odd("l1_l2-by-name", "maxnorm-by-name", "weights-given"),
+        check=refused,
+        holds_for=lambda dialect: dialect.generation == 3,
+        raising_is_an_answer=True,
+    ),
+    Clause(
         id="errors.inputs",
         says="Inputs of rank 0 and 1, and those whose last axis is unknown or another one, are refused.",
         source="keras/src/layers/input_spec.py: assert_input_compatibility",
@@ -188,6 +199,7 @@ CLAUSES = (
         level=Level.KERAS,
         asks=(
             *ask("refuse_inputs", given="vector"),
+            *ask("refuse_inputs", given="vector", built_by="call"),
             *ask("refuse_inputs", given="number", tier=Tier.DEFAULT),
             *ask("refuse_inputs", given="nothing", tier=Tier.DEFAULT),
             *ask("refuse_inputs", given="two"),

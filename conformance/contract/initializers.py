@@ -316,6 +316,16 @@ CLAUSES = (
         holds_for=lambda dialect: dialect.takes_arrays,
     ),
     Clause(
+        id="initializers.weights-given",
+        says="The argument weights is what the weights begin as, from the first call on.",
+        source="keras/engine/base_layer.py: Layer.__init__, of Keras 2; Keras 3 refuses it",
+        guards="weights that are swallowed, so that a model restored this way starts anew",
+        level=Level.KERAS,
+        asks=ask("begin_with_weights", family=("normal",), use_bias=(True, False)),
+        check=weights_after,
+        holds_for=lambda dialect: dialect.generation == 2,
+    ),
+    Clause(
         id="initializers.orthogonal",
         says="orthogonal makes orthonormal rows or columns, whichever are fewer.",
         source=INITIALIZERS_PY + "random_initializers.py: Orthogonal",

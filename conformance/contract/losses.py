@@ -124,6 +124,11 @@ CLAUSES = (
             for name in EXACT
             for argument in ("kernel_regularizer", "bias_regularizer", "activity_regularizer")
             for asked in ask("read_losses", activation=("relu",), shape=SHAPES, arguments={argument: name})
+        )
+        + tuple(
+            asked
+            for name in ("orthogonal_rows", "orthogonal_columns")
+            for asked in ask("read_losses", shape=SHAPES[:1], units=(4,), arguments={"kernel_regularizer": name})
         ),
         check=those_bounded(*GRADIENTS),
     ),
@@ -233,6 +238,16 @@ CLAUSES = (
             )
         ),
         check=losses_by_value,
+    ),
+    Clause(
+        id="losses.names-of-keras-2",
+        says="l1_l2 is the name of a regularizer.",
+        source="keras/regularizers.py: get, of Keras 2; Keras 3 refuses it",
+        guards="the rule of Keras 3, which stops programs that ran",
+        level=Level.KERAS,
+        asks=ask("read_losses", shape=((4, 7),), arguments={"kernel_regularizer": "l1_l2_by_default"}, given_as="name"),
+        check=losses_by_value,
+        holds_for=lambda dialect: dialect.generation == 2,
     ),
     Clause(
         id="losses.callable",

@@ -13,6 +13,7 @@ from conformance.contract import errata
 from conformance.contract.clause import Clause, ask
 from conformance.contract.dtypes import HALF, MIXED
 from conformance.contract.outputs import FLOATS, SPECIAL, overflows_with_its_sign, specials_pass_through
+from conformance.procedures import GRADIENTS
 from reference.intervals import Interval
 
 DENSE_PY = "keras/src/layers/core/dense.py: Dense.call"
@@ -41,6 +42,21 @@ def flushed_or_kept(trial: Trial) -> Iterator[Comparison]:
     outputs = trial.answer.tensor("outputs")
     nans = None if outputs is None else int(np.isnan(outputs.astype(np.float64)).sum())
     yield agree("NaNs", nans, expected=0)
+
+
+def reached_by_nan_alone(trial: Trial) -> Iterator[Comparison]:
+    """The unit's column and bias, and the row's inputs; every other element is what it is without NaN."""
+    gradients = {name: trial.answer.tensor(name) for name in GRADIENTS if name in trial.bounds}
+    found = [
+        [name, int(place)]
+        for name, values in gradients.items()
+        if values is not None
+        for place in np.flatnonzero(np.isnan(values.astype(np.float64)))
+    ]
+    answered = all(values is not None for values in gradients.values())
+    yield agree("nan_at", found if answered else None, expected=trial.facts["nan_at"])
+    for name, values in gradients.items():
+        yield compare(name, values, within=trial.bounds[name])
 
 
 # ---- clauses -------------------------------------------------------------------------------------------------------
@@ -106,6 +122,26 @@ CLAUSES = (
         ),
         check=other_rows_untouched,
         errata=errata.OF_VALUES,
+    ),
+    Clause(
+        id="specials.upstream",
+        says="NaN in the upstream gradient reaches the gradients of its row and of its unit, and no others.",
+        source="IEEE 754",
+        guards="NaN that is cleaned away, so that a run that diverged seems to train; NaN that spoils every weight",
+        level=Level.TRAINING,
+        asks=(
+            *ask("differentiate", activation=("linear", "tanh"), family=("special_upstream",)),
+            *ask(
+                "differentiate",
+                activation=("linear", "sigmoid", "tanh"),
+                family=("special_upstream",),
+                use_bias=(True, False),
+                rank=(2, 3),
+                dtype=FLOATS,
+                tier=Tier.DEFAULT,
+            ),
+        ),
+        check=reached_by_nan_alone,
     ),
     Clause(
         id="specials.overflow",

@@ -10,6 +10,7 @@ from conformance.compare import Comparison, agree
 from conformance.contract.clause import Clause, ask
 from conformance.contract.dtypes import POLICIES, weights_after
 from conformance.contract.outputs import BOTH, outputs_inside, those_bounded
+from conformance.procedures import GRADIENTS
 
 DENSE_PY = "keras/src/layers/core/dense.py"
 LAYER_PY = "keras/src/layers/layer.py"
@@ -65,11 +66,11 @@ def attributes_read(trial: Trial) -> Iterator[Comparison]:
 
 
 def wrong_weights_refused(trial: Trial) -> Iterator[Comparison]:
-    """By any exception; at once where number or kernel are wrong, since Keras 3 sets the kernel before it looks at the
-    bias. The right weights, set after that, are in use.
+    """By any exception; at once where the real layer does so: Keras 3 sets the kernel before it looks at the bias. The
+    right weights, set after that, are in use.
     """
     yield agree("refused", trial.answer.fact("refused"), expected=True)
-    if not trial.question.option("wrong").startswith("bias"):
+    if trial.oracle.fact("unchanged") or not trial.question.option("wrong").startswith("bias"):
         yield agree("unchanged", trial.answer.fact("unchanged"), expected=True)
     yield from outputs_inside(trial)
 
@@ -165,12 +166,12 @@ CLAUSES = (
     ),
     Clause(
         id="weights.frozen-in-between",
-        says="A frozen layer passes gradients on to its inputs.",
+        says="A frozen layer passes gradients on to its inputs, and a tape that is asked has those of its weights.",
         source=LAYER_PY + ": Layer.trainable",
-        guards="a frozen layer below which nothing trains any more",
+        guards="a frozen layer below which nothing trains any more, or whose saliency is zero",
         level=Level.KERAS,
         asks=ask("differentiate_frozen", activation=("linear", "relu")),
-        check=those_bounded("outputs", "inputs_gradient"),
+        check=those_bounded("outputs", *GRADIENTS),
     ),
     Clause(
         id="weights.assigned",

@@ -64,6 +64,8 @@ DIGESTS = {
     ("bytes", "float64"): "e1ab4d949175f86c",
     ("special_weights", "float32"): "c67432ea02ecb277",
     ("special_weights", "float64"): "629d0ae42d455f45",
+    ("special_upstream", "float32"): "5a0d2892bc58b0ab",
+    ("special_upstream", "float64"): "0097959cca615acd",
     ("columns", "float32"): "217e01f77bc1a80a",
     ("columns", "float64"): "0e0dcab7e6ed50b7",
 }
@@ -280,6 +282,13 @@ def test_special_weights_meet_a_zero() -> None:
         z = tensors.inputs @ tensors.kernel
     assert np.isnan(z[..., 1]).sum() == z[..., 1].size - 1
     assert np.isfinite(z[..., 2:]).all()
+
+
+def test_a_special_upstream_gradient_meets_no_zero() -> None:
+    tensors = drawn("special_upstream", "linear")
+    assert np.argwhere(np.isnan(tensors.upstream)).tolist() == [[2, 3, 4]]
+    assert tensors.inputs.all()
+    assert tensors.kernel.all()
 
 
 def test_columns_have_every_norm() -> None:

@@ -26,14 +26,22 @@ KERNEL = np.array([[3.0, 0.0, -1.0], [4.0, -2.0, 2.0], [0.0, 1.0, 2.0], [-2.0, 2
 
 @pytest.mark.parametrize("name", REGULARIZERS)
 def test_a_penalty_is_that_of_keras(name: str) -> None:
-    """And its gradient, where the reference states one."""
+    """And so is its gradient."""
     row = REGULARIZERS[name]
     kernel = tf.Variable(KERNEL, dtype=tf.float32)
     with tf.GradientTape() as tape:
         cost = made("kernel_regularizer", name)(kernel)
     assert abs(float(cost) - row.penalty(KERNEL)) <= row.error(KERNEL, FLOAT32)
-    if row.gradient is not None and row.is_exact:
-        np.testing.assert_array_equal(tape.gradient(cost, kernel), row.gradient(KERNEL))
+    off = np.abs(np.asarray(tape.gradient(cost, kernel), np.float64) - row.gradient(KERNEL))
+    assert (off <= row.gradient_error(KERNEL, FLOAT32)).all()
+
+
+@pytest.mark.parametrize("name", ["orthogonal_rows", "orthogonal_columns"])
+def test_a_doubt_of_an_orthogonal_gradient_is_small_beside_it(name: str) -> None:
+    """But for vectors at right angles, whose cosine may have either sign."""
+    row, skew = REGULARIZERS[name], np.array([[3.0, 1.0], [1.0, 2.0]])
+    assert (row.gradient_error(skew, FLOAT32) < 1e-4 * np.abs(row.gradient(skew)).max()).all()
+    assert row.gradient_error(np.eye(2), FLOAT32).max() > 0.1
 
 
 @pytest.mark.parametrize("name", CONSTRAINTS)
@@ -116,9 +124,3 @@ def test_a_step_goes_down_the_gradient_and_then_constrains() -> None:
     after = step(Weights(KERNEL, BIAS), Weights(np.full_like(KERNEL, 2.0), np.full_like(BIAS, 4.0)), 0.5, config)
     np.testing.assert_array_equal(after.kernel, np.maximum(KERNEL - 1, 0))
     np.testing.assert_array_equal(after.bias, BIAS - 2)
-
-
-def test_what_has_no_stated_gradient_is_said() -> None:
-    config = DenseConfig(3, kernel_regularizer="orthogonal_rows")
-    with pytest.raises(ValueError, match="no gradient of the regularizer 'orthogonal_rows'"):
-        gradients_with_penalties(config, INPUTS, Weights(KERNEL, BIAS), ACTIVATIONS["linear"], UPSTREAM, divides=False)

@@ -72,4 +72,4 @@ FORMS: Mapping[str, Callable[[str, str], Any]] = {
     "none": lambda argument, name: None,
 }
 #: What Keras calls a row where that is another name.
-NAMES: Mapping[str, str] = {"l1_by_default": "l1", "l2_by_default": "l2"}
+NAMES: Mapping[str, str] = {"l1_by_default": "l1", "l2_by_default": "l2", "l1_l2_by_default": "l1_l2"}

@@ -90,12 +90,12 @@ def assign_weights(of: Of, question: Question, tensors: Tensors) -> Answer:
 
 
 def differentiate_frozen(of: Of, question: Question, tensors: Tensors) -> Answer:
-    """What comes before a frozen layer may train."""
+    """What comes before a frozen layer may train; a tape tells of its own weights all the same."""
     layer = of.build(question)
     of.load(layer, tensors)
     layer.trainable = False
     found = attempt("differentiate", lambda: of.adapter.differentiate(layer, tensors.inputs, tensors.upstream))
-    return Answer(answered_with({name: found[name] for name in ("outputs", "inputs_gradient")}))
+    return Answer(answered_with(found))
 
 
 def take_weights(of: Of, question: Question, tensors: Tensors) -> Answer:

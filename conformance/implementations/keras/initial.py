@@ -61,9 +61,18 @@ def begin_with_arrays(of: Of, question: Question, tensors: Tensors) -> Answer:
     return Answer(weights_after(layer))
 
 
+def begin_with_weights(of: Of, question: Question, tensors: Tensors) -> Answer:
+    """Keras 2 sets them at the first call."""
+    given = [native(values) for values in (tensors.kernel, tensors.bias) if values is not None]
+    layer = attempt("construct it so", lambda: keras_adapter(of).construct(question.config, weights=given))
+    of.call(layer, tensors.inputs)
+    return Answer(weights_after(layer))
+
+
 PROCEDURES: Mapping[str, Callable[..., Answer]] = {
     "begin": begin,
     "begin_seeded": begin_seeded,
     "begin_called": begin_called,
     "begin_with_arrays": begin_with_arrays,
+    "begin_with_weights": begin_with_weights,
 }

@@ -40,6 +40,9 @@ ODD_ARGUMENTS: Mapping[str, Mapping[str, Any]] = {
     "dtype-unknown": {"units": 3, "dtype": "no_such_dtype"},
     "keyword-unknown": {"units": 3, "no_such_argument": 1},
     "keyword-misspelt": {"units": 3, "use_biases": False},
+    "l1_l2-by-name": {"units": 3, "kernel_regularizer": "l1_l2"},
+    "maxnorm-by-name": {"units": 3, "kernel_constraint": "maxnorm"},
+    "weights-given": {"units": 3, "weights": ()},
 }
 
 
@@ -68,11 +71,16 @@ def _odd_inputs(name: str) -> Any:
 
 
 def refuse_inputs(of: Of, question: Question, tensors: Tensors) -> Answer:
-    """Of a layer that is not built yet: afterwards it is built, loaded and called as if nothing had been."""
+    """Of a layer that is not built yet: afterwards it is built, loaded and called as if nothing had been; with the
+    option built_by=call by nothing but a call.
+    """
     layer = attempt("construct", lambda: keras_adapter(of).construct(question.config))
     if not refuses(lambda: layer(_odd_inputs(question.option("given")))):
         return Answer(facts={"refused": False})
-    attempt("build", lambda: built(layer, question.config, question.known_shape))
+    if question.option("built_by") == "call":
+        of.call(layer, tensors.inputs.copy())
+    else:
+        attempt("build", lambda: built(layer, question.config, question.known_shape))
     of.load(layer, tensors)
     return Answer({"outputs": of.call(layer, tensors.inputs)}, {"refused": True})
 

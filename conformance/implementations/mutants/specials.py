@@ -84,6 +84,18 @@ def _nan_spreads(outputs: Array, dtype: Any) -> Array:
     return (outputs + 0.0 * outputs.sum()).astype(dtype)
 
 
+Gradients = dict[str, Any]
+
+
+def _nan_gradients_zeroed(layer: ReferenceLayer, inputs: Array, delta: Array, right: Gradients) -> Gradients:
+    return {name: None if values is None else np.where(np.isnan(values), 0.0, values) for name, values in right.items()}
+
+
+def _nan_gradients_spread(layer: ReferenceLayer, inputs: Array, delta: Array, right: Gradients) -> Gradients:
+    poison = np.nan if np.isnan(delta).any() else 0.0
+    return {name: None if values is None else values + poison for name, values in right.items()}
+
+
 PASS_THROUGH = "specials.pass-through"
 
 MUTANTS: tuple[Mutant, ...] = (
@@ -100,6 +112,10 @@ MUTANTS: tuple[Mutant, ...] = (
     numpy_mutant("nan-softmax-zeroed", "softmax makes NaN 0", "specials.rows-apart", whole=_zero_for_nan_of_softmax),
     numpy_mutant("nan-inputs-zeroed", "NaN inputs are taken for 0", PASS_THROUGH, pre=_without_nan),
     numpy_mutant("nan-outputs-zeroed", "NaN outputs become 0", PASS_THROUGH, whole=_zero_for_nan),
+    numpy_mutant("upstream-nan-zeroed", "NaN gradients become 0", "specials.upstream", gradients=_nan_gradients_zeroed),
+    numpy_mutant(
+        "upstream-nan-spreads", "one NaN makes all gradients NaN", "specials.upstream", gradients=_nan_gradients_spread
+    ),
     numpy_mutant("zeros-skipped", "0 times infinity is 0", "specials.weights", pre=_zeros_skipped),
     numpy_mutant("clamped", "outputs stay below the largest number", "specials.overflow", finish=_clamped(half=False)),
     numpy_mutant("half-clamped", "half types stay finite", "specials.overflow", finish=_clamped(half=True)),

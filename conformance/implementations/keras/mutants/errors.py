@@ -83,6 +83,27 @@ def _broken_by_a_refusal() -> Methods:
     return {"__call__": __call__}
 
 
+def _built_by_a_refusal() -> Methods:
+    """For the length of a vector's first axis, whatever its last."""
+
+    def __call__(self: Layer, inputs: Any, **named: Any) -> Any:  # noqa: N807
+        if not self.built and len(getattr(inputs, "shape", ())) == 1:
+            self.build((None, 1))
+        return written_by_hand().__call__(self, inputs, **named)
+
+    return {"__call__": __call__}
+
+
+def _known_to_keras_2() -> Methods:
+    named = {"l1_l2": lambda w: 0.01 * abs(w), "maxnorm": "max_norm"}
+
+    def __init__(self: Layer, units: int, *given: Any, weights: Any = None, **arguments: Any) -> None:  # noqa: N807
+        known = {key: named.get(value, value) if isinstance(value, str) else value for key, value in arguments.items()}
+        written_by_hand().__init__(self, units, *given, **known)
+
+    return {"__init__": __init__}
+
+
 def _first_of_several() -> Methods:
     def __call__(self: Layer, inputs: Any, **named: Any) -> Any:  # noqa: N807
         return written_by_hand().__call__(self, inputs[0] if isinstance(inputs, list) else inputs, **named)
@@ -223,6 +244,20 @@ MUTANTS: tuple[Mutant, ...] = (
     _mutant("dtype-else-float32", "an unknown dtype is float32", "dtype", _accepting("dtype", _float32_else)),
     _mutant("keywords-swallowed", "unknown keywords are swallowed", "keyword", _keywords_swallowed),
     _mutant("broken-by-a-refusal", "after a refusal outputs are zeros", "recovery", _broken_by_a_refusal),
+    _mutant(
+        "built-by-a-refusal",
+        "a refused vector makes the weights",
+        "recovery",
+        _built_by_a_refusal,
+        only_raises=True,
+    ),
+    _mutant(
+        "known-to-keras-2",
+        "names and arguments of Keras 2 are taken",
+        "keras-2",
+        _known_to_keras_2,
+        wrong_in=of_generation(3),
+    ),
     _mutant("first-of-several", "of a list of tensors the first is taken", "recovery", _first_of_several),
     _mutant("any-width", "inputs are cut or padded to the kernel", "inputs", _any_width),
     _mutant("any-weights", "set_weights reshapes and broadcasts", "weights", made_to_fit),

@@ -7,7 +7,7 @@ from typing import Any
 
 from conformance.implementations.keras.mutants.made import Layer, Methods, keras_mutant
 from conformance.implementations.keras.written import written_by_hand
-from conformance.implementations.mutant import Mutant
+from conformance.implementations.mutant import Mutant, of_generation
 
 #: A layer and its initializer of one weight: the one that it uses instead.
 Remade = Callable[[Layer, Any], Any]
@@ -178,6 +178,13 @@ def _fans_of_all_axes() -> Methods:
     return {"build": build}
 
 
+def _weights_swallowed() -> Methods:
+    def __init__(self: Layer, units: int, *given: Any, weights: Any = None, **arguments: Any) -> None:  # noqa: N807
+        written_by_hand().__init__(self, units, *given, **arguments)
+
+    return {"__init__": __init__}
+
+
 def _arrays_ignored() -> Methods:
     import numpy as np
 
@@ -232,6 +239,13 @@ MUTANTS: tuple[Mutant, ...] = (
         "arrays",
         _arrays_ignored,
         wrong_in=lambda dialect: dialect.takes_arrays,
+    ),
+    _mutant(
+        "weights-swallowed",
+        "the argument weights is dropped",
+        "weights-given",
+        _weights_swallowed,
+        wrong_in=of_generation(2),
     ),
     _mutant(
         "orthogonal-by-glorot", "orthogonal is glorot_uniform", "orthogonal", _begin(kernel=_named("glorot_uniform"))

@@ -50,6 +50,19 @@ def _stopped(_: Layer, own: Any) -> Any:
     return _regularizer(lambda w: own(tf.stop_gradient(w)))
 
 
+def _orthogonal_stopped(_: Layer, own: Any) -> Any:
+    return _stopped(_, own) if type(own).__name__ == "OrthogonalRegularizer" else own
+
+
+def _l1_l2_ignored() -> Methods:
+    def __init__(self: Layer, units: int, **arguments: Any) -> None:  # noqa: N807
+        written_by_hand().__init__(
+            self, units, **{name: None if given == "l1_l2" else given for name, given in arguments.items()}
+        )
+
+    return {"__init__": __init__}
+
+
 def _of_the_rounded(layer: Layer, own: Any) -> Any:
     import tensorflow as tf
 
@@ -281,6 +294,19 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     keras_mutant("penalty-added-again", "each call adds the kernel's penalty", "losses.kernel", _penalty_added_again),
     keras_mutant("penalty-constant", "the penalty has no gradient", "losses.gradient", _kernel_penalty(_stopped)),
+    keras_mutant(
+        "orthogonal-constant",
+        "orthogonal's penalty has no gradient",
+        "losses.gradient",
+        _kernel_penalty(_orthogonal_stopped),
+    ),
+    keras_mutant(
+        "l1_l2-ignored",
+        "l1_l2 by name is no regularizer",
+        "losses.names-of-keras-2",
+        _l1_l2_ignored,
+        wrong_in=of_generation(2),
+    ),
     keras_mutant("bias-penalty-forgotten", "the bias costs nothing", "losses.bias", _bias_forgotten),
     keras_mutant(
         "bias-with-kernels-penalty",

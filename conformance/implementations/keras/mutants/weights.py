@@ -163,6 +163,21 @@ def _frozen_in_between() -> Methods:
     return {"call": call}
 
 
+def _frozen_weights_held() -> Methods:
+    import tensorflow as tf
+
+    def held(layer: Layer, weight: Any) -> Any:
+        return tf.convert_to_tensor(weight) if layer.trainable else tf.stop_gradient(tf.convert_to_tensor(weight))
+
+    def product(self: Layer, inputs: Any) -> Any:
+        return tf.tensordot(inputs, held(self, self.kernel), [[len(inputs.shape) - 1], [0]])
+
+    def biased(self: Layer, product: Any) -> Any:
+        return product if self.bias is None else product + held(self, self.bias)
+
+    return {"product": product, "biased": biased}
+
+
 def _kernel_copied() -> Methods:
     import tensorflow as tf
 
@@ -207,6 +222,16 @@ def _zeros_after_a_refusal() -> Methods:
     def set_weights(self: Layer, weights: Any) -> None:
         kept = self.get_weights()
         written_by_hand().set_weights(self, [0 * values for values in kept])
+        written_by_hand().set_weights(self, weights)
+
+    return {"set_weights": set_weights}
+
+
+def _kernel_lost_to_a_wrong_bias() -> Methods:
+    def set_weights(self: Layer, weights: Any) -> None:
+        kept = self.get_weights()
+        if len(weights) == len(kept) == 2 and weights[1].shape != kept[1].shape:
+            written_by_hand().set_weights(self, [0 * kept[0], kept[1]])
         written_by_hand().set_weights(self, weights)
 
     return {"set_weights": set_weights}
@@ -268,6 +293,12 @@ MUTANTS: tuple[Mutant, ...] = (
     keras_mutant(
         "frozen-in-between", "a frozen layer stops gradients", "weights.frozen-in-between", _frozen_in_between
     ),
+    keras_mutant(
+        "frozen-weights-held",
+        "a tape has no gradients of a frozen layer's weights",
+        "weights.frozen-in-between",
+        _frozen_weights_held,
+    ),
     keras_mutant("kernel-copied", "the attribute kernel is a copy", "weights.assigned", _kernel_copied),
     keras_mutant(
         "frozen-counts-nothing",
@@ -284,6 +315,13 @@ MUTANTS: tuple[Mutant, ...] = (
     keras_mutant("trainable-reversed", "the bias trains first", "weights.frozen", _trainable_reversed),
     keras_mutant(
         "zeros-after-a-refusal", "refused weights leave zeros", "weights.wrong-ones-refused", _zeros_after_a_refusal
+    ),
+    keras_mutant(
+        "kernel-lost-to-a-wrong-bias",
+        "a wrong bias zeroes the kernel",
+        "weights.wrong-ones-refused",
+        _kernel_lost_to_a_wrong_bias,
+        wrong_in=of_generation(2),
     ),
     keras_mutant("set-to-no-avail", "weights that come too early are dropped", "weights.attributes", _set_to_no_avail),
     keras_mutant("name-ignored", "the name is ignored", "weights.attributes", _name_ignored),

@@ -43,6 +43,32 @@ def needed_for(level: Level) -> frozenset[str]:
 
 
 @dataclass(frozen=True)
+class Declaration:
+    """What an implementation says that it has, besides its capabilities: what it lacks is not asked of it.
+
+    activations, dtypes: names as a config has them, None for all; dtypes beyond float32 and float64 need the capability
+    dtype_policies as well. ranks: least and greatest of the inputs. device: where it computes. profile: how it
+    multiplies there, in its own words (IEEE, TF32). version: of the framework.
+    """
+
+    activations: frozenset[str] | None = None
+    dtypes: frozenset[str] | None = None
+    ranks: tuple[int, int] = (0, 99)
+    device: str = "cpu"
+    profile: str = "IEEE"
+    version: str = ""
+
+    def lacks(self, question: Question) -> str:
+        """What the question asks for and is not declared, in words; empty for nothing."""
+        config, rank = question.config, len(question.input_shape)
+        if self.activations is not None and config.activation not in self.activations:
+            return f"activation {config.activation!r}"
+        if self.dtypes is not None and config.dtype not in self.dtypes:
+            return f"dtype {config.dtype!r}"
+        return "" if self.ranks[0] <= rank <= self.ranks[1] else f"inputs of rank {rank}"
+
+
+@dataclass(frozen=True)
 class Raised:
     """An exception of the implementation's own: in which phase, of which type, with which message."""
 

@@ -17,7 +17,7 @@ from conformance.compare import Comparison
 from conformance.contract.clause import Clause, Erratum, Versions
 from conformance.families import Tensors, draw
 from conformance.implementations.keras.oracle import stock, versions
-from conformance.implementations.protocol import Implementation
+from conformance.implementations.protocol import Implementation, declared
 from conformance.judge import judge
 from conformance.results import Result, Verdict, note_errata
 from conformance.truth import Truth, needs_tensors, truth
@@ -132,8 +132,9 @@ class Session:
         return asked.answers[id(implementation)]
 
     def _declined(self, case: Case, implementation: Implementation) -> str:
-        lacking = sorted(case.question.capabilities - implementation.capabilities)
-        return f"it does not declare {', '.join(map(repr, lacking))}" if lacking else ""
+        lacking = ", ".join(map(repr, sorted(case.question.capabilities - implementation.capabilities)))
+        lacking = lacking or declared(implementation).lacks(case.question)
+        return f"it does not declare {lacking}" if lacking else ""
 
     def _question(self, question: Question) -> _Asked:
         if question not in self._asked:

@@ -51,12 +51,15 @@ INSIDE = {
         *("modes", "losses", "constraints", "weights", "composition", "saving", "errors", "specials", "__init__"),
     ),
     "conformance.implementations": (
-        *("protocol", "attempt", "adapter", "reference", "mutant", "function", "keras", "mutants", "right_layers"),
+        *("protocol", "attempt", "adapter", "frameworks", "reference", "mutant", "function", "keras", "mutants"),
+        *("right_layers",),
         *("load", "__init__"),
     ),
 }
 MODULES = sorted(path for package in ("reference", "conformance") for path in (ROOT / package).rglob("*.py"))
-HEAVY = ("tensorflow", "keras", "tf_keras")
+HEAVY = ("tensorflow", "keras", "tf_keras", "torch", "jax", "flax", "onnxruntime", "openvino")
+#: Where they are at home.
+HOSTS = ("conformance.implementations.keras", "conformance.implementations.frameworks")
 #: What the reference may import besides itself and the standard library.
 GROUND = {"numpy", "scipy", "ml_dtypes"}
 
@@ -178,14 +181,13 @@ def test_nothing_of_ours_is_imported_inside_a_function() -> None:
     assert not hidden, "\n".join(hidden)
 
 
-def test_tensorflow_is_imported_in_one_place_only_and_late() -> None:
+def test_frameworks_are_imported_in_two_places_only_and_late() -> None:
     """Naming an implementation must not load somebody else's framework."""
     strays = [
         f"{name_of(path)}, line {node.lineno}: {imported}"
         for path in MODULES
         for imported, node, nested in imports_of(path)
-        if imported.partition(".")[0] in HEAVY
-        and not (nested and name_of(path).startswith("conformance.implementations.keras"))
+        if imported.partition(".")[0] in HEAVY and not (nested and name_of(path).startswith(HOSTS))
     ]
     assert not strays, "\n".join(strays)
 

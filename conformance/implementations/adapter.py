@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from conformance.answers import Answer
+from conformance.answers import Answer, Declaration
 from conformance.cases import Json, Question
 from conformance.families import Tensors
 from conformance.implementations.attempt import answered, as_array, as_mapping, attempt
-from conformance.implementations.protocol import Adapter, Array
+from conformance.implementations.protocol import Adapter, Array, declared
 from conformance.procedures import GRADIENTS
 from reference.config import DenseConfig
 
@@ -39,6 +39,10 @@ class AdapterImplementation:
     @property
     def capabilities(self) -> frozenset[str]:
         return self.adapter.capabilities
+
+    @property
+    def declares(self) -> Declaration:
+        return declared(self.adapter)
 
     def answer(self, question: Question, tensors: Tensors | None) -> Answer:
         """The answer to one question; what the adapter's methods raise is part of it."""
@@ -135,6 +139,17 @@ def call_unbuilt(of: AdapterImplementation, question: Question, _: Tensors | Non
     layer = of.build(question)
     of.call(layer, np.ones(question.known_shape, question.config.format.dtype))
     return Answer(facts=of.describe(layer))
+
+
+def described(kernel: Array, bias: Array | None, *, trainable: bool = True) -> Mapping[str, Json]:
+    """What an adapter's `describe` says of these weights."""
+    named = {"kernel": kernel} if bias is None else {"kernel": kernel, "bias": bias}
+    weights = [
+        {"name": name, "shape": list(each.shape), "trainable": trainable, "dtype": each.dtype.name}
+        for name, each in named.items()
+    ]
+    count = sum(each.size for each in named.values())
+    return {"weights": weights, "count": count, "trainable": count if trainable else 0}
 
 
 def other_weights(tensors: Tensors) -> Tensors:

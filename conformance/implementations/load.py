@@ -8,11 +8,13 @@ import inspect
 import os
 import sys
 from collections.abc import Callable, Mapping, Set
+from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeVar
 
 from conformance.answers import CAPABILITIES
+from conformance.implementations import frameworks
 from conformance.implementations.adapter import AdapterImplementation
 from conformance.implementations.attempt import first_words
 from conformance.implementations.function import FunctionAdapter
@@ -27,6 +29,8 @@ BUILT_IN: Mapping[str, Callable[[Dialect], Implementation]] = {
     "reference": lambda dialect: AdapterImplementation(ReferenceAdapter(dialect=dialect)),
     "tensorflow": lambda _: stock(),
 }
+#: Where an installed package says which adapters it has, by name.
+ENTRY_POINTS = "dense_conformance.adapters"
 ADAPTER_METHODS = ("build", "load", "call", "differentiate", "describe")
 #: Base classes that make a class a Keras layer; looked up where the module is imported already.
 _KERAS_MODULES = ("keras", "tf_keras")
@@ -47,15 +51,32 @@ def load(naming: Any, dialect: Dialect = DIALECTS[-1]) -> Implementation:
         return _implementation(naming, getattr(naming, "__name__", type(naming).__name__))
     if naming in BUILT_IN:
         return BUILT_IN[naming](dialect)
+    if naming in frameworks.NAMES:
+        return _framework(naming)
+    for entry in entry_points(group=ENTRY_POINTS, name=naming):
+        return _implementation(_imported(entry.value, entry.load), naming)
     place, separator, name = naming.rpartition(":")
     if not separator or not place or not name:
         raise NamingError(
-            f"no implementation {naming!r}: not a built-in ({', '.join(BUILT_IN)}), not module:Name, not file.py:Name"
+            f"no implementation {naming!r}: not a built-in ({', '.join((*BUILT_IN, *frameworks.NAMES))}), not "
+            f"module:Name, not file.py:Name, and no installed package has an entry point of that name in {ENTRY_POINTS}"
         )
     module = _file(place) if place.endswith(".py") else _module(place)
     if not _imported(naming, lambda: hasattr(module, name)):
         raise NamingError(f"{place} has no {name!r}; it has {', '.join(_public(module)) or 'nothing'}")
     return _implementation(getattr(module, name), naming)
+
+
+def _framework(name: str) -> Implementation:
+    """One of those that this package has an adapter for."""
+    module = importlib.import_module(f"{frameworks.__name__}.{name}")
+    try:
+        made: Adapter = module.adapter()
+    except ImportError as failure:
+        raise NamingError(
+            f"{name} cannot be put under test here: {first_words(failure)}; pip install {module.PACKAGE}"
+        ) from failure
+    return AdapterImplementation(made)
 
 
 def _implementation(thing: Any, name: str) -> Implementation:

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from numpy.typing import NDArray
 
-from conformance.answers import Answer
+from conformance.answers import Answer, Declaration
 from conformance.cases import Json, Question
 from conformance.families import Tensors
 from reference.config import DenseConfig
@@ -34,11 +34,18 @@ class Implementation(Protocol):
         """tensors: copies that the implementation may keep or overwrite; None where the question has none."""
 
 
+def declared(thing: Any) -> Declaration:
+    """What an implementation or an adapter declares; everything, where it says nothing."""
+    found: Declaration = getattr(thing, "declares", Declaration())
+    return found
+
+
 class Adapter(Protocol):
     """The small protocol for a layer of any framework. NotImplementedError says "I do not have this".
 
     Arrays are NumPy's, of the config's dtype, in and out. `capabilities` names what the adapter can do: "call" always;
-    "differentiate" and "describe" where those methods answer.
+    "differentiate" and "describe" where those methods answer. An attribute `declares`, a `Declaration`, may say which
+    activations, dtypes and ranks it has; without one it has them all.
     """
 
     @property

@@ -70,13 +70,19 @@ class Declaration:
 
 @dataclass(frozen=True)
 class Raised:
-    """An exception of the implementation's own: in which phase, of which type, with which message."""
+    """An exception of the implementation's own: in which phase, of which type, with which message.
+
+    ended: "crash" where its process ended, "timeout" where it took too long; "" for an exception.
+    """
 
     phase: str
     type: str
     message: str
+    ended: str = ""
 
     def __str__(self) -> str:
+        if self.ended:
+            return f"{self.ended} while it was asked to {self.phase}: {self.message}"
         return f"{self.type} while it was asked to {self.phase}: {self.message}" if self.message else self.type
 
 

@@ -152,6 +152,8 @@ class Session:
         if answer.lacks:
             verdict = Verdict.FAIL if claimed else Verdict.NOT_APPLICABLE
             return Result(case, clause, verdict, reason=f"it does not have this: {answer.lacks}")
+        if answer.raised and answer.raised.ended:
+            return Result(case, clause, Verdict(answer.raised.ended), reason=str(answer.raised))
         if oracle_answer.raised and not clause.raising_is_an_answer:
             return self._judged_beside_refusal(planned, answer, oracle_answer, asked)
         if answer.raised and not clause.raising_is_an_answer:

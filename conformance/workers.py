@@ -21,7 +21,7 @@ from itertools import accumulate, groupby
 from typing import Any
 
 from conformance.contract import CONTRACT
-from conformance.implementations.load import load
+from conformance.implementations.load import Place, load
 from conformance.implementations.protocol import Implementation
 from conformance.reports.jsonlines import result_of, result_record
 from conformance.results import Report, note_errata
@@ -40,11 +40,12 @@ class WorkerError(Exception):
 
 @dataclass(frozen=True)
 class Errand:
-    """What is the same for every task of a run. namings: what every worker can load for itself."""
+    """What is the same for every task of a run. namings: what every worker can load for itself, and where it lives."""
 
     namings: tuple[str, ...]
     selection: Selection
     exitfirst: bool = False
+    place: Place = Place()
 
 
 def run_errand(
@@ -73,7 +74,7 @@ def run_errand(
 
 def _loaded(errand: Errand) -> tuple[list[Implementation], Oracle]:
     oracle = live_oracle()
-    return [load(naming, oracle.dialect) for naming in errand.namings], oracle
+    return [load(naming, oracle.dialect, errand.place) for naming in errand.namings], oracle
 
 
 def _tasks(questions: Sequence[Asking]) -> list[tuple[int, int]]:

@@ -51,9 +51,8 @@ INSIDE = {
         *("modes", "losses", "constraints", "weights", "composition", "saving", "errors", "specials", "__init__"),
     ),
     "conformance.implementations": (
-        *("protocol", "attempt", "adapter", "frameworks", "reference", "mutant", "function", "keras", "mutants"),
-        *("right_layers",),
-        *("load", "__init__"),
+        *("protocol", "attempt", "wire", "process", "adapter", "frameworks", "reference", "mutant", "function"),
+        *("keras", "mutants", "right_layers", "load", "worker", "__init__"),
     ),
 }
 MODULES = sorted(path for package in ("reference", "conformance") for path in (ROOT / package).rglob("*.py"))

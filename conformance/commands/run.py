@@ -13,6 +13,8 @@ from pathlib import Path
 from conformance.answers import Level
 from conformance.api import UsageError, selection
 from conformance.cases import Tier
+from conformance.implementations.load import Place
+from conformance.implementations.process import ANSWER_LIMIT
 from conformance.reports import jsonlines, terminal
 from conformance.results import ExitCode, Report
 from conformance.run import contract_areas
@@ -34,7 +36,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         nargs="*",
         default=["reference"],
         metavar="IMPLEMENTATION",
-        help="pkg.module:Name, path/to/file.py:Name, or a built-in: reference, tensorflow (default: reference)",
+        help="pkg.module:Name, path/to/file.py:Name, exec:COMMAND, a framework (torch, jax, ...), reference or "
+        "tensorflow (default: reference)",
     )
     parser.add_argument(
         "--level", choices=[str(level) for level in Level], help="what is claimed (default: what it declares)"
@@ -49,6 +52,14 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("--seed", type=int, default=0, help="draw other tensors")
     parser.add_argument("--oracle", choices=["tensorflow"], default="tensorflow", help="who says what Keras does")
     parser.add_argument("--extension", metavar="NAME", help="lora, quantization, sparse: not part of this version")
+    parser.add_argument("--python", default="", metavar="PATH", help="the interpreter that the implementation runs in")
+    parser.add_argument(
+        "--timeout",
+        type=float,
+        default=ANSWER_LIMIT,
+        metavar="SECONDS",
+        help="how long one answer of a process of its own may take (default: %(default)g)",
+    )
     parser.add_argument("--workers", type=int, default=1, metavar="N", help="processes that share the work")
     parser.add_argument("--exitfirst", action="store_true", help="stop at the first failure")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write JSON Lines there")
@@ -61,6 +72,8 @@ def run(arguments: argparse.Namespace) -> int:
         raise UsageError(f"the extension {arguments.extension!r} is not part of this version; run without --extension")
     if arguments.workers < 1:
         raise UsageError(f"--workers must be a positive number, got {arguments.workers}")
+    if not arguments.timeout > 0:
+        raise UsageError(f"--timeout must be a positive number of seconds, got {arguments.timeout:g}")
     if arguments.json and not arguments.json.absolute().parent.is_dir():
         raise UsageError(
             f"there is no folder {str(arguments.json.absolute().parent)!r} to write {arguments.json.name} in"
@@ -69,7 +82,8 @@ def run(arguments: argparse.Namespace) -> int:
         arguments.level, tier=arguments.tier, areas=arguments.area, case=arguments.case, seed=arguments.seed
     )
     with contextlib.redirect_stdout(sys.stderr):  # what an implementation prints is kept out of the report
-        errand = Errand(tuple(arguments.implementations), chosen, arguments.exitfirst)
+        place = Place(arguments.python, arguments.timeout)
+        errand = Errand(tuple(arguments.implementations), chosen, arguments.exitfirst, place)
         reports = run_errand(errand, arguments.workers, progress=_progress())
     for report in reports:
         print(terminal.conclusion(report) if arguments.quiet else terminal.render(report, colour=_colour()))

@@ -28,12 +28,30 @@ class AttemptError(Exception):
         self.lacks = lacks
 
 
+class EndedError(Exception):
+    """The implementation's process ended, or was given up: how is "crash" or "timeout"."""
+
+    def __init__(self, how: str, message: str) -> None:
+        super().__init__(message)
+        self.how = how
+
+
+class RemoteError(Exception):
+    """What was raised in another process: an exception's type and its message, in that language's words."""
+
+    def __init__(self, type: str, message: str) -> None:
+        super().__init__(message)
+        self.type = type
+
+
 def attempt(phase: str, call: Callable[[], Result]) -> Result:
     """What the call returns. Raises AttemptError for whatever it raises, but KeyboardInterrupt."""
     try:
         return call()
     except (Exception, SystemExit) as failure:
-        raised = Raised(phase, type(failure).__name__, first_words(failure))
+        kind = failure.type if isinstance(failure, RemoteError) else type(failure).__name__
+        ended = failure.how if isinstance(failure, EndedError) else ""
+        raised = Raised(phase, kind, first_words(failure), ended)
         raise AttemptError(raised, lacks=isinstance(failure, NotImplementedError)) from failure
 
 

@@ -6,8 +6,10 @@ import importlib
 import importlib.util
 import inspect
 import os
+import shlex
 import sys
 from collections.abc import Callable, Mapping, Set
+from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
@@ -16,11 +18,13 @@ from typing import Any, TypeVar
 from conformance.answers import CAPABILITIES
 from conformance.implementations import frameworks
 from conformance.implementations.adapter import AdapterImplementation
-from conformance.implementations.attempt import first_words
+from conformance.implementations.attempt import EndedError, RemoteError, first_words
 from conformance.implementations.function import FunctionAdapter
 from conformance.implementations.keras.oracle import keras_implementation, stock
+from conformance.implementations.process import ANSWER_LIMIT, Process, introduced, python_worker
 from conformance.implementations.protocol import Adapter, Implementation
 from conformance.implementations.reference import ReferenceAdapter
+from conformance.implementations.wire import WireError
 from reference.dialects import DIALECTS, Dialect
 
 Result = TypeVar("Result")
@@ -40,8 +44,19 @@ class NamingError(ValueError):
     """A name that leads to no implementation: what was wrong, and what would do."""
 
 
-def load(naming: Any, dialect: Dialect = DIALECTS[-1]) -> Implementation:
-    """`pkg.module:Name`, `path/to/file.py:Name`, a built-in name, or the object itself.
+@dataclass(frozen=True)
+class Place:
+    """Where an implementation is to live. python: an interpreter with a process of its own; "" for this process.
+
+    answer_limit: seconds that a process has for one answer.
+    """
+
+    python: str = ""
+    answer_limit: float = ANSWER_LIMIT
+
+
+def load(naming: Any, dialect: Dialect = DIALECTS[-1], place: Place = Place()) -> Implementation:
+    """`pkg.module:Name`, `path/to/file.py:Name`, a built-in name, `exec:COMMAND`, or the object itself.
 
     dialect: what a built-in means by the names of activations.
 
@@ -49,27 +64,45 @@ def load(naming: Any, dialect: Dialect = DIALECTS[-1]) -> Implementation:
     """
     if not isinstance(naming, str):
         return _implementation(naming, getattr(naming, "__name__", type(naming).__name__))
+    if naming.startswith("exec:"):
+        command = shlex.split(naming.removeprefix("exec:"))
+        return _in_a_process(naming, Process(command, answer_limit=place.answer_limit))
+    if place.python:
+        return _in_a_process(naming, python_worker(place.python, naming, place.answer_limit))
     if naming in BUILT_IN:
         return BUILT_IN[naming](dialect)
     if naming in frameworks.NAMES:
-        return _framework(naming)
+        return _framework(naming, place)
     for entry in entry_points(group=ENTRY_POINTS, name=naming):
         return _implementation(_imported(entry.value, entry.load), naming)
-    place, separator, name = naming.rpartition(":")
-    if not separator or not place or not name:
+    module_name, separator, name = naming.rpartition(":")
+    if not separator or not module_name or not name:
         raise NamingError(
             f"no implementation {naming!r}: not a built-in ({', '.join((*BUILT_IN, *frameworks.NAMES))}), not "
             f"module:Name, not file.py:Name, and no installed package has an entry point of that name in {ENTRY_POINTS}"
         )
-    module = _file(place) if place.endswith(".py") else _module(place)
+    module = _file(module_name) if module_name.endswith(".py") else _module(module_name)
     if not _imported(naming, lambda: hasattr(module, name)):
-        raise NamingError(f"{place} has no {name!r}; it has {', '.join(_public(module)) or 'nothing'}")
+        raise NamingError(f"{module_name} has no {name!r}; it has {', '.join(_public(module)) or 'nothing'}")
     return _implementation(getattr(module, name), naming)
 
 
-def _framework(name: str) -> Implementation:
-    """One of those that this package has an adapter for."""
+def _in_a_process(naming: str, process: Process) -> Implementation:
+    try:
+        return AdapterImplementation(introduced(process, naming))
+    except (EndedError, RemoteError, WireError, NotImplementedError) as failure:
+        process.stop()
+        raise NamingError(
+            f"{naming} cannot be talked to: {first_words(failure)}; it should answer messages as docs/protocol.md says"
+        ) from failure
+
+
+def _framework(name: str, place: Place) -> Implementation:
+    """One of those that this package has an adapter for; in a process of its own where it needs one."""
     module = importlib.import_module(f"{frameworks.__name__}.{name}")
+    environment: Mapping[str, str] = getattr(module, "ENVIRONMENT", {})
+    if any(os.environ.get(key) != value for key, value in environment.items()):
+        return _in_a_process(name, python_worker(sys.executable, name, place.answer_limit, environment))
     try:
         made: Adapter = module.adapter()
     except ImportError as failure:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from conformance.answers import Level
 from conformance.cases import Tier
 from conformance.implementations.load import load
+from conformance.recording import oracle_named
 from conformance.results import Report
 from conformance.run import RunnableCase, Selection, contract_areas, plan, run
-from conformance.session import Oracle, Session, live_oracle
+from conformance.session import Session
 
 
 class UsageError(ValueError):
@@ -27,17 +28,19 @@ def check(
     case: str = "",
     seed: int = 0,
     exitfirst: bool = False,
+    oracle: str = "tensorflow",
 ) -> Report:
     """Judges one implementation: any naming that the command line takes, or the object itself.
 
     level: inference, training or keras; None for the highest whose capabilities it declares. tier: smoke, default, full
-    or exhaustive. areas, case: a selection, which claims nothing about conformance.
+    or exhaustive. areas, case: a selection, which claims nothing about conformance. oracle: tensorflow, recorded, or
+    the path of a recording.
     Raises NamingError for what cannot be put under test, PlugError for what cannot be talked to, UsageError for any
     other argument that cannot be.
     """
     chosen = selection(level, tier=tier, areas=areas, case=case, seed=seed)
-    oracle = live_oracle()
-    (report,) = run([load(implementation, oracle.dialect)], chosen, oracle, exitfirst=exitfirst)
+    asked = oracle_named(oracle)
+    (report,) = run([load(implementation, asked.dialect)], chosen, asked, exitfirst=exitfirst)
     return report
 
 
@@ -63,6 +66,7 @@ def parametrize(
     areas: Sequence[str] = (),
     case: str = "",
     seed: int = 0,
+    oracle: str = "tensorflow",
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """A decorator: the test gets one argument `case` for each case, to be run by `case.run()`.
 
@@ -71,20 +75,21 @@ def parametrize(
     import pytest
 
     chosen = selection(level, tier=tier, areas=areas, case=case, seed=seed)
-    cases = runnable_cases(implementation, chosen)
+    cases = runnable_cases(implementation, chosen, oracle)
     decorator: Callable[[Callable[..., Any]], Callable[..., Any]] = pytest.mark.parametrize(
         "case", [pytest.param(each, id=each.id) for each in cases]
     )
     return decorator
 
 
-def runnable_cases(implementation: Any, chosen: Selection) -> list[RunnableCase]:
+def runnable_cases(implementation: Any, chosen: Selection, oracle: str = "tensorflow") -> list[RunnableCase]:
     """The cases of a selection, up to the implementation's level, in order. Raises UsageError for none."""
-    tested = load(implementation, _shared_oracle().dialect)
+    dialect = _shared_session(oracle).oracle.dialect
+    tested = load(implementation, dialect)
     level = chosen.level_of(tested)
     cases = [
-        RunnableCase(planned, tested, chosen, _shared_session)
-        for planned in plan(chosen, _shared_oracle().dialect)
+        RunnableCase(planned, tested, chosen, partial(_shared_session, oracle))
+        for planned in plan(chosen, dialect)
         if planned.clause.level <= level
     ]
     if not cases:
@@ -99,11 +104,6 @@ def _one_of(what: str, given: object, allowed: Sequence[object]) -> None:
 
 
 @cache
-def _shared_oracle() -> Oracle:
-    return live_oracle()
-
-
-@cache
-def _shared_session() -> Session:
+def _shared_session(oracle: str) -> Session:
     """One for all items of a process: each question is asked once, whichever items share it."""
-    return Session(_shared_oracle())
+    return Session(oracle_named(oracle))

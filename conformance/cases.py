@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from enum import IntEnum
+from functools import cached_property
 from typing import Any
 
 from conformance.procedures import PROCEDURES
@@ -67,7 +68,15 @@ class Question:
     def option(self, name: str, default: str = "") -> str:
         return dict(self.options).get(name, default)
 
-    @property
+    @cached_property
+    def _hash(self) -> int:
+        return hash((self.procedure, self.config, self.input_shape, self.family, self.seed, self.options))
+
+    def __hash__(self) -> int:
+        """Once: a question is looked up by every clause that asks it."""
+        return self._hash
+
+    @cached_property
     def capabilities(self) -> frozenset[str]:
         """What an implementation must declare to be asked this."""
         plain = self.config.dtype in ("float32", "float64")
@@ -85,7 +94,7 @@ class Question:
         """The input shape with a length for every unknown axis: what is called on where values are needed."""
         return tuple(ASSUMED_LENGTH if axis is None else axis for axis in self.input_shape)
 
-    @property
+    @cached_property
     def label(self) -> str:
         """What the square brackets of a case id hold: fields that differ from their standard value."""
         config = self.config
@@ -112,7 +121,7 @@ class Case:
     question: Question
     tier: Tier = Tier.SMOKE
 
-    @property
+    @cached_property
     def id(self) -> str:
         return f"{self.clause_id}[{self.question.label}]"
 

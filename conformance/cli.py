@@ -11,7 +11,7 @@ from typing import NoReturn
 
 from conformance import __version__
 from conformance.api import UsageError
-from conformance.commands import benchmark, explain, floors, list_clauses, mutants
+from conformance.commands import benchmark, explain, floors, list_clauses, mutants, record
 from conformance.commands import run as run_command
 from conformance.implementations.load import NamingError
 from conformance.reports.jsonlines import ReportError
@@ -19,7 +19,7 @@ from conformance.results import ExitCode
 from conformance.session import OracleError, PlugError
 from conformance.workers import WorkerError
 
-COMMANDS = (run_command, list_clauses, explain, mutants, floors, benchmark)
+COMMANDS = (run_command, list_clauses, explain, record, mutants, floors, benchmark)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -47,7 +47,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if (failure.name or "").partition(".")[0] not in ("tensorflow", "keras"):
             raise
         return _complain(
-            "the oracle needs TensorFlow, which is not installed: pip install 'dense-conformance[tensorflow]'",
+            "the oracle needs TensorFlow, which is not here: pip install 'dense-conformance[tensorflow]'; or judge "
+            "by the recorded one: --oracle recorded",
             ExitCode.SUITE_ERROR,
         )
     except BrokenPipeError:

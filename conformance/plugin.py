@@ -31,6 +31,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--dense-area", metavar="AREA", action="append", default=[], help="only this area; repeatable")
     group.addoption("--dense-case", metavar="PATTERN", default="", help="only cases whose id holds this")
     group.addoption("--dense-seed", metavar="N", type=int, default=0, help="draw other tensors")
+    group.addoption("--dense-oracle", metavar="NAME", default="tensorflow", help="tensorflow or recorded")
     group.addoption("--dense-json", metavar="FILE", help="write JSON Lines there")
 
 
@@ -148,6 +149,7 @@ class _Collector:
 def _cases(config: pytest.Config) -> list[Any]:
     from conformance.api import UsageError, runnable_cases, selection
     from conformance.implementations.load import NamingError
+    from conformance.session import OracleError
 
     try:
         chosen = selection(
@@ -157,8 +159,9 @@ def _cases(config: pytest.Config) -> list[Any]:
             case=config.getoption("--dense-case"),
             seed=config.getoption("--dense-seed"),
         )
-        return list(runnable_cases(config.getoption("--dense-implementation"), chosen))
-    except (UsageError, NamingError) as failure:
+        named = config.getoption("--dense-implementation")
+        return list(runnable_cases(named, chosen, config.getoption("--dense-oracle")))
+    except (UsageError, NamingError, OracleError) as failure:
         raise pytest.UsageError(str(failure)) from None
 
 

@@ -100,7 +100,7 @@ class Ran:
             selection.level is not None,
             selection.tier,
             selection.seed,
-            oracle.versions,
+            oracle.told,
             oracle.dialect.name,
             selection.is_everything,
         )
@@ -133,7 +133,7 @@ def run(
     Raises PlugError for an implementation that cannot be talked to, before anything is judged.
     """
     for implementation in implementations:
-        converse(implementation)
+        converse(implementation, oracle)
     start = time.perf_counter()
     planned = plan(selection, oracle.dialect)
     questions = by_question(planned)

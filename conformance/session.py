@@ -36,11 +36,20 @@ class OracleError(Exception):
 
 @dataclass(frozen=True)
 class Oracle:
-    """The real layer, its versions, and the dialect that they speak."""
+    """The real layer, its versions, and the dialect that they speak.
+
+    is_recorded: it was held to the reference before; it is asked again only where it may show an erratum.
+    """
 
     implementation: Implementation
     versions: Mapping[str, str]
     dialect: Dialect
+    is_recorded: bool = False
+
+    @property
+    def told(self) -> Mapping[str, str]:
+        """What a report says of it: its versions, and that it is a recording where it is one."""
+        return {**self.versions, **({"oracle": "recorded"} if self.is_recorded else {})}
 
     @cached_property
     def numbers(self) -> Versions:
@@ -69,11 +78,16 @@ class Planned:
     case: Case
 
 
-def converse(implementation: Implementation) -> None:
+def converse(implementation: Implementation, oracle: Oracle) -> None:
     """Puts one plain question: a linear layer of 3 units on a 2 × 5 batch. A wrong answer is an answer.
 
-    Raises PlugError where none comes back.
+    Raises PlugError where none comes back, and for a Keras layer that a recorded oracle cannot judge.
     """
+    if oracle.is_recorded and "keras" in implementation.capabilities:
+        raise PlugError(
+            f"{implementation.name} is a Keras layer: what only Keras layers are asked is not recorded; judge it by "
+            f"--oracle tensorflow, or by an adapter"
+        )
     answer = _asked(implementation, Question("talk", DenseConfig(units=3), (2, 5)), None)
     if answer.raised or answer.lacks or answer.tensor("outputs") is None:
         what = answer.raised or answer.lacks or "it gave back no outputs"
@@ -89,12 +103,14 @@ class Session:
     """One oracle and everything asked so far: each question is drawn, bounded and put to each answerer once.
 
     errata: those asked about, True once the oracle has shown one. settled: every result, by implementation and case id.
+    shown: of each erratum, activation and dtype, the places of the rivals that explain all that the oracle answered.
     """
 
     oracle: Oracle
     errata: dict[str, bool] = field(default_factory=dict)
     seconds_answering: float = 0.0
     settled: dict[tuple[int, str], Result] = field(default_factory=dict)
+    shown: dict[tuple[str, str, str], set[int]] = field(default_factory=dict)
     _asked: dict[Question, _Asked] = field(default_factory=dict)
     _unbuildable: dict[tuple[int, DenseConfig, int | None], str] = field(default_factory=dict)
 
@@ -131,6 +147,12 @@ class Session:
             self.seconds_answering += time.perf_counter() - start
         return asked.answers[id(implementation)]
 
+    def _oracle_answer(self, planned: Planned) -> Answer:
+        """A recorded oracle has been held to the reference already, but for where it shows an erratum."""
+        if self.oracle.is_recorded and not self._errata(planned):
+            return AS_RECORDED
+        return self.answer(planned.case.question, self.oracle.implementation)
+
     def _declined(self, case: Case, implementation: Implementation) -> str:
         lacking = ", ".join(map(repr, sorted(case.question.capabilities - implementation.capabilities)))
         lacking = lacking or declared(implementation).lacks(case.question)
@@ -146,7 +168,7 @@ class Session:
 
     def _judged(self, planned: Planned, implementation: Implementation, *, claimed: bool) -> Result:
         clause, case = planned.clause, planned.case
-        oracle_answer = self.answer(case.question, self.oracle.implementation)
+        oracle_answer = self._oracle_answer(planned)
         answer = self.answer(case.question, implementation)
         asked = self._question(case.question)
         if answer.lacks:
@@ -183,12 +205,17 @@ class Session:
             return asked.check(planned, answered, oracle_answer, true)
 
         comparisons = check(answer, asked.truth)
-        oracle_comparisons = comparisons if answer is oracle_answer else check(oracle_answer, asked.truth)
-        holds, oracle_holds = _hold(comparisons), _hold(oracle_comparisons)
+        oracle_comparisons = comparisons
+        if answer is not oracle_answer and oracle_answer is not AS_RECORDED:
+            oracle_comparisons = check(oracle_answer, asked.truth)
+        holds = _hold(comparisons)
+        oracle_holds = oracle_answer is AS_RECORDED or _hold(oracle_comparisons)
         explained: list[tuple[Erratum, Truth]] = []
         if not (holds and oracle_holds):
             explained = self._explained(planned, asked, lambda true: _hold(check(oracle_answer, true)))
         seen = explained[0][0] if explained and not oracle_holds else None
+        if seen is not None:
+            self._note_shown(seen, case.question, [rival for erratum, rival in explained if erratum is seen], asked)
         note_errata(self.errata, {erratum.id: erratum is seen for erratum in self._errata(planned)})
         by_rival = [(erratum, check(answer, rival)) for erratum, rival in explained]
         kept = next(((erratum, each) for erratum, each in by_rival if _hold(each)), None)
@@ -227,6 +254,11 @@ class Session:
             found += [(erratum, rival) for rival in asked.rivals[erratum.id] if oracle_agrees(rival)]
         return found
 
+    def _note_shown(self, erratum: Erratum, question: Question, explaining: list[Truth], asked: _Asked) -> None:
+        places = {at for at, rival in enumerate(asked.rivals[erratum.id]) if any(rival is each for each in explaining)}
+        key = (erratum.id, question.config.activation, question.config.dtype)
+        self.shown[key] = self.shown.get(key, places) & places
+
     def _errata(self, planned: Planned) -> list[Erratum]:
         """Those that this oracle may show here."""
         numbers, question = self.oracle.numbers, planned.case.question
@@ -235,6 +267,10 @@ class Session:
     def _note_unbuildable(self, case: Case, implementation: Implementation, raised: Raised) -> None:
         if raised.phase == "construct":
             self._unbuildable.setdefault((id(implementation), *case.question.layer), case.id)
+
+
+#: In the place of a recorded oracle's answer that was found right when it was recorded.
+AS_RECORDED = Answer()
 
 
 @dataclass

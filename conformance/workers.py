@@ -21,12 +21,13 @@ from itertools import accumulate, groupby
 from typing import Any
 
 from conformance.contract import CONTRACT
-from conformance.implementations.load import Place, load
+from conformance.implementations.load import HERE, Place, load
 from conformance.implementations.protocol import Implementation
+from conformance.recording import oracle_named
 from conformance.reports.jsonlines import result_of, result_record
 from conformance.results import Report, note_errata
 from conformance.run import Asking, Findings, Progress, Ran, Selection, by_question, plan, put, reports, run
-from conformance.session import Oracle, converse, live_oracle
+from conformance.session import Oracle, converse
 from reference.dialects import dialect_of
 
 #: Of each implementation the results, as plain data.
@@ -40,12 +41,16 @@ class WorkerError(Exception):
 
 @dataclass(frozen=True)
 class Errand:
-    """What is the same for every task of a run. namings: what every worker can load for itself, and where it lives."""
+    """What is the same for every task of a run. namings: what every worker can load for itself, and where it lives.
+
+    oracle: as `oracle_named` takes it.
+    """
 
     namings: tuple[str, ...]
     selection: Selection
     exitfirst: bool = False
-    place: Place = Place()
+    place: Place = HERE
+    oracle: str = "tensorflow"
 
 
 def run_errand(
@@ -73,7 +78,7 @@ def run_errand(
 
 
 def _loaded(errand: Errand) -> tuple[list[Implementation], Oracle]:
-    oracle = live_oracle()
+    oracle = oracle_named(errand.oracle)
     return [load(naming, oracle.dialect, errand.place) for naming in errand.namings], oracle
 
 
@@ -137,7 +142,7 @@ def _under_test(errand: Errand) -> tuple[list[Implementation], Oracle, list[Aski
     """Once in each worker."""
     implementations, oracle = _loaded(errand)
     for implementation in implementations:
-        converse(implementation)
+        converse(implementation, oracle)
     return implementations, oracle, by_question(plan(errand.selection, oracle.dialect))
 
 

@@ -36,7 +36,8 @@ LADDER = (
     ("conformance.reports",),
     ("conformance.session",),
     ("conformance.run",),
-    ("conformance.kill_matrix", "conformance.api", "conformance.workers"),
+    ("conformance.kill_matrix", "conformance.recording"),
+    ("conformance.api", "conformance.workers"),
     ("conformance.commands",),
     ("conformance.cli", "conformance.plugin", "conformance.test_conformance"),
     ("conformance.__main__",),
@@ -51,8 +52,8 @@ INSIDE = {
         *("modes", "losses", "constraints", "weights", "composition", "saving", "errors", "specials", "__init__"),
     ),
     "conformance.implementations": (
-        *("protocol", "attempt", "wire", "process", "adapter", "frameworks", "reference", "mutant", "function"),
-        *("keras", "mutants", "right_layers", "load", "worker", "__init__"),
+        *("protocol", "attempt", "wire", "process", "adapter", "reference", "mutant", "function", "keras"),
+        *("frameworks", "mutants", "right_layers", "load", "worker", "__init__"),
     ),
 }
 MODULES = sorted(path for package in ("reference", "conformance") for path in (ROOT / package).rglob("*.py"))
@@ -228,5 +229,13 @@ def test_importing_it_loads_nothing_heavy(module: str) -> None:
     """Both are loaded in other people's test runs."""
     heavy = "('numpy', 'scipy', 'tensorflow', 'keras')"
     loaded = f"import sys, {module}; print([name for name in {heavy} if name in sys.modules])"
+    ran = subprocess.run([sys.executable, "-c", loaded], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert ran.stdout.strip() == "[]"
+
+
+def test_nothing_of_the_suite_loads_a_framework_before_it_is_needed() -> None:
+    """A layer of one framework is judged where no other is installed."""
+    every = ", ".join(name_of(path) for path in MODULES if path.name != "__main__.py")
+    loaded = f"import sys, {every}; print([name for name in {HEAVY} if name in sys.modules])"
     ran = subprocess.run([sys.executable, "-c", loaded], capture_output=True, text=True, check=True, cwd=ROOT)
     assert ran.stdout.strip() == "[]"

@@ -50,7 +50,12 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "--case", default="", metavar="PATTERN", help="only cases whose id holds this; * stands for anything"
     )
     parser.add_argument("--seed", type=int, default=0, help="draw other tensors")
-    parser.add_argument("--oracle", choices=["tensorflow"], default="tensorflow", help="who says what Keras does")
+    parser.add_argument(
+        "--oracle",
+        default="tensorflow",
+        metavar="NAME",
+        help="who says what Keras does: tensorflow, recorded (needs no TensorFlow), or the file of a recording",
+    )
     parser.add_argument("--extension", metavar="NAME", help="lora, quantization, sparse: not part of this version")
     parser.add_argument("--python", default="", metavar="PATH", help="the interpreter that the implementation runs in")
     parser.add_argument(
@@ -83,7 +88,7 @@ def run(arguments: argparse.Namespace) -> int:
     )
     with contextlib.redirect_stdout(sys.stderr):  # what an implementation prints is kept out of the report
         place = Place(arguments.python, arguments.timeout)
-        errand = Errand(tuple(arguments.implementations), chosen, arguments.exitfirst, place)
+        errand = Errand(tuple(arguments.implementations), chosen, arguments.exitfirst, place, arguments.oracle)
         reports = run_errand(errand, arguments.workers, progress=_progress())
     for report in reports:
         print(terminal.conclusion(report) if arguments.quiet else terminal.render(report, colour=_colour()))

@@ -55,7 +55,11 @@ class Place:
     answer_limit: float = ANSWER_LIMIT
 
 
-def load(naming: Any, dialect: Dialect = DIALECTS[-1], place: Place = Place()) -> Implementation:
+#: In this process, but for what cannot.
+HERE = Place()
+
+
+def load(naming: Any, dialect: Dialect = DIALECTS[-1], place: Place = HERE) -> Implementation:
     """`pkg.module:Name`, `path/to/file.py:Name`, a built-in name, `exec:COMMAND`, or the object itself.
 
     dialect: what a built-in means by the names of activations.
@@ -106,9 +110,8 @@ def _framework(name: str, place: Place) -> Implementation:
     try:
         made: Adapter = module.adapter()
     except ImportError as failure:
-        raise NamingError(
-            f"{name} cannot be put under test here: {first_words(failure)}; pip install {module.PACKAGE}"
-        ) from failure
+        install = module.PACKAGE if module.PACKAGE.startswith("npm ") else f"pip install {module.PACKAGE}"
+        raise NamingError(f"{name} cannot be put under test here: {first_words(failure)}; {install}") from failure
     return AdapterImplementation(made)
 
 

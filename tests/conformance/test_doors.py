@@ -133,7 +133,7 @@ def test_3_an_oracle_that_is_wrong_is_blamed_itself(layers: Path, oracle: Oracle
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["run", "flex"], "no implementation 'flex': not a built-in (reference, tensorflow)"),
+        (["run", "flex"], "no implementation 'flex': not a built-in (reference, tensorflow, "),
         (["run", "{folder}/none.py:Dense"], "there is no file"),
         (["run", "{layers}:Dense"], "has no 'Dense'; it has right, doubled"),
         (["run", "no.such.package:Dense"], "no.such.package cannot be imported: ModuleNotFoundError"),

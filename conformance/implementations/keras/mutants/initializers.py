@@ -40,9 +40,12 @@ def _transposed(_: Layer, own: Any) -> Any:
 
 
 def _named(name: str) -> Callable[[Layer, Any], Any]:
-    import tensorflow as tf
+    def found(_: Layer, __: Any) -> Any:
+        import tensorflow as tf
 
-    return lambda _, __: tf.keras.initializers.get(name)
+        return tf.keras.initializers.get(name)
+
+    return found
 
 
 def _default(**defaults: str) -> Callable[[], Methods]:

@@ -6,10 +6,11 @@ so that ids stay as they are when a new field is added: `outputs.every-rank[relu
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from enum import IntEnum
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 from conformance.procedures import PROCEDURES
@@ -136,6 +137,12 @@ class Case:
         fields["input_shape"] = tuple(fields["input_shape"])
         fields["options"] = tuple((name, value) for name, value in fields["options"])
         return Case(record["clause"], Question(**fields), Tier[record["tier"].upper()])
+
+
+@cache
+def pattern(text: str) -> re.Pattern[str]:
+    """A pattern over case ids: * stands for anything."""
+    return re.compile(".*".join(re.escape(part) for part in text.split("*")))
 
 
 def _shape_label(shape: tuple[int | None, ...]) -> str:

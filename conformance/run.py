@@ -6,7 +6,6 @@ order.
 
 from __future__ import annotations
 
-import re
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -14,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from unittest import SkipTest
 
 from conformance.answers import Level, needed_for
-from conformance.cases import Case, Question, Tier
+from conformance.cases import Case, Question, Tier, pattern
 from conformance.contract import CONTRACT
 from conformance.floors import FLOORS
 from conformance.implementations.protocol import Implementation
@@ -55,9 +54,8 @@ class Selection:
         """
         clause, case = planned.clause, planned.case
         tier = Tier.EXHAUSTIVE if self.case else self.tier
-        pattern = ".*".join(re.escape(part) for part in self.case.split("*"))
         in_area = clause.area in (self.areas or (clause.area,))
-        return case.tier <= tier and in_area and re.search(pattern, case.id) is not None
+        return case.tier <= tier and in_area and pattern(self.case).search(case.id) is not None
 
     def level_of(self, implementation: Implementation) -> Level:
         """The level asked for, or the highest all of whose capabilities are declared; inference at least."""

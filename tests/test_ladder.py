@@ -33,7 +33,7 @@ LADDER = (
     ("conformance.contract", "conformance.implementations"),
     ("conformance.results",),
     ("conformance.floors", "conformance.judge"),
-    ("conformance.reports",),
+    ("conformance.reports", "conformance.scoreboard"),
     ("conformance.session",),
     ("conformance.run",),
     ("conformance.kill_matrix", "conformance.recording"),

@@ -11,7 +11,7 @@ from typing import NoReturn
 
 from conformance import __version__
 from conformance.api import UsageError
-from conformance.commands import benchmark, explain, floors, list_clauses, mutants, record, scoreboard
+from conformance.commands import benchmark, explain, floors, init, list_clauses, mutants, record, scoreboard
 from conformance.commands import run as run_command
 from conformance.implementations.load import NamingError
 from conformance.reports.jsonlines import ReportError
@@ -19,7 +19,7 @@ from conformance.results import ExitCode
 from conformance.session import OracleError, PlugError
 from conformance.workers import WorkerError
 
-COMMANDS = (run_command, list_clauses, explain, scoreboard, record, mutants, floors, benchmark)
+COMMANDS = (run_command, list_clauses, explain, init, scoreboard, record, mutants, floors, benchmark)
 
 
 class _Parser(argparse.ArgumentParser):

@@ -53,13 +53,13 @@ INSIDE = {
     ),
     "conformance.implementations": (
         *("protocol", "attempt", "wire", "process", "adapter", "reference", "mutant", "function", "keras"),
-        *("frameworks", "mutants", "right_layers", "load", "worker", "__init__"),
+        *("frameworks", "named", "torch_module", "mutants", "right_layers", "load", "worker", "__init__"),
     ),
 }
 MODULES = sorted(path for package in ("reference", "conformance") for path in (ROOT / package).rglob("*.py"))
 HEAVY = ("tensorflow", "keras", "tf_keras", "torch", "jax", "flax", "onnxruntime", "openvino")
 #: Where they are at home.
-HOSTS = ("conformance.implementations.keras", "conformance.implementations.frameworks")
+HOSTS = tuple(f"conformance.implementations.{name}" for name in ("keras", "frameworks", "torch_module"))
 #: What the reference may import besides itself and the standard library.
 GROUND = {"numpy", "scipy", "ml_dtypes"}
 

@@ -59,6 +59,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("--extension", metavar="NAME", help="lora, quantization, sparse: not part of this version")
     parser.add_argument("--python", default="", metavar="PATH", help="the interpreter that the implementation runs in")
     parser.add_argument(
+        "--device", default="", metavar="NAME", help="where a framework computes, as it says it: cuda:0"
+    )
+    parser.add_argument(
         "--timeout",
         type=float,
         default=ANSWER_LIMIT,
@@ -87,7 +90,7 @@ def run(arguments: argparse.Namespace) -> int:
         arguments.level, tier=arguments.tier, areas=arguments.area, case=arguments.case, seed=arguments.seed
     )
     with contextlib.redirect_stdout(sys.stderr):  # what an implementation prints is kept out of the report
-        place = Place(arguments.python, arguments.timeout)
+        place = Place(arguments.python, arguments.timeout, arguments.device)
         errand = Errand(tuple(arguments.implementations), chosen, arguments.exitfirst, place, arguments.oracle)
         reports = run_errand(errand, arguments.workers, progress=_progress())
     for report in reports:

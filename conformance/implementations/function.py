@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from conformance.answers import Declaration
 from conformance.cases import Json
 from conformance.implementations.protocol import Array
 from reference.config import DenseConfig
@@ -34,6 +35,15 @@ class FunctionAdapter:
 
     function: Callable[..., Any]
     name: str
+
+    @property
+    def declares(self) -> Declaration:
+        """By attributes `dense.activations` and `dense.dtypes`, lists of names; everything without them."""
+        activations, dtypes = (getattr(self.function, key, None) for key in ("activations", "dtypes"))
+        return Declaration(
+            activations=None if activations is None else frozenset(activations),
+            dtypes=None if dtypes is None else frozenset(dtypes),
+        )
 
     @property
     def capabilities(self) -> frozenset[str]:

@@ -24,7 +24,9 @@ from conformance.implementations.keras.oracle import keras_implementation, stock
 from conformance.implementations.process import ANSWER_LIMIT, Process, introduced, python_worker
 from conformance.implementations.protocol import Adapter, Implementation
 from conformance.implementations.reference import ReferenceAdapter
+from conformance.implementations.torch_module import TorchModuleAdapter
 from conformance.implementations.wire import WireError
+from reference.config import DenseConfig
 from reference.dialects import DIALECTS, Dialect
 
 Result = TypeVar("Result")
@@ -48,11 +50,13 @@ class NamingError(ValueError):
 class Place:
     """Where an implementation is to live. python: an interpreter with a process of its own; "" for this process.
 
-    answer_limit: seconds that a process has for one answer.
+    answer_limit: seconds that a process has for one answer. device: where a framework is to compute, in its own words;
+    "" for its own choice.
     """
 
     python: str = ""
     answer_limit: float = ANSWER_LIMIT
+    device: str = ""
 
 
 #: In this process, but for what cannot.
@@ -107,11 +111,18 @@ def _framework(name: str, place: Place) -> Implementation:
     environment: Mapping[str, str] = getattr(module, "ENVIRONMENT", {})
     if any(os.environ.get(key) != value for key, value in environment.items()):
         return _in_a_process(name, python_worker(sys.executable, name, place.answer_limit, environment))
+    on_device = {"device": place.device} if place.device else {}
+    if not on_device.keys() <= inspect.signature(module.adapter).parameters.keys():
+        raise NamingError(f"{name} has no choice of devices here: leave out --device")
     try:
-        made: Adapter = module.adapter()
+        made: Adapter = module.adapter(**on_device)
     except ImportError as failure:
         install = module.PACKAGE if module.PACKAGE.startswith("npm ") else f"pip install {module.PACKAGE}"
         raise NamingError(f"{name} cannot be put under test here: {first_words(failure)}; {install}") from failure
+    except (RuntimeError, AssertionError, ValueError) as failure:
+        raise NamingError(
+            f"{name} cannot compute on {place.device or 'its device'}: {first_words(failure)}"
+        ) from failure
     return AdapterImplementation(made)
 
 
@@ -121,14 +132,26 @@ def _implementation(thing: Any, name: str) -> Implementation:
         return found
     if inspect.isclass(thing) and _is_keras_layer(thing):
         return keras_implementation(thing, name)
+    if inspect.isclass(thing) and _is_torch_module(thing):
+        return _of_torch(thing, name)
     if all(callable(getattr(thing, method, None)) for method in ADAPTER_METHODS):
         return AdapterImplementation(_adapter(thing, name))
     if callable(thing) and not inspect.isclass(thing) and not _is_keras_layer(type(thing)):
         return AdapterImplementation(FunctionAdapter(thing, name))
     raise NamingError(
-        f"{name} is {_kind(thing)}: expected a Keras layer class, a function dense(inputs, kernel, bias, activation), "
-        f"or an adapter with the methods {', '.join(ADAPTER_METHODS)} (see conformance/implementations/protocol.py)"
+        f"{name} is {_kind(thing)}: expected a class of a Keras layer or a PyTorch module, a function "
+        f"dense(inputs, kernel, bias, activation), or an adapter with the methods {', '.join(ADAPTER_METHODS)} (see "
+        f"conformance/implementations/protocol.py)"
     )
+
+
+def _of_torch(module_class: type, name: str) -> Implementation:
+    made = AdapterImplementation(TorchModuleAdapter(module_class, name))
+    try:
+        made.adapter.build(DenseConfig(5), (2, 3))
+    except (Exception, SystemExit) as failure:
+        raise NamingError(f"{name} cannot be constructed as a Dense layer: {first_words(failure)}") from failure
+    return made
 
 
 def _adapter(thing: Any, name: str) -> Adapter:
@@ -160,6 +183,12 @@ def _is_keras_layer(thing: type) -> bool:
     modules = [sys.modules[name] for name in _KERAS_MODULES if name in sys.modules]
     bases = [getattr(getattr(module, "layers", None), "Layer", None) for module in modules]
     return any(inspect.isclass(base) and issubclass(thing, base) for base in bases)
+
+
+def _is_torch_module(thing: type) -> bool:
+    """Likewise without importing PyTorch."""
+    base = getattr(getattr(sys.modules.get("torch"), "nn", None), "Module", None)
+    return inspect.isclass(base) and issubclass(thing, base)
 
 
 def _file(place: str) -> ModuleType:

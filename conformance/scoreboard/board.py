@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from conformance.answers import Declaration
@@ -43,7 +43,8 @@ class Cause:
 class Row:
     """What one version of an implementation came to on one day. oracle: who it was judged by, with versions.
 
-    grades: the worst that it reached, by dtype. unexplained: failed cases that no known difference explains.
+    grades: the worst that it reached where it is right, by dtype. unexplained: failed cases that no known difference
+    explains.
     """
 
     implementation: str
@@ -89,7 +90,7 @@ def row(report: Report, declares: Declaration, explained: Explained, date: str) 
         applicable=report.applicable,
         comparisons=report.comparisons,
         areas=areas,
-        grades=report.grades,
+        grades=replace(report, results=tuple(each for each in report.results if each.verdict is Verdict.PASS)).grades,
         causes=tuple(sorted(causes, key=lambda cause: (cause.kind, -cause.cases))),
         unexplained=explained.unexplained,
     )

@@ -73,6 +73,16 @@ def markdown(rows: Sequence[Row], *, findings: str = "findings") -> str:
     return "\n".join(lines) + "\n"
 
 
+def summary(rows: Sequence[Row]) -> str:
+    """The short table, for a README: how many cases, and of how many failed, why."""
+    lines = [_line(["implementation", "cases", "failed", "definitions", "findings"]), _line(["---"] * 5)]
+    for row in rows:
+        failed = sum(score.failed for score in row.areas.values())
+        name, _, cases, _, definitions, findings = cells(row, [])
+        lines.append(_line([name, cases.partition(" /")[0], str(failed), definitions, findings]))
+    return "\n".join(lines) + "\n"
+
+
 def _about(row: Row) -> str:
     return (
         f"Version {row.version}, on the {row.device} ({row.profile}), {row.date}, tier {row.tier}: {row.comparisons} "

@@ -121,6 +121,18 @@ def test_2_interrupted(layers: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert capsys.readouterr().err.strip().splitlines()[-1] == "dense-conformance: interrupted"
 
 
+def test_3_an_oracle_that_is_not_there_is_the_suites_own_failure(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["run", "reference", "--oracle", "no/such/file"]) == 3
+    assert "no oracle 'no/such/file'" in capsys.readouterr().err
+
+
+def test_an_adapter_that_is_begun_runs_as_it_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    target = tmp_path / "mine.py"
+    assert cli.main(["init", "adapter", str(target)]) == 0
+    assert cli.main(["run", f"{target}:Adapter", "--oracle", "recorded", "--tier", "smoke", "--quiet"]) == 0
+    assert "my framework: right in all it has" in " ".join(capsys.readouterr().out.split())
+
+
 def test_3_an_oracle_that_is_wrong_is_blamed_itself(layers: Path, oracle: Oracle) -> None:
     """The reference under test, and a doubled Dense in the oracle's place."""
     wrong = Oracle(load(f"{layers}:doubled"), oracle.versions, oracle.dialect)
@@ -137,10 +149,10 @@ def test_3_an_oracle_that_is_wrong_is_blamed_itself(layers: Path, oracle: Oracle
         (["run", "{folder}/none.py:Dense"], "there is no file"),
         (["run", "{layers}:Dense"], "has no 'Dense'; it has right, doubled"),
         (["run", "no.such.package:Dense"], "no.such.package cannot be imported: ModuleNotFoundError"),
-        (["run", "{layers}:number"], "an object of int: expected a Keras layer class, a function"),
+        (["run", "{layers}:number"], "an object of int: expected a class of a Keras layer or a PyTorch module, a"),
         (["run", "{layers}:raising"], "cannot talk to"),
         (["run", "{layers}:FailsInside"], "could not be constructed without arguments: no licence"),
-        (["run", "{layers}:NeedsArguments"], "the class NeedsArguments: expected a Keras layer class"),
+        (["run", "{layers}:NeedsArguments"], "the class NeedsArguments: expected a class of a Keras layer"),
         (["run", "reference", "--level", "expert"], "invalid choice: 'expert'"),
         (["run", "reference", "--tier", "huge"], "invalid choice: 'huge'"),
         (["run", "reference", "--area", "colours"], "invalid choice: 'colours'"),
@@ -155,6 +167,10 @@ def test_3_an_oracle_that_is_wrong_is_blamed_itself(layers: Path, oracle: Oracle
         (["explain", "outputs.colour"], "is neither a clause nor Dense(...)"),
         (["explain", "outputs.affine[blue]"], "there is no case"),
         (["mutants", "--only", "nobody"], "no mutant is called 'nobody'"),
+        (["run", "reference", "--timeout", "0"], "--timeout must be a positive number"),
+        (["run", "reference", "--python", "/no/such/python"], "cannot be talked to"),
+        (["init", "adapter", "{layers}"], "is there already"),
+        (["scoreboard", "flex"], "no framework flex; there are"),
         (["frobnicate"], "invalid choice: 'frobnicate'"),
     ],
 )

@@ -146,6 +146,17 @@ def test_a_hostile_name_is_text_on_the_page(made: Row) -> None:
     assert Tags(pages.html([hostile])).found == Tags(pages.html([made])).found
 
 
+def test_the_pages_of_the_repository_are_those_of_its_rows() -> None:
+    """scoreboard.json is what `dense-conformance scoreboard --folder docs` wrote last; the README shows its summary."""
+    docs = FINDINGS.parent
+    rows = board.from_json((docs / "scoreboard.json").read_text("utf-8"))
+    assert (docs / "scoreboard.md").read_text("utf-8") == pages.markdown(rows)
+    assert (docs / "scoreboard.html").read_text("utf-8") == pages.html(rows)
+    assert pages.summary(rows) in (docs.parent / "README.md").read_text("utf-8")
+    assert all(row.unexplained == () for row in rows)
+    assert {row.implementation for row in rows} <= set(frameworks.NAMES)
+
+
 def test_the_command_refuses_what_it_does_not_know(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["scoreboard", "no_such"]) == 4
     assert cli.main(["scoreboard", "torch", "--folder", str(tmp_path / "nowhere")]) == 4

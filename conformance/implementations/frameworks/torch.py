@@ -87,7 +87,7 @@ class TorchAdapter:
                 layer.linear.bias.copy_(self._tensor(bias))
 
     def call(self, layer: Layer, inputs: Array) -> Array:
-        return _array(layer(self._tensor(inputs)))
+        return array_of(layer(self._tensor(inputs)))
 
     def differentiate(self, layer: Layer, inputs: Array, upstream: Array) -> Mapping[str, Array | None]:
         import torch
@@ -98,25 +98,31 @@ class TorchAdapter:
         if layer.linear.bias is not None:
             wanted["bias_gradient"] = layer.linear.bias
         found = torch.autograd.grad(outputs, list(wanted.values()), self._tensor(upstream))
-        gradients = {name: _array(gradient) for name, gradient in zip(wanted, found, strict=True)}
-        return {"outputs": _array(outputs), **gradients, "kernel_gradient": gradients["kernel_gradient"].T}
+        gradients = {name: array_of(gradient) for name, gradient in zip(wanted, found, strict=True)}
+        return {"outputs": array_of(outputs), **gradients, "kernel_gradient": gradients["kernel_gradient"].T}
 
     def describe(self, layer: Layer) -> Mapping[str, Json]:
         """The weight lies the other way round in PyTorch: told is the kernel that it stands for."""
         linear = layer.linear
-        bias = None if linear.bias is None else _array(linear.bias)
-        return described(_array(linear.weight).T, bias, trainable=linear.weight.requires_grad)
+        bias = None if linear.bias is None else array_of(linear.bias)
+        return described(array_of(linear.weight).T, bias, trainable=linear.weight.requires_grad)
 
     def _tensor(self, values: Array) -> Any:
-        import torch
-
-        contiguous = np.ascontiguousarray(values).reshape(values.shape)
-        if values.dtype == ml_dtypes.bfloat16:  # which torch.from_numpy does not know
-            return torch.from_numpy(contiguous.view(np.int16)).view(torch.bfloat16).to(self.declares.device)
-        return torch.from_numpy(contiguous).to(self.declares.device)
+        return tensor_of(values, self.declares.device)
 
 
-def _array(tensor: Any) -> Array:
+def tensor_of(values: Array, device: str = "cpu") -> Any:
+    """A tensor of the same dtype and shape."""
+    import torch
+
+    contiguous = np.ascontiguousarray(values).reshape(values.shape)
+    if values.dtype == ml_dtypes.bfloat16:  # which torch.from_numpy does not know
+        return torch.from_numpy(contiguous.view(np.int16)).view(torch.bfloat16).to(device)
+    return torch.from_numpy(contiguous).to(device)
+
+
+def array_of(tensor: Any) -> Array:
+    """The same in NumPy."""
     import torch
 
     held = tensor.detach().cpu()
@@ -125,14 +131,18 @@ def _array(tensor: Any) -> Array:
     return np.asarray(held.numpy())
 
 
-def adapter() -> TorchAdapter:
-    """On the CPU. Raises ImportError where PyTorch is not installed."""
+def adapter(device: str = "cpu") -> TorchAdapter:
+    """device: as torch names it. Raises ImportError where PyTorch is not installed, RuntimeError without the device."""
     import torch
 
+    torch.empty(1, device=device)
+    multiplies_in_tf32 = device.startswith("cuda") and torch.backends.cuda.matmul.allow_tf32
     return TorchAdapter(
         Declaration(
             activations=frozenset(ACTIVATIONS),
             dtypes=frozenset({"float32", "float64", "float16", "bfloat16"}),
+            device=device,
+            profile="TF32" if multiplies_in_tf32 else "IEEE",
             version=torch.__version__,
         )
     )

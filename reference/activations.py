@@ -305,7 +305,8 @@ HARD_SIGMOID = Elementwise(
     turning_points=(-3.0, 3.0),
     slope_turning_points=(-3.0, 3.0),
     kinks=(-3.0, 3.0),
-    exact_where=outside(3.0),
+    # not at -3 itself: z / 6 + 1/2 may leave a rounding there
+    exact_where=lambda z, format: np.asarray((np.abs(z) > 3) & np.isfinite(z)),
     kink_shift=3.0,
 )
 HARD_SILU = Elementwise(
@@ -318,7 +319,7 @@ HARD_SILU = Elementwise(
     turning_points=(-3.0, -1.5, 3.0),
     slope_turning_points=(-3.0, 3.0),
     kinks=(-3.0, 3.0),
-    exact_where=lambda z, format: np.asarray((z <= -3) & np.isfinite(z) | (z == 0)),
+    exact_where=lambda z, format: np.asarray((z < -3) & np.isfinite(z) | (z == 0)),
     is_product=True,
     kink_shift=3.0,
     multiplies_by=6.0,  # z relu6(z + 3) / 6

@@ -14,7 +14,8 @@ from concurrent.futures import ProcessPoolExecutor
 
 from conformance.api import UsageError, selection
 from conformance.cases import Tier
-from conformance.implementations.load import load
+from conformance.implementations.load import Place, load
+from conformance.recording import oracle_named
 from conformance.run import contract_areas
 from conformance.run import run as run_contract
 from conformance.session import live_oracle
@@ -57,12 +58,30 @@ def run(arguments: argparse.Namespace) -> int:
     print(f"comparisons a second   {report.comparisons / report.seconds:.0f}")
     print(f"bare calls             {report.seconds_answering:.1f} s inside oracle and implementation")
     print(f"suite / bare calls     {report.seconds / report.seconds_answering:.2f}")
+    _print_costs_of_judging(arguments.tier, arguments.area)
     if arguments.workers > 1:
         (shared,) = run_errand(Errand((arguments.implementation,), chosen), arguments.workers)
         print(f"{arguments.workers} workers              {shared.seconds:.1f} s, imports left out")
         gain = _gain_of_processes(arguments.workers)
         print(f"one worker / {arguments.workers:<10}{report.seconds / shared.seconds:.2f}, of a bare loop {gain:.2f}")
     return 0
+
+
+def _print_costs_of_judging(tier: str, areas: list[str]) -> None:
+    """Of the reference: by the live oracle and by the recorded one, imports included; and in a process of its own."""
+    options = ["--tier", tier, "--quiet", *(word for area in areas for word in ("--area", area))]
+    command = [sys.executable, "-m", "conformance", "run", "reference", *options]
+
+    def seconds(oracle: str) -> float:
+        start = time.perf_counter()
+        subprocess.run([*command, "--oracle", oracle], check=True, capture_output=True)
+        return time.perf_counter() - start
+
+    print(f"live / recorded oracle {seconds('tensorflow') / seconds('recorded'):.1f}, imports included")
+    oracle, chosen = oracle_named("recorded"), selection(tier=tier, areas=areas)
+    (here,) = run_contract([load("reference", oracle.dialect)], chosen, oracle)
+    (there,) = run_contract([load("reference", oracle.dialect, Place(python=sys.executable))], chosen, oracle)
+    print(f"a process of its own   {1000 * (there.seconds - here.seconds) / here.executed:.2f} ms a case")
 
 
 def _gain_of_processes(count: int) -> float:

@@ -118,7 +118,7 @@ def test_commands_and_options_exist(capsys: pytest.CaptureFixture[str]) -> None:
     shown = list(commands())
     assert {"run", "explain", "list", "floors", "mutants"} <= {words[0] for words in shown}
     for name, *words in shown:
-        assert f"\n    {name} " in listed
+        assert re.search(rf"\n    {name}\b", listed)
         helped = told_by(capsys, name, "--help")
         assert [word for word in words if word.startswith("--") and word not in helped] == []
 

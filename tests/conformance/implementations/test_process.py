@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import textwrap
 from collections.abc import Iterator
@@ -16,11 +17,13 @@ from conformance.cases import Question
 from conformance.families import draw
 from conformance.implementations.adapter import AdapterImplementation
 from conformance.implementations.attempt import EndedError
+from conformance.implementations.function import FunctionAdapter
 from conformance.implementations.load import NamingError, Place, load
 from conformance.implementations.process import PATIENCE, Process, ProcessAdapter
 from conformance.implementations.protocol import Implementation
 from conformance.implementations.reference import ReferenceAdapter
 from conformance.implementations.wire import DTYPES, WireError, decoded, encoded
+from conformance.implementations.worker import Server
 from conformance.results import Verdict
 from conformance.run import run
 from conformance.session import live_oracle
@@ -224,3 +227,21 @@ def test_a_tensor_of_few_elements_keeps_its_shape(shape: tuple[int, ...]) -> Non
 def test_what_is_no_tensor_is_refused(tensor: object) -> None:
     with pytest.raises(WireError):
         decoded(tensor)
+
+
+def test_the_session_on_the_page_of_the_protocol_is_true() -> None:
+    """Every message of it, answered by the worker for a function: what follows the greeting is answered so."""
+
+    def dense(inputs, kernel, bias, activation):  # type: ignore[no-untyped-def]  # as a user writes it
+        return np.maximum(inputs @ kernel + bias, 0) if activation == "relu" else inputs @ kernel + bias
+
+    page = (Path(__file__).parents[3] / "docs" / "protocol.md").read_text("utf-8")
+    said = [json.loads(line[2:]) for line in page.splitlines() if line.startswith(("→ ", "← "))]
+    server = Server(FunctionAdapter(dense, "mine"))
+    assert len(said) == 8
+    for message, answer in zip(said[::2], said[1::2], strict=True):
+        given = {"id": message["id"], **server.answer(message)}
+        if message["do"] == "hello":
+            assert set(answer) <= set(given)
+        else:
+            assert given == answer

@@ -75,8 +75,8 @@ FILES = {
 #: A name, how its line begins, and a part of it that says what would do or what was wrong.
 REFUSED = (
     ("", "no implementation ''", "not module:Name, not file.py:Name"),
-    ("refrence", "no implementation 'refrence'", "not a built-in (reference, tensorflow)"),
-    ("reference ", "no implementation 'reference '", "not a built-in (reference, tensorflow)"),
+    ("refrence", "no implementation 'refrence'", "not a built-in (reference, tensorflow, "),
+    ("reference ", "no implementation 'reference '", "not a built-in (reference, tensorflow, "),
     (":dense", "no implementation ':dense'", "not module:Name"),
     ("my_named_layers:", "no implementation 'my_named_layers:'", "not module:Name"),
     ("my_named_layers.py", "no implementation 'my_named_layers.py'", "not file.py:Name"),

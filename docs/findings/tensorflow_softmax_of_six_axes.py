@@ -1,8 +1,8 @@
 """tf.nn.softmax of six axes and more raises where oneDNN computes it.
 
-The softmax of a tensor is that of its last axis, whatever its rank. With oneDNN's kernel, which is the default on x86-64
-processors with AVX-512, six axes end in "Input dims must be <= 5 and >=1"; with TF_ENABLE_ONEDNN_OPTS=0, and on five axes, the
-answer is right. Seen with TensorFlow 2.21.0 and tf_keras 2.21.0.
+The softmax of a tensor is that of its last axis, whatever its rank. With the kernel of oneDNN, the default on x86-64
+processors with AVX-512, six axes end in "Input dims must be <= 5 and >=1"; on five axes, and with
+TF_ENABLE_ONEDNN_OPTS=0, the answer is right. Seen with TensorFlow 2.21.0 and tf_keras 2.21.0.
 """
 
 import sys

@@ -176,17 +176,19 @@ class _AsRecorded:
         return self.reference.describe(layer)
 
 
+#: Every erratum of the contract, by its id.
+ERRATA = {erratum.id: erratum for clause in CONTRACT for erratum in clause.errata}
+
+
 def _definitions(shown: Iterable[Shown]) -> Definitions:
-    errata = {erratum.id: erratum for clause in CONTRACT for erratum in clause.errata}
-    return {(each.activation, each.dtype): errata[each.erratum].rivals[each.rival] for each in shown}
+    return {(each.activation, each.dtype): ERRATA[each.erratum].rivals[each.rival] for each in shown}
 
 
 def _shown(found: Mapping[tuple[str, str, str], set[int]]) -> Iterator[Shown]:
     """Raises OracleError where no one definition explains all that was seen."""
-    errata = {erratum.id: erratum for clause in CONTRACT for erratum in clause.errata}
     for (erratum, activation, dtype), rivals in sorted(found.items()):
         rival = min(rivals, default=-1)
-        if not 0 <= rival < len(errata[erratum].rivals):
+        if not 0 <= rival < len(ERRATA[erratum].rivals):
             raise OracleError(f"the erratum {erratum} of {activation} in {dtype} has no one definition to be recorded")
         yield Shown(erratum, activation, dtype, rival)
 

@@ -267,5 +267,5 @@ def python_worker(
 def introduced(process: Process, name: str) -> ProcessAdapter:
     """The adapter of a program, once it has said what it can do. Raises as `Process.ask`."""
     process.started()
-    _, capabilities, declares = declaration_of(process.said)
+    capabilities, declares = declaration_of(process.said)
     return ProcessAdapter(process, name, capabilities, declares)

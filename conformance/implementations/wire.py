@@ -99,8 +99,8 @@ def declaration_message(name: str, capabilities: frozenset[str], declares: Decla
     }
 
 
-def declaration_of(message: Mapping[str, Json]) -> tuple[str, frozenset[str], Declaration]:
-    """Name, capabilities and the rest. Raises WireError for another protocol, and for what cannot be declared."""
+def declaration_of(message: Mapping[str, Json]) -> tuple[frozenset[str], Declaration]:
+    """Capabilities and the rest. Raises WireError for another protocol, and for what cannot be declared."""
     spoken = message.get("protocol")
     if spoken != VERSION:
         raise WireError(f"it speaks protocol {spoken!r}, and the suite {VERSION}: see docs/protocol.md")
@@ -118,7 +118,7 @@ def declaration_of(message: Mapping[str, Json]) -> tuple[str, frozenset[str], De
         profile=str(message.get("profile", "IEEE")),
         version=str(message.get("version", "")),
     )
-    return str(message.get("name", "")), capabilities, declares
+    return capabilities, declares
 
 
 def _names(message: Mapping[str, Json], key: str) -> frozenset[str] | None:

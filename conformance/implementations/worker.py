@@ -7,6 +7,8 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import IO, Any
 
+import numpy as np
+
 from conformance.cases import Json
 from conformance.implementations.adapter import AdapterImplementation
 from conformance.implementations.attempt import first_words
@@ -77,8 +79,6 @@ class Server:
 
 def _sent(values: Any) -> Json:
     """Raises TypeError for what no tensor can say."""
-    import numpy as np
-
     array = np.asarray(values)
     try:
         return encoded(array)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 from conformance.answers import Declaration
 from conformance.implementations.keras.layers import KerasAdapter
 from reference.dialects import DIALECTS
@@ -11,18 +9,11 @@ from reference.dialects import DIALECTS
 PACKAGE = "tf_keras"
 
 
-@dataclass(frozen=True)
-class Keras2Adapter(KerasAdapter):
-    """A Keras layer class that is asked what any framework is asked."""
-
-    declares: Declaration = field(default_factory=Declaration)
-
-
-def adapter() -> Keras2Adapter:
+def adapter() -> KerasAdapter:
     """Raises ImportError where tf_keras is not installed."""
     import tf_keras
 
-    return Keras2Adapter(
+    return KerasAdapter(
         tf_keras.layers.Dense,
         "tf_keras",
         frozenset({"call", "differentiate", "describe", "dtype_policies"}),

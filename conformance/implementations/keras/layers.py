@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
 
-from conformance.answers import CAPABILITIES
+from conformance.answers import CAPABILITIES, Declaration
 from conformance.cases import Json, Question
 from conformance.implementations.adapter import AdapterImplementation
 from conformance.implementations.attempt import as_array, attempt
@@ -23,6 +23,7 @@ class KerasAdapter:
     layer_class: Any
     name: str
     capabilities: frozenset[str] = frozenset(CAPABILITIES)
+    declares: Declaration = field(default_factory=Declaration)
 
     def construct(self, config: DenseConfig, **arguments: Any) -> Any:
         """A layer that is not built yet. arguments: in place of those that the config names."""

@@ -25,11 +25,23 @@ class Verdict(Enum):
     NOT_APPLICABLE = "not-applicable"  # it does not declare what is asked
     BLOCKED = "blocked"  # an earlier failure makes the question meaningless
     SUITE_ERROR = "suite-error"  # the oracle misses the reference, or the suite itself failed
+    WAIVED = "waived"  # it fails as a waiver says that it does
+    UNEXPECTED_PASS = "unexpected-pass"  # a waiver says that it fails
 
     @property
     def accuses(self) -> bool:
-        """True where the implementation failed a case that applies to it."""
-        return self in (Verdict.FAIL, Verdict.ERROR, Verdict.CRASH, Verdict.TIMEOUT, Verdict.BLOCKED)
+        """True where the implementation failed a case that applies to it, or a waiver is out of date."""
+        return self in _ACCUSING
+
+
+_ACCUSING = (
+    Verdict.FAIL,
+    Verdict.ERROR,
+    Verdict.CRASH,
+    Verdict.TIMEOUT,
+    Verdict.BLOCKED,
+    Verdict.UNEXPECTED_PASS,
+)
 
 
 class ExitCode(IntEnum):
@@ -66,6 +78,21 @@ class Result:
         return sum(comparison.counts for comparison in self.comparisons)
 
 
+@dataclass(frozen=True)
+class Diagnosis:
+    """The likely defect behind failed cases.
+
+    defect: its name, `activation-formula` say; "" where none is named with confidence. says: one sentence for the
+    author of the implementation. evidence: what speaks for it, in numbers. cases: the ids of the failed cases that it
+    explains.
+    """
+
+    defect: str
+    says: str
+    evidence: str
+    cases: tuple[str, ...]
+
+
 def note_errata(known: dict[str, bool], more: Mapping[str, bool]) -> None:
     """Adds errata that were asked about, by id: seen once is seen."""
     for erratum, seen in more.items():
@@ -87,7 +114,9 @@ class Report:
     claimed: True where the level was asked for, not chosen by what the implementation declares. floor: None for a
     selection, which claims nothing about conformance. oracle: its name and versions. errata: the ids of those that were
     asked about, with True where the oracle still shows it. seconds: of the whole run, of all implementations together;
-    seconds_answering: those that they and the oracle took.
+    seconds_answering: those that they and the oracle took. smallest: of each failed clause the plainest case that fails
+    it, by the clause's id; it need not be one of the catalogue. diagnoses: the likely defects. complaints: what is
+    wrong with the waivers that were applied, in words; any fails the run.
     """
 
     implementation: str
@@ -105,6 +134,9 @@ class Report:
     seconds: float = 0.0
     seconds_answering: float = 0.0
     stopped_early: bool = False
+    smallest: Mapping[str, Result] = field(default_factory=dict)
+    diagnoses: tuple[Diagnosis, ...] = ()
+    complaints: tuple[str, ...] = ()
 
     @property
     def counts(self) -> Mapping[Verdict, int]:
@@ -169,14 +201,14 @@ class Report:
 
     @property
     def conforms(self) -> bool:
-        """True where the run can say so: nothing failed, nothing is missing, and it was no selection."""
-        return self.floor is not None and self.exit_code is ExitCode.CONFORMS
+        """True where the run can say so: nothing failed or is waived, nothing is missing, and it was no selection."""
+        return self.floor is not None and self.exit_code is ExitCode.CONFORMS and not self.counts[Verdict.WAIVED]
 
     @property
     def exit_code(self) -> ExitCode:
         if self.suite_errors:
             return ExitCode.SUITE_ERROR
-        if self.accusations or self.under_floor:
+        if self.accusations or self.under_floor or self.complaints:
             return ExitCode.DOES_NOT_CONFORM
         return ExitCode.CONFORMS if self.comparisons else ExitCode.NOTHING_RAN
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from typing import Any
 
 from conformance.cases import Case
@@ -150,6 +151,9 @@ def _footer(report: Report) -> Mapping[str, Any]:
         "counts": {verdict.value: count for verdict, count in report.counts.items()},
         "grades": dict(report.grades),
         "errata_seen": {erratum: bool(seen) for erratum, seen in report.errata.items()},
+        "smallest": [result_record(result) for result in report.smallest.values()],
+        "diagnoses": [asdict(diagnosis) for diagnosis in report.diagnoses],
+        "complaints": list(report.complaints),
     }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -14,13 +14,21 @@ from reference.intervals import Interval
 
 
 @dataclass(frozen=True)
+class Claim:
+    """What was looked at, and what it was held to: a tensor or None beside an interval, or a fact beside a fact."""
+
+    got: NDArray[Any] | Json
+    allowed: Interval | Json
+
+
+@dataclass(frozen=True)
 class Comparison:
     """One tensor held to its interval, or one fact to the expected one.
 
     holds: nothing was found outside. got, allowed: the worst element (or the whole fact) in words. ratio: its distance
     from the interval's centre in half-widths (1 is the edge; infinite where one value alone is right and it is
     another). place: the worst element's index. misses of size elements lie outside; for `unclaimed` of them nothing is
-    claimed.
+    claimed. claim: what it is a comparison of; None once only the finding is kept.
     """
 
     name: str
@@ -32,6 +40,7 @@ class Comparison:
     misses: int = 0
     size: int = 1
     unclaimed: int = 0
+    claim: Claim | None = field(default=None, compare=False, repr=False)
 
     @property
     def counts(self) -> bool:
@@ -41,6 +50,17 @@ class Comparison:
 
 def compare(name: str, got: NDArray[Any] | None, *, within: Interval) -> Comparison:
     """Holds a tensor to its interval. A missing tensor and one of another shape are misses."""
+    return replace(_compared(name, got, within), claim=Claim(got, within))
+
+
+def agree(name: str, got: Json, *, expected: Json) -> Comparison:
+    """Holds a discrete fact to the expected one."""
+    holds = got == expected and type(got) is type(expected)
+    told = f"{got!r}", f"{expected!r}"
+    return Comparison(name, holds, *told, 0.0 if holds else np.inf, misses=int(not holds), claim=Claim(got, expected))
+
+
+def _compared(name: str, got: NDArray[Any] | None, within: Interval) -> Comparison:
     size = int(np.prod(within.shape, dtype=int))
     if got is None:
         return Comparison(name, False, "nothing", f"a tensor of shape {within.shape}", np.inf, misses=size, size=size)
@@ -63,12 +83,6 @@ def compare(name: str, got: NDArray[Any] | None, *, within: Interval) -> Compari
         size=size,
         unclaimed=unclaimed,
     )
-
-
-def agree(name: str, got: Json, *, expected: Json) -> Comparison:
-    """Holds a discrete fact to the expected one."""
-    holds = got == expected and type(got) is type(expected)
-    return Comparison(name, holds, f"{got!r}", f"{expected!r}", 0.0 if holds else np.inf, misses=int(not holds))
 
 
 def number(value: float) -> str:

@@ -14,7 +14,7 @@ from functools import cache
 from unittest import SkipTest
 
 from conformance.answers import Level, needed_for
-from conformance.cases import Case, Question, Tier, pattern
+from conformance.cases import Case, Question, Tier, pattern, question_of
 from conformance.contract import CONTRACT
 from conformance.floors import FLOORS
 from conformance.implementations.protocol import Implementation
@@ -76,8 +76,32 @@ def _cases(dialect: Dialect) -> tuple[Planned, ...]:
 
 
 def plan(selection: Selection, dialect: Dialect) -> tuple[Planned, ...]:
-    """The catalogue's cases of a selection, of every level: an implementation's own level is applied later."""
-    return tuple(each for each in catalogue(dialect, seed=selection.seed) if selection.takes(each))
+    """The catalogue's cases of a selection, of every level: an implementation's own level is applied later.
+
+    Where none is, the case whose id is the pattern itself: a shrunk one, say.
+    """
+    chosen = tuple(each for each in catalogue(dialect, seed=selection.seed) if selection.takes(each))
+    if chosen or not selection.case:
+        return chosen
+    beside = beside_the_catalogue(selection.case, dialect)
+    return (beside,) if beside is not None and selection.takes(beside) else ()
+
+
+def beside_the_catalogue(case_id: str, dialect: Dialect) -> Planned | None:
+    """The case that has this id, of a clause that holds in the dialect and asks in this way; None for what is no id."""
+    clause_id, _, rest = case_id.partition("[")
+    clauses = {each.clause.id: each.clause for each in catalogue(dialect)}
+    if clause_id not in clauses or not rest.endswith("]"):
+        return None
+    clause = clauses[clause_id]
+    beside = [asked.question for asked in clause.asks]
+    try:
+        question = question_of(rest.removesuffix("]"), beside)
+    except ValueError:
+        return None
+    asks_so = any((each.procedure, each.options) == (question.procedure, question.options) for each in beside)
+    known = asks_so and question.config.activation in dialect.activations
+    return Planned(clause, Case(clause_id, question)) if known else None
 
 
 @dataclass(frozen=True)

@@ -22,34 +22,43 @@ from conformance.results import Report, Result, Verdict
 from conformance.run import beside_the_catalogue
 from conformance.session import Oracle, Planned, Session
 from reference.config import TABLES, DenseConfig
-from reference.formats import POLICIES
-from reference.initializers import INITIALIZERS
 
 #: Candidates that one case is shrunk by, at most. Of the mutants' first failing cases every one is as small with 400.
 QUESTIONS = 80
 #: After so long the best that was found is taken: an implementation in a process of its own, or XLA, may be slow.
 SECONDS = 5.0
+#: The same for all clauses of a run together.
+SECONDS_IN_ALL = 60.0
 #: Exact data are drawn anew for every shape, so that a defect may miss the first ones by chance.
 SEEDS = (0, 1, 2)
 #: How often the smallest case must fail again before it is shown: one that fails now and then is of no use.
 REPEATS = 2
 
-#: Clauses that say something of many numbers together, for the same reason that a sample is not made smaller.
-OF_MANY = frozenset({"dtypes.half-formula"})
+#: Clauses that are about many numbers together. They are a sample: fewer of them would say less, and by chance.
+OF_MANY = frozenset(
+    {
+        "dtypes.half-formula",
+        *(f"initializers.{name}" for name in ("default", "none", "distribution", "names")),
+    }
+)
 #: What can be made smaller. A verdict of another kind has no question behind it, or one that takes too long.
 _SHRINKABLE = (Verdict.FAIL, Verdict.ERROR, Verdict.CRASH)
 
 
 def smallest_of(
-    report: Report, implementation: Implementation, oracle: Oracle, *, seconds: float = SECONDS
+    report: Report, implementation: Implementation, oracle: Oracle, *, seconds: float = SECONDS_IN_ALL
 ) -> Mapping[str, Result]:
     """Of each clause that failed, the plainest case that fails it, by the clause's id."""
+    until = time.monotonic() + seconds
     failures: dict[str, list[Result]] = {}
     for result in report.results:
         if result.verdict.accuses:
             failures.setdefault(result.clause.id, []).append(result)
     first = {clause: min(failed, key=_burden) for clause, failed in failures.items()}
-    return {clause: smallest(result, implementation, oracle, seconds=seconds) for clause, result in first.items()}
+    return {
+        clause: smallest(result, implementation, oracle, seconds=min(SECONDS, until - time.monotonic()))
+        for clause, result in first.items()
+    }
 
 
 def smallest(
@@ -133,19 +142,21 @@ def _signs(result: Result) -> frozenset[str]:
 
 
 def _plainer(question: Question, clause: Clause) -> Iterator[Question]:
-    """Questions with one thing plainer, those first that change most.
+    """Questions with one thing plainer, those first that change most; shapes with other data last.
 
     Activations, dtypes, options and ranks are those that the clause asks; a clause that is about the bias keeps it.
     """
     asked = [each.question for each in clause.asks if each.question.procedure == question.procedure]
-    if not (_draws_by_itself(question) or clause.id in OF_MANY):
-        yield from _shapes(question, asked)
+    shapes = [] if clause.id in OF_MANY else [*_shapes(question, asked)]
+    yield from shapes
     yield from _families(question, asked)
     if question.config.use_bias and (_is_asked_without_bias(asked) or "bias" not in clause.id):
         yield _with(question, arguments={"use_bias": False})
     yield from _configs(question, asked)
     yield from _options(question, asked)
-    yield from (replace(question, seed=seed) for seed in SEEDS if seed < question.seed)
+    if PROCEDURES[question.procedure].bounds:
+        yield from (replace(question, seed=seed) for seed in SEEDS if seed < question.seed)
+        yield from (replace(each, seed=seed) for each in shapes for seed in SEEDS if seed != question.seed)
 
 
 def _shapes(question: Question, asked: list[Question]) -> Iterator[Question]:
@@ -155,20 +166,14 @@ def _shapes(question: Question, asked: list[Question]) -> Iterator[Question]:
     if len(shape) > least:
         yield from (_with(question, shape[:at] + shape[at + 1 :]) for at in range(len(shape) - 1))
     for fewer in _below(units):
-        yield from _seeded(_with(question, arguments={"units": fewer}))
+        yield _with(question, arguments={"units": fewer})
     for at, axis in enumerate(shape):
         for shorter in _below(axis or 0):
-            yield from _seeded(_with(question, (*shape[:at], shorter, *shape[at + 1 :])))
+            yield _with(question, (*shape[:at], shorter, *shape[at + 1 :]))
     for length, count in Counter((*shape, units)).items():
         for shorter in _below(length or 0) if count > 1 else ():
             together = tuple(shorter if axis == length else axis for axis in shape)
-            yield from _seeded(_with(question, together, {"units": shorter if units == length else units}))
-
-
-def _seeded(question: Question) -> Iterator[Question]:
-    """The same with other data: an exact one may miss a defect by chance."""
-    seeds = dict.fromkeys((question.seed, *SEEDS)) if PROCEDURES[question.procedure].bounds else (question.seed,)
-    return (replace(question, seed=seed) for seed in seeds)
+            yield _with(question, together, {"units": shorter if units == length else units})
 
 
 def _below(length: int) -> Iterator[int]:
@@ -181,13 +186,6 @@ def _is_asked_without_bias(asked: list[Question]) -> bool:
     return any(not each.config.use_bias for each in asked)
 
 
-def _draws_by_itself(question: Question) -> bool:
-    """True where the numbers are a sample that the layer takes: fewer of them would say less, and by chance."""
-    config = question.config
-    drawn = [INITIALIZERS[name].spread for name in (config.kernel_initializer, config.bias_initializer)]
-    return question.procedure.startswith("begin") and any(spread is not None for spread in drawn)
-
-
 def _families(question: Question, asked: list[Question]) -> Iterator[Question]:
     """Families that come before this one in their table; integers first, whether or not the clause asks them."""
     names = list(FAMILIES)
@@ -198,19 +196,18 @@ def _families(question: Question, asked: list[Question]) -> Iterator[Question]:
 
 
 def _configs(question: Question, asked: list[Question]) -> Iterator[Question]:
-    config = question.config
-    plain = DenseConfig(config.units)
-    for argument in TABLES:
-        if getattr(config, argument) != getattr(plain, argument):
-            yield _with(question, arguments={argument: getattr(plain, argument)})
-    for field_, values in (("activation", ("linear", "relu")), ("dtype", tuple(_DTYPES))):
-        now, known = getattr(config, field_), {getattr(each.config, field_) for each in asked}
-        before = values[: values.index(now)] if now in values else values
-        yield from (_with(question, arguments={field_: value}) for value in before if value in known)
+    plain = DenseConfig(question.config.units)
+    for name, values in {**{name: (getattr(plain, name),) for name in TABLES}, **_PLAINEST}.items():
+        now, known = getattr(question.config, name), {getattr(each.config, name) for each in asked}
+        plainer = values[: values.index(now)] if now in values else values
+        yield from (_with(question, arguments={name: value}) for value in plainer if value in known)
 
 
-#: Plainest first.
-_DTYPES = sorted(POLICIES, key=("float32", "float64", "float16", "bfloat16", "mixed_float16", "mixed_bfloat16").index)
+#: Arguments of which several values are plain, the plainest first.
+_PLAINEST: Mapping[str, tuple[str, ...]] = {
+    "activation": ("linear", "relu"),
+    "dtype": ("float32", "float64", "float16", "bfloat16", "mixed_float16", "mixed_bfloat16"),
+}
 
 
 def _options(question: Question, asked: list[Question]) -> Iterator[Question]:

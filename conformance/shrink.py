@@ -187,12 +187,11 @@ def _is_asked_without_bias(asked: list[Question]) -> bool:
 
 
 def _families(question: Question, asked: list[Question]) -> Iterator[Question]:
-    """Families that come before this one in their table; integers first, whether or not the clause asks them."""
-    names = list(FAMILIES)
-    known = {"integers", *(each.family for each in asked)}
-    for name in names[: names.index(question.family)]:
-        if name in known:
-            yield replace(question, family=name)
+    """Families that come before this one in their table, of those that the clause asks; integers for any exact one."""
+    names, known = list(FAMILIES), {each.family for each in asked}
+    if any(FAMILIES[name].exact for name in known):
+        known.add("integers")
+    yield from (replace(question, family=name) for name in names[: names.index(question.family)] if name in known)
 
 
 def _configs(question: Question, asked: list[Question]) -> Iterator[Question]:

@@ -12,11 +12,11 @@ import multiprocessing
 import signal
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, partial
 from itertools import accumulate, groupby
 from typing import Any
 
@@ -33,6 +33,8 @@ from reference.dialects import dialect_of
 #: Of each implementation the results, as plain data.
 Records = list[list[dict[str, Any]]]
 Answered = tuple[Findings, Records]
+#: What is made of a finished report, with the implementation and the oracle at hand.
+Study = Callable[[Report, Implementation, Oracle], Report]
 
 
 class WorkerError(Exception):
@@ -54,16 +56,23 @@ class Errand:
 
 
 def run_errand(
-    errand: Errand, workers: int = 1, *, progress: Progress = lambda done, total: None
+    errand: Errand,
+    workers: int = 1,
+    *,
+    progress: Progress = lambda done, total: None,
+    study: Study = lambda report, implementation, oracle: report,
 ) -> tuple[Report, ...]:
     """One report for each naming, as `conformance.run.run` gives it; one worker is this process itself.
+
+    study: what is asked again of an implementation that failed, in this process.
 
     Raises what loading an implementation or the oracle raises in a worker, PlugError as `run` does, and WorkerError
     where a worker's process ends.
     """
     if workers == 1:
         implementations, oracle = _loaded(errand)
-        return run(implementations, errand.selection, oracle, exitfirst=errand.exitfirst, progress=progress)
+        told = run(implementations, errand.selection, oracle, exitfirst=errand.exitfirst, progress=progress)
+        return _studied(told, study, lambda: (implementations, oracle))
     with _executor(workers) as executor:
         # as many as there are workers, so that all of them import the oracle at the same time
         introduced = [executor.submit(_introduce, errand) for _ in range(workers)]
@@ -74,7 +83,17 @@ def run_errand(
         given = [executor.submit(_answer, errand, first, last) for first, last in tasks]
         findings = _gathered(given, tasks, errand, progress)
         seconds = time.perf_counter() - start
-    return reports(ran, planned, findings, seconds=seconds)
+    return _studied(reports(ran, planned, findings, seconds=seconds), study, partial(_loaded, errand))
+
+
+def _studied(
+    told: tuple[Report, ...], study: Study, loaded: Callable[[], tuple[list[Implementation], Oracle]]
+) -> tuple[Report, ...]:
+    """Nothing is loaded where nothing failed."""
+    if not any(result.verdict.accuses for report in told for result in report.results):
+        return told
+    implementations, oracle = loaded()
+    return tuple(study(report, each, oracle) for report, each in zip(told, implementations, strict=True))
 
 
 def _loaded(errand: Errand) -> tuple[list[Implementation], Oracle]:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
+import re
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from conformance.answers import Level
@@ -15,9 +18,14 @@ from conformance.api import UsageError, selection
 from conformance.cases import Tier
 from conformance.implementations.load import Place
 from conformance.implementations.process import ANSWER_LIMIT
+from conformance.implementations.protocol import Implementation
 from conformance.reports import jsonlines, terminal
+from conformance.reproduction.kinds import CannotReproduceError
+from conformance.reproduction.script import file_name, script
 from conformance.results import ExitCode, Report
 from conformance.run import contract_areas
+from conformance.session import Oracle, Planned
+from conformance.shrink import smallest_of
 from conformance.workers import Errand, run_errand
 
 #: Of several implementations the worst decides: what is worse than what.
@@ -71,6 +79,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("--workers", type=int, default=1, metavar="N", help="processes that share the work")
     parser.add_argument("--exitfirst", action="store_true", help="stop at the first failure")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write JSON Lines there")
+    parser.add_argument(
+        "--repro-dir", type=Path, metavar="DIR", help="write a script there for each clause that failed"
+    )
     parser.add_argument("-q", "--quiet", action="store_true", help="the last line only")
     parser.set_defaults(run=run)
 
@@ -92,12 +103,45 @@ def run(arguments: argparse.Namespace) -> int:
     with contextlib.redirect_stdout(sys.stderr):  # what an implementation prints is kept out of the report
         place = Place(arguments.python, arguments.timeout, arguments.device)
         errand = Errand(tuple(arguments.implementations), chosen, arguments.exitfirst, place, arguments.oracle)
-        reports = run_errand(errand, arguments.workers, progress=_progress())
+        study = partial(_study, arguments) if _is_told_more(arguments) else _leave
+        reports = run_errand(errand, arguments.workers, progress=_progress(), study=study)
     for report in reports:
         print(terminal.conclusion(report) if arguments.quiet else terminal.render(report, colour=_colour()))
     if arguments.json:
         arguments.json.write_text(jsonlines.render_all(reports), "utf-8")
     return int(_worst(reports))
+
+
+def _is_told_more(arguments: argparse.Namespace) -> bool:
+    """The last line of a report has no room for a case."""
+    return not arguments.quiet or arguments.json is not None or arguments.repro_dir is not None
+
+
+def _leave(report: Report, _: Implementation, __: Oracle) -> Report:
+    return report
+
+
+def _study(arguments: argparse.Namespace, report: Report, implementation: Implementation, oracle: Oracle) -> Report:
+    """The report with the plainest case of each failed clause; scripts of them where they are asked for."""
+    smallest = smallest_of(report, implementation, oracle)
+    if arguments.repro_dir is not None:
+        several = len(arguments.implementations) > 1
+        folder = arguments.repro_dir / re.sub(r"\W", "_", report.implementation) if several else arguments.repro_dir
+        folder.mkdir(parents=True, exist_ok=True)
+        for result in smallest.values():
+            _write_script(folder, Planned(result.clause, result.case), report.implementation, implementation, oracle)
+    return replace(report, smallest=smallest)
+
+
+def _write_script(folder: Path, planned: Planned, name: str, implementation: Implementation, oracle: Oracle) -> None:
+    try:
+        text = script(planned, name, implementation, oracle)
+    except CannotReproduceError as failure:
+        print(f"dense-conformance: {failure}", file=sys.stderr)
+        return
+    target = folder / file_name(planned.clause.id)
+    target.write_text(text, "utf-8")
+    print(f"dense-conformance: python {target} shows what fails {planned.clause.id}", file=sys.stderr)
 
 
 def _worst(reports: tuple[Report, ...]) -> ExitCode:

@@ -68,6 +68,11 @@ def script(planned: Planned, naming: str, implementation: Implementation, oracle
     return text
 
 
+def file_name(clause_id: str) -> str:
+    """A plain name for the script of a clause: outputs_bias_before_activation.py."""
+    return re.sub(r"\W", "_", clause_id) + ".py"
+
+
 def _kind(implementation: Implementation, naming: str) -> tuple[Kind, Any]:
     adapter = implementation.adapter if isinstance(implementation, AdapterImplementation) else None
     kind = KINDS.get(type(adapter))
@@ -125,11 +130,11 @@ class _Script:
         ask = f"def ask({self.kind.subject}):\n{textwrap.indent(asking, '    ')}\n"
         misses = f'def misses(answer):\n    """What is not as it must be."""\n{_indented(map(_checked, claims))}'
         helpers = {**self.kind.helpers, **measures.HELPERS}
-        how = [*_used(helpers, ask + misses, fields), _under_test(self.naming), self._main()]
-        code = "\n\n".join([ask, misses, *how])
+        how = [*_used(helpers, ask + misses, fields), _MAIN.substitute(subject=self.kind.subject)]
+        code = "\n\n".join([ask, misses, _under_test(self.naming), *how])
         numbers = [*self._tensors(code), *self._allowed(claims)]
         read = [measures.FROMHEX] if any("fromhex(" in each for each in numbers) else []
-        parts = [self._docstring(), "", self._imports(code), *read, *numbers, "", "", code]
+        parts = [self._docstring(), "", self._imports(code), *self._names(), "", *read, *numbers, "", "", code]
         return "\n".join(parts)
 
     def _claims(self) -> list[_Claimed]:
@@ -172,13 +177,13 @@ class _Script:
         third = "\n".join(f"    {line}" for line in ("import numpy as np", *self.kind.imports))
         return "\n".join(standard) + f"\n\ntry:\n{third}\n{_WITHOUT}"
 
-    def _main(self) -> str:
-        title = f"{self.planned.case.id}\n{self.planned.clause.says}"
-        said = {"subject": self.kind.subject, "title": repr(title), "name": repr(self.naming)}
-        return _MAIN.substitute(said)
+    def _names(self) -> list[str]:
+        """What the script prints of itself."""
+        clause = self.planned.clause
+        return [f"NAME = {self.naming!r}", f"CASE = {self.planned.case.id!r}", *_text("SAYS", clause.says)]
 
     def _docstring(self) -> str:
-        clause, question = self.planned.clause, self.planned.case.question
+        clause = self.planned.clause
         versions = {**self.oracle.versions, "numpy": np.__version__, "Python": platform.python_version()}
         told = ", ".join(f"{name} {version}" for name, version in versions.items())
         lines = [
@@ -189,7 +194,7 @@ class _Script:
             *_paragraph(f"guards against {clause.guards}"),
             *_paragraph(f"source: {clause.source}"),
             *_paragraph(f"found with {told}"),
-            *_paragraph(f"case: {self.planned.case.id}, inputs of shape {question.known_shape}"),
+            *_paragraph(f"case: {self.planned.case.id}"),
             "",
             *_paragraph(
                 "Exit code 1 while the defect is there, 0 once it is gone, 2 where the layer cannot be imported. All "
@@ -246,12 +251,16 @@ def _checked(claimed: _Claimed) -> str:
     name, claim, variable = claimed.comparison.name, claimed.comparison.claim, claimed.variable
     assert claim is not None
     if not isinstance(claim.allowed, Interval):
-        return f"yield from other({name!r}, {claimed.expression}, {literals.fact(claim.allowed)})"
+        return f"yield from other({_quoted(name)}, {claimed.expression}, {literals.fact(claim.allowed)})"
     bounds = f"{variable}_lower, {variable}_upper"
     if claimed.beside:
         bounds = f'*beside(answer["{claimed.beside}"], {bounds})'
-        return f"yield from outside({name!r}, {claimed.expression}, {bounds})"
-    return f"yield from outside({name!r}, {claimed.expression}, {bounds}, {variable}_real)"
+        return f"yield from outside({_quoted(name)}, {claimed.expression}, {bounds})"
+    return f"yield from outside({_quoted(name)}, {claimed.expression}, {bounds}, {variable}_real)"
+
+
+def _quoted(text: str) -> str:
+    return repr(text) if '"' in text or "\\" in text else f'"{text}"'
 
 
 def _used(helpers: Mapping[str, str], code: str, fields: Mapping[str, str]) -> Iterator[str]:
@@ -316,6 +325,15 @@ def _paragraph(text: str) -> list[str]:
     return textwrap.wrap(" ".join(text.split()), 110, break_long_words=False, break_on_hyphens=False)
 
 
+def _text(name: str, text: str) -> list[str]:
+    """A constant, in as many lines as it needs."""
+    line = f"{name} = {text!r}"
+    if len(line) <= literals.WIDTH:
+        return [line]
+    parts = textwrap.wrap(text, literals.WIDTH - 8, drop_whitespace=False)
+    return [f"{name} = (", *(f"    {part!r}" for part in parts), ")"]
+
+
 def _indented(lines: Iterable[str]) -> str:
     return textwrap.indent("\n".join(lines), "    ") + "\n"
 
@@ -346,9 +364,9 @@ _MAIN = Template("""if __name__ == "__main__":
     try:
         $subject = under_test()
     except (Exception, SystemExit) as failure:
-        print(f"{$name} cannot be imported: {type(failure).__name__}: {failure}", file=sys.stderr)
+        print(f"{NAME} cannot be imported: {type(failure).__name__}: {failure}", file=sys.stderr)
         sys.exit(2)
-    print($title)
+    print(CASE, SAYS, sep="\\n")
     try:
         found = list(misses(ask($subject)))
     except Exception as failure:

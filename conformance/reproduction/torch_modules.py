@@ -92,8 +92,7 @@ def fields(question: Question, adapter: TorchModuleAdapter) -> Mapping[str, str]
     layer = adapter.build(config, shape)
     called = {meaning: _called(layer, names) for meaning, names in WEIGHTS.items()}
     weights = ("kernel", "bias") if config.use_bias else ("kernel",)
-    is_turned = tuple(getattr(layer, called["kernel"]).shape) != (shape[-1], config.units) or _lies_turned(adapter)
-    turned = 'gradients["kernel_gradient"] = gradients["kernel_gradient"].T' if is_turned else ""
+    turned = 'gradients["kernel_gradient"] = gradients["kernel_gradient"].T' if adapter.is_turned else ""
     said = arguments(named, config, shape[-1], None)
     return {
         "arguments": ", ".join(f"{name}={value!r}" for name, value in said.items()),
@@ -101,7 +100,7 @@ def fields(question: Question, adapter: TorchModuleAdapter) -> Mapping[str, str]
         "shape": repr(shape),
         "kernel": called["kernel"],
         "bias": called["bias"],
-        "turned": ".T" if is_turned else "",
+        "turned": ".T" if adapter.is_turned else "",
         "turned_gradient": turned,
         "weight_gradients": ", ".join(f'"{name}_gradient": layer.{called[name]}' for name in weights),
         "other_bias": "bias - 5" if config.use_bias else "None",
@@ -110,10 +109,6 @@ def fields(question: Question, adapter: TorchModuleAdapter) -> Mapping[str, str]
 
 def _called(layer: object, names: tuple[str, ...]) -> str:
     return next((name for name in names if getattr(layer, name, None) is not None), names[0])
-
-
-def _lies_turned(adapter: TorchModuleAdapter) -> bool:
-    return adapter._is_turned
 
 
 TORCH = Kind(

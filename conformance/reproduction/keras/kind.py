@@ -8,6 +8,8 @@ from typing import Any
 
 from conformance.cases import Question
 from conformance.implementations.keras.calls import CLASS_NAMES
+from conformance.implementations.keras.layers import keras_adapter
+from conformance.implementations.keras.oracle import stock
 from conformance.implementations.keras.refusing import ODD_ARGUMENTS
 from conformance.implementations.keras.storing import MISFITS
 from conformance.reproduction import literals
@@ -17,7 +19,6 @@ from conformance.reproduction.kinds import Kind
 from conformance.truth import LEARNING_RATE, stack_configs
 from reference.config import TABLES
 from reference.dense import output_shape
-from reference.dialects import Dialect
 
 #: By the option shape_as: what build is given.
 _SHAPES: Mapping[str, str] = {
@@ -134,12 +135,6 @@ def dtype(name: str) -> str:
     return "tf.bfloat16.as_numpy_dtype" if name == "bfloat16" else "bool" if name == "bool" else f"np.{name}"
 
 
-def _real(_: Dialect) -> Any:
-    import tensorflow as tf
-
-    return tf.keras.layers.Dense
-
-
 KERAS = Kind(
     subject="Dense",
     thing=lambda adapter: adapter.layer_class,
@@ -148,5 +143,5 @@ KERAS = Kind(
     helpers=HELPERS,
     fields=fields,
     dtype=dtype,
-    right=_real,
+    right=lambda _: keras_adapter(stock()).layer_class,
 )

@@ -295,6 +295,7 @@ def _nan_places(problem: Problem) -> Json:
     return [int(place) for place in np.flatnonzero(np.isnan(outputs))]
 
 
+@np.errstate(all="ignore")
 def _infinite_places(problem: Problem) -> Json:
     """The flat indices at which the pre-activations are infinity."""
     z = pre_activations(problem.inputs, problem.kernel, problem.bias)

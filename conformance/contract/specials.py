@@ -20,7 +20,7 @@ DENSE_PY = "keras/src/layers/core/dense.py: Dense.call"
 #: Activations whose value at infinity eager, tf.function, XLA and all versions agree on, beside those of SPECIAL.
 LIMITED = (
     *("elu", "celu", "selu", "gelu", "silu", "hard_silu", "mish"),
-    *("relu6", "hard_sigmoid", "hard_tanh", "log_sigmoid", "tanh_shrink", "squareplus"),
+    *("relu6", "hard_tanh", "log_sigmoid", "tanh_shrink", "squareplus"),
 )
 
 

@@ -11,7 +11,18 @@ from typing import NoReturn
 
 from conformance import __version__
 from conformance.api import UsageError
-from conformance.commands import benchmark, explain, floors, init, list_clauses, merge, mutants, record, scoreboard
+from conformance.commands import (
+    benchmark,
+    diff,
+    explain,
+    floors,
+    init,
+    list_clauses,
+    merge,
+    mutants,
+    record,
+    scoreboard,
+)
 from conformance.commands import run as run_command
 from conformance.implementations.load import NamingError
 from conformance.reports.jsonlines import ReportError
@@ -20,7 +31,7 @@ from conformance.run import ShardError
 from conformance.session import OracleError, PlugError
 from conformance.workers import WorkerError
 
-COMMANDS = (run_command, merge, list_clauses, explain, init, scoreboard, record, mutants, floors, benchmark)
+COMMANDS = (run_command, merge, diff, list_clauses, explain, init, scoreboard, record, mutants, floors, benchmark)
 
 
 class _Parser(argparse.ArgumentParser):

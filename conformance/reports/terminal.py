@@ -65,6 +65,11 @@ def conclusion(report: Report) -> str:
     return f"{name}: right in all it has, but {lacking} cases ask for what it does not have; {best}"
 
 
+def plain(text: str) -> str:
+    """What an implementation says, with every character that could move a cursor or hide text as its escape."""
+    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode("ascii") for each in text)
+
+
 def render_result(result: Result, implementation: str, *, options: str = "", failed: str = "") -> str:
     """One block: the fact, the place, what came, what is allowed, what it guards against, and how to repeat it.
 

@@ -14,6 +14,7 @@ from conformance.api import UsageError
 from conformance.commands import (
     benchmark,
     diff,
+    doctor,
     explain,
     floors,
     init,
@@ -31,7 +32,10 @@ from conformance.run import ShardError
 from conformance.session import OracleError, PlugError
 from conformance.workers import WorkerError
 
-COMMANDS = (run_command, merge, diff, list_clauses, explain, init, scoreboard, record, mutants, floors, benchmark)
+COMMANDS = (
+    *(run_command, merge, diff, list_clauses, explain, init, doctor),
+    *(scoreboard, record, mutants, floors, benchmark),
+)
 
 
 class _Parser(argparse.ArgumentParser):

@@ -108,15 +108,34 @@ class Floor:
 
 
 @dataclass(frozen=True)
+class Shard:
+    """One part of a run that is shared among machines: its number, from 1, and how many parts there are.
+
+    Raises ValueError for a number that is not among them.
+    """
+
+    number: int
+    of: int
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.number <= self.of:
+            raise ValueError(f"a shard is one of 1 to N, written I/N, as in 2/4; got {self}")
+
+    def __str__(self) -> str:
+        return f"{self.number}/{self.of}"
+
+
+@dataclass(frozen=True)
 class Report:
     """Everything that one run found of one implementation.
 
     claimed: True where the level was asked for, not chosen by what the implementation declares. floor: None for a
-    selection, which claims nothing about conformance. oracle: its name and versions. errata: the ids of those that were
-    asked about, with True where the oracle still shows it. seconds: of the whole run, of all implementations together;
-    seconds_answering: those that they and the oracle took. smallest: of each failed clause the plainest case that fails
-    it, by the clause's id; it need not be one of the catalogue. diagnoses: the likely defects. complaints: what is
-    wrong with the waivers that were applied, in words; any fails the run.
+    selection or a shard, which claims nothing about conformance. areas, case: the selection, empty where everything was
+    to be run. shard: which part of the run this is, None for the whole. oracle: its name and versions. errata: the ids
+    of those that were asked about, with True where the oracle still shows it. seconds: of the whole run, of all
+    implementations together; seconds_answering: those that they and the oracle took. smallest: of each failed clause
+    the plainest case that fails it, by the clause's id; it need not be one of the catalogue. diagnoses: the likely
+    defects. complaints: what is wrong with the waivers that were applied, in words; any fails the run.
     """
 
     implementation: str
@@ -130,6 +149,9 @@ class Report:
     seed: int = 0
     claimed: bool = False
     floor: Floor | None = None
+    areas: tuple[str, ...] = ()
+    case: str = ""
+    shard: Shard | None = None
     errata: Mapping[str, bool] = field(default_factory=dict)
     seconds: float = 0.0
     seconds_answering: float = 0.0

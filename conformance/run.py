@@ -19,7 +19,7 @@ from conformance.contract import CONTRACT
 from conformance.floors import FLOORS
 from conformance.implementations.protocol import Implementation
 from conformance.reports.terminal import render_result
-from conformance.results import Report, Result, Verdict
+from conformance.results import Report, Result, Shard, Verdict
 from conformance.session import Oracle, Planned, Session, converse
 from reference.config import DenseConfig
 from reference.dialects import Dialect
@@ -28,6 +28,8 @@ from reference.dialects import Dialect
 Progress = Callable[[int, int], None]
 #: A question with the clauses that ask it.
 Asking = tuple[Question, list[Planned]]
+#: What one layer is made of: config and input_dim.
+Layer = tuple[DenseConfig, int | None]
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,7 @@ class Selection:
     """What is to be run. level: None for the highest whose capabilities an implementation declares.
 
     areas, case: a choice among the cases (all where empty); such a run claims nothing about conformance. seed: added to
-    every question's own.
+    every question's own. shard: the part of all this that is run, None for the whole.
     """
 
     level: Level | None = None
@@ -43,10 +45,11 @@ class Selection:
     areas: tuple[str, ...] = ()
     case: str = ""
     seed: int = 0
+    shard: Shard | None = None
 
     @property
     def is_everything(self) -> bool:
-        return not self.areas and not self.case
+        return not self.areas and not self.case and self.shard is None
 
     def takes(self, planned: Planned) -> bool:
         """True for a case of the tier and the chosen areas whose id holds the pattern; a pattern reaches every tier.
@@ -76,15 +79,48 @@ def _cases(dialect: Dialect) -> tuple[Planned, ...]:
 
 
 def plan(selection: Selection, dialect: Dialect) -> tuple[Planned, ...]:
-    """The catalogue's cases of a selection, of every level: an implementation's own level is applied later."""
-    return tuple(each for each in catalogue(dialect, seed=selection.seed) if selection.takes(each))
+    """The catalogue's cases of a selection, of every level: an implementation's own level is applied later.
+
+    Raises ShardError where there are fewer layers than shards.
+    """
+    taken = tuple(each for each in catalogue(dialect, seed=selection.seed) if selection.takes(each))
+    if selection.shard is None:
+        return taken
+    numbers = shard_numbers(taken, selection.shard.of)
+    return tuple(each for each in taken if numbers[each.case.question.layer] == selection.shard.number)
+
+
+class ShardError(ValueError):
+    """A run that cannot be split into so many shards."""
+
+
+def shard_numbers(planned: Iterable[Planned], of: int) -> dict[Layer, int]:
+    """The shard that each layer belongs to, from 1: all questions of one layer stay together, so that what is said of a
+    layer that cannot be constructed is what an unshared run says.
+
+    The layers of which most is asked are dealt out first, each to the shard that has least, so that shards end
+    together. Raises ShardError where a shard would have nothing.
+    """
+    weights = Counter(question.layer for question, _ in by_question(planned))
+    if len(weights) < of:
+        raise ShardError(
+            f"{len(weights)} layers cannot be split into {of} shards: "
+            + (f"give at most I/{len(weights)}" if weights else "the selection has no case; widen it")
+        )
+    loads = [0] * of
+    numbers = {}
+    for layer, weight in weights.most_common():
+        lightest = loads.index(min(loads))
+        loads[lightest] += weight
+        numbers[layer] = lightest + 1
+    return numbers
 
 
 @dataclass(frozen=True)
 class Ran:
     """What a report's heading says: who was asked, at which level and tier, and by which oracle. Plain data.
 
-    is_everything: no selection was made, so that the floor applies.
+    is_everything: no selection was made, so that the floor applies. areas, case, shard: as the selection has them.
     """
 
     implementation: str
@@ -95,6 +131,9 @@ class Ran:
     oracle: Mapping[str, str]
     dialect: str
     is_everything: bool
+    areas: tuple[str, ...] = ()
+    case: str = ""
+    shard: Shard | None = None
 
     @staticmethod
     def of(implementation: Implementation, selection: Selection, oracle: Oracle) -> Ran:
@@ -107,6 +146,9 @@ class Ran:
             oracle.told,
             oracle.dialect.name,
             selection.is_everything,
+            selection.areas,
+            selection.case,
+            selection.shard,
         )
 
 
@@ -188,6 +230,10 @@ def reports(
     return tuple(replace(each, seconds=seconds, seconds_answering=findings.seconds_answering) for each in told)
 
 
+#: The ids of all errata, in the contract's order: that in which a report tells them, in whatever order they were met.
+_ERRATA = tuple(dict.fromkeys(erratum.id for clause in CONTRACT for erratum in clause.errata))
+
+
 def report(ran: Ran, results: Iterable[Result], *, errata: Mapping[str, bool], stopped_early: bool = False) -> Report:
     """The report of one implementation's results, with the counts and the floor that they are held to."""
     results = tuple(results)
@@ -204,7 +250,10 @@ def report(ran: Ran, results: Iterable[Result], *, errata: Mapping[str, bool], s
         seed=ran.seed,
         claimed=ran.claimed,
         floor=FLOORS[ran.dialect, ran.level, ran.tier] if ran.is_everything else None,
-        errata=errata,
+        areas=ran.areas,
+        case=ran.case,
+        shard=ran.shard,
+        errata={erratum: errata[erratum] for erratum in _ERRATA if erratum in errata},
         stopped_early=stopped_early,
     )
 
@@ -231,7 +280,7 @@ def by_question(planned: Iterable[Planned]) -> list[Asking]:
     return sorted(asking.items(), key=lambda item: _place(item[0], asked))
 
 
-def _place(question: Question, asked: Mapping[tuple[DenseConfig, int | None], int]) -> tuple[int, str, str, str]:
+def _place(question: Question, asked: Mapping[Layer, int]) -> tuple[int, str, str, str]:
     return -asked[question.layer], str(question.layer), question.procedure, question.label
 
 

@@ -39,7 +39,7 @@ LADDER = (
     ("conformance.kill_matrix", "conformance.recording"),
     ("conformance.shrink", "conformance.diagnosis", "conformance.curves", "conformance.reproduction"),
     ("conformance.study",),
-    ("conformance.api", "conformance.workers"),
+    ("conformance.api", "conformance.workers", "conformance.screen"),
     ("conformance.commands",),
     ("conformance.cli", "conformance.plugin", "conformance.test_conformance"),
     ("conformance.__main__",),

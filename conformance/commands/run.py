@@ -7,7 +7,8 @@ import contextlib
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 
 from conformance.answers import Level
@@ -16,7 +17,7 @@ from conformance.cases import Tier
 from conformance.implementations.load import Place
 from conformance.implementations.process import ANSWER_LIMIT
 from conformance.reports import jsonlines, terminal
-from conformance.results import ExitCode, Report
+from conformance.results import ExitCode, Report, Shard
 from conformance.run import contract_areas
 from conformance.workers import Errand, run_errand
 
@@ -69,6 +70,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help="how long one answer of a process of its own may take (default: %(default)g)",
     )
     parser.add_argument("--workers", type=int, default=1, metavar="N", help="processes that share the work")
+    parser.add_argument(
+        "--shard", type=_shard, metavar="I/N", help="only the I-th of N parts; `merge` joins what --json wrote of them"
+    )
     parser.add_argument("--exitfirst", action="store_true", help="stop at the first failure")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write JSON Lines there")
     parser.add_argument("-q", "--quiet", action="store_true", help="the last line only")
@@ -89,6 +93,9 @@ def run(arguments: argparse.Namespace) -> int:
     chosen = selection(
         arguments.level, tier=arguments.tier, areas=arguments.area, case=arguments.case, seed=arguments.seed
     )
+    if arguments.shard and arguments.exitfirst:
+        raise UsageError("a shard that stops at its first failure cannot be merged; leave out --exitfirst or --shard")
+    chosen = replace(chosen, shard=arguments.shard)
     with contextlib.redirect_stdout(sys.stderr):  # what an implementation prints is kept out of the report
         place = Place(arguments.python, arguments.timeout, arguments.device)
         errand = Errand(tuple(arguments.implementations), chosen, arguments.exitfirst, place, arguments.oracle)
@@ -97,11 +104,20 @@ def run(arguments: argparse.Namespace) -> int:
         print(terminal.conclusion(report) if arguments.quiet else terminal.render(report, colour=_colour()))
     if arguments.json:
         arguments.json.write_text(jsonlines.render_all(reports), "utf-8")
-    return int(_worst(reports))
+    return int(worst(reports))
 
 
-def _worst(reports: tuple[Report, ...]) -> ExitCode:
+def worst(reports: Iterable[Report]) -> ExitCode:
+    """The exit code of several reports."""
     return min((report.exit_code for report in reports), key=_WORST.index)
+
+
+def _shard(text: str) -> Shard:
+    number, _, of = text.partition("/")
+    try:
+        return Shard(int(number), int(of))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"a shard is written I/N with I from 1 to N, 2/4 say, not {text!r}") from None
 
 
 def _colour() -> bool:

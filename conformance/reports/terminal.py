@@ -49,8 +49,10 @@ def conclusion(report: Report) -> str:
         return f"{name}: no verdict: the suite or its oracle failed in {len(report.suite_errors)} cases"
     if report.stopped_early:
         return f"{name}: stopped at its first failure; does not conform at level {report.level}"
+    failed = len(report.accusations)
+    if report.shard is not None:
+        return f"{name}: {failed} failed; shard {report.shard} claims nothing about conformance: merge joins them"
     if report.floor is None:
-        failed = len(report.accusations)
         return f"{name}: {failed} failed; a selection claims nothing about conformance"
     if report.under_floor:
         return f"{name}: does not conform: {report.under_floor}, so something did not run"
@@ -61,6 +63,11 @@ def conclusion(report: Report) -> str:
         return f"{name}: does not conform at level {report.level}: {_areas(report.accusations)}; {best}"
     lacking = report.counts.get(Verdict.NOT_APPLICABLE, 0)
     return f"{name}: right in all it has, but {lacking} cases ask for what it does not have; {best}"
+
+
+def plain(text: str) -> str:
+    """What an implementation says, with every character that could move a cursor or hide text as its escape."""
+    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode("ascii") for each in text)
 
 
 def render_result(result: Result, implementation: str, *, options: str = "", failed: str = "") -> str:

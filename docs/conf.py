@@ -1,7 +1,7 @@
 """How Sphinx builds these pages: `tox -e docs`."""
 
 project = "dense-conformance"
-author = copyright = "The dense-conformance maintainers"  # noqa: A001
+author = copyright = "The dense-conformance maintainers"
 extensions = ["myst_parser"]
 myst_heading_anchors = 3
 html_theme = "furo"

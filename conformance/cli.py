@@ -13,13 +13,15 @@ from conformance import __version__
 from conformance.api import UsageError
 from conformance.commands import benchmark, explain, floors, init, list_clauses, mutants, record, scoreboard
 from conformance.commands import run as run_command
+from conformance.commands import waivers as waivers_command
 from conformance.implementations.load import NamingError
 from conformance.reports.jsonlines import ReportError
 from conformance.results import ExitCode
 from conformance.session import OracleError, PlugError
+from conformance.waivers.file import WaiverError
 from conformance.workers import WorkerError
 
-COMMANDS = (run_command, list_clauses, explain, init, scoreboard, record, mutants, floors, benchmark)
+COMMANDS = (run_command, list_clauses, explain, init, scoreboard, record, mutants, floors, benchmark, waivers_command)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -39,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         code: int = parsed.run(parsed)
         return code
-    except (NamingError, PlugError, UsageError, ReportError) as failure:
+    except (NamingError, PlugError, UsageError, ReportError, WaiverError) as failure:
         return _complain(str(failure), ExitCode.USAGE)
     except (OracleError, WorkerError) as failure:
         return _complain(str(failure), ExitCode.SUITE_ERROR)

@@ -84,6 +84,7 @@ def _header(report: Report) -> Mapping[str, Any]:
         "seed": report.seed,
         "oracle": dict(report.oracle),
         "dialect": report.dialect,
+        "version": report.version,
     }
 
 
@@ -98,18 +99,15 @@ def result_record(result: Result) -> dict[str, Any]:
         "erratum": result.erratum,
         "answers_as": result.answers_as,
         "grade": result.grade,
+        "raised": result.raised,
+        "waived": result.waived and result.waived.value,
         "comparisons": [_comparison(comparison) for comparison in result.comparisons],
     }
 
 
 def result_of(record: Mapping[str, Any], clauses: Mapping[str, Clause]) -> Result:
     """The result that `result_record` made the record of. Raises KeyError for a clause that there is not."""
-    comparisons = tuple(
-        Comparison(
-            **{**each, "place": tuple(each["place"]), "ratio": math.inf if each["ratio"] is None else each["ratio"]}
-        )
-        for each in record["comparisons"]
-    )
+    comparisons = tuple(_comparison_of(each) for each in record["comparisons"])
     return Result(
         Case.from_json(record),
         clauses[record["clause"]],
@@ -119,7 +117,15 @@ def result_of(record: Mapping[str, Any], clauses: Mapping[str, Clause]) -> Resul
         record["erratum"],
         record["answers_as"],
         record["grade"],
+        record["raised"],
+        record["waived"] and Verdict(record["waived"]),
     )
+
+
+def _comparison_of(record: Mapping[str, Any]) -> Comparison:
+    ratio = math.inf if record["ratio"] is None else record["ratio"]
+    lists = {name: tuple(record[name]) for name in ("place", "directions")}
+    return Comparison(**{**record, **lists, "ratio": ratio})
 
 
 def _comparison(comparison: Comparison) -> Mapping[str, Any]:
@@ -133,6 +139,7 @@ def _comparison(comparison: Comparison) -> Mapping[str, Any]:
         "misses": comparison.misses,
         "size": comparison.size,
         "unclaimed": comparison.unclaimed,
+        "directions": list(comparison.directions),
     }
 
 

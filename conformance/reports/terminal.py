@@ -66,7 +66,7 @@ def conclusion(report: Report) -> str:
     if of_waivers:
         return f"{name}: its waivers are out of date: {', '.join([*of_waivers, *_waived(report)])}; {best}"
     if report.counts[Verdict.WAIVED]:
-        return f"{name}: all that fails at level {report.level} is waived: {', '.join(_waived(report))}; {best}"
+        return f"{name}: {', '.join(_waived(report))}, nothing else fails at level {report.level}; {best}"
     lacking = report.counts.get(Verdict.NOT_APPLICABLE, 0)
     return f"{name}: right in all it has, but {lacking} cases ask for what it does not have; {best}"
 
@@ -196,7 +196,7 @@ def _failures(report: Report) -> list[Result]:
 
 def _waived(report: Report) -> list[str]:
     waived = report.counts[Verdict.WAIVED]
-    return [f"{_counted(waived, 'failure')} waived"] if waived else []
+    return [f"{_counted(waived, 'failure')} {'is' if waived == 1 else 'are'} waived"] if waived else []
 
 
 def _out_of_date(report: Report) -> list[str]:

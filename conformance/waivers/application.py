@@ -166,6 +166,8 @@ def _complaints(
     for text, cases in covered(waiver, report.dialect).items():
         if cases and stale_in(cases, waiver, report, ran):
             yield f"{text!r} matches no case that was executed, though there are some at this tier and level: delete it"
+    for name in mended(waiver, report.dialect, ran):
+        yield f"no {name} differs any more: take it out of the symptom"
 
 
 def _width(waiver: Waiver, dialect: str) -> Iterator[str]:
@@ -220,6 +222,20 @@ def stale_in(cases: Iterable[str], waiver: Waiver, report: Report, ran: Mapping[
     whole = report.floor is not None and not report.stopped_early
     meant = [case for case in cases if case in ran or (whole and _is_planned(case, report))]
     return bool(meant) and not any(was_executed(ran.get(case)) for case in meant)
+
+
+def mended(waiver: Waiver, dialect: str, ran: Mapping[str, Result]) -> list[str]:
+    """The comparisons of a symptom that hold in all of its cases, where every one of them was executed."""
+    named = [ran.get(case) for cases in covered(waiver, dialect).values() for case in cases]
+    seen = {name for result in named if result is not None for name in _missed(result)}
+    if not seen or not all(was_executed(result) for result in named):
+        return []
+    return [name for name in waiver.symptom.differs if name not in seen]
+
+
+def _missed(result: Result) -> tuple[str, ...]:
+    symptom = symptom_of(result)
+    return symptom.differs if symptom is not None else ()
 
 
 def was_executed(result: Result | None) -> bool:

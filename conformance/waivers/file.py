@@ -57,9 +57,8 @@ def parsed(text: str, name: str) -> tuple[Waiver, ...]:
             raise WaiverError(
                 f"{name}, line {_line(text, key)}, {key}: {_no_key(key, ['waiver'])}; each is a table [[waiver]]"
             )
-    entries = tables.get("waiver", [])
-    lines = lines_of_entries(text)
-    if len(lines) != len(entries):
+    entries, lines = tables.get("waiver", []), lines_of_entries(text)
+    if not isinstance(entries, list) or len(lines) != len(entries):
         raise WaiverError(f"{name}, line {_line(text, 'waiver')}, waiver: expected each as a table [[waiver]]")
     waivers = []
     for at, (entry, line) in enumerate(zip(entries, lines, strict=True)):

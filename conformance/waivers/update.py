@@ -17,6 +17,7 @@ from conformance.waivers.application import (
     Waiving,
     id_without_seed,
     in_force,
+    mended,
     stale_in,
     versions_of,
     was_executed,
@@ -40,21 +41,25 @@ class Updated:
 
 @dataclass(frozen=True)
 class _Kept:
-    """The patterns of an entry that stay and come to it; none where it goes."""
+    """The patterns of an entry that stay and come to it; none where it goes. mended: what leaves its symptom."""
 
     waiver: Waiver
     stay: tuple[str, ...]
-    come: tuple[str, ...]
+    come: tuple[str, ...] = ()
+    mended: tuple[str, ...] = ()
+
+    @property
+    def gone(self) -> list[str]:
+        return [text for text in self.waiver.cases if text not in self.stay]
 
     @property
     def told(self) -> str:
-        gone = [text for text in self.waiver.cases if text not in self.stay]
-        if not gone:
-            return ""
         if not self.stay and not self.come:
             return f"line {self.waiver.line}: taken out, for nothing fails as it says: {self.waiver.reason}"
         instead = f", but for {', '.join(self.come)}" if self.come else ""
-        return f"line {self.waiver.line}: no longer for {', '.join(gone)}{instead}"
+        changes = [f"no longer for {', '.join(self.gone)}{instead}"] if self.gone else []
+        changes += [f"no longer of {', '.join(self.mended)}"] if self.mended else []
+        return f"line {self.waiver.line}: {'; '.join(changes)}" if changes else ""
 
 
 def updated(text: str, waiving: Waiving, report: Report, *, days: int) -> Updated:
@@ -82,7 +87,7 @@ def _kept(waiver: Waiver, today: datetime.date, report: Report, ran: dict[str, R
     named = frozenset(case for cases in by_pattern.values() for case in cases)
     if waiver.has_expired(today):
         taken |= named
-        return _Kept(waiver, waiver.cases, ())
+        return _Kept(waiver, waiver.cases)
     executed = {case for case in named if was_executed(ran.get(case)) and binds(case, report.dialect)}
     failing = {case for case in executed if _fails_so(ran[case], waiver.symptom)} - taken
     refuted = (executed - failing) | (named & taken)
@@ -97,7 +102,9 @@ def _kept(waiver: Waiver, today: datetime.date, report: Report, ran: dict[str, R
     )
     staying = frozenset(case for text in stay for case in by_pattern[text])
     taken |= staying | failing
-    return _Kept(waiver, stay, tuple(_patterns(failing - staying, report.dialect)))
+    come = tuple(_patterns(failing - staying, report.dialect))
+    narrowed = replace(waiver, cases=(*stay, *come))
+    return _Kept(waiver, stay, come, tuple(mended(narrowed, report.dialect, ran)))
 
 
 def _fails_so(result: Result, symptom: Symptom) -> bool:
@@ -204,20 +211,27 @@ def _blocks(text: str, starts: Sequence[int]) -> tuple[str, list[str]]:
 
 def _edited(block: str, kept: _Kept) -> str:
     """An entry with other cases, if they are others: items that stay keep their places and comments."""
-    gone = [text for text in kept.waiver.cases if text not in kept.stay]
-    if not gone:
+    if not kept.gone and not kept.mended:
         return block
     import tomlkit
 
     document: Any = tomlkit.parse(block)
     entry = document["waiver"][0]
-    if isinstance(entry["cases"], str):
-        entry["cases"] = _array(kept.come)
-    else:
-        for text in gone:
-            entry["cases"].remove(next(each for each in entry["cases"] if " ".join(each.split()) == text))
-        entry["cases"].extend(kept.come)
+    _change(entry, "cases", gone=kept.gone, come=kept.come)
+    _change(entry["symptom"], "differs", gone=kept.mended)
     return tomlkit.dumps(document)
+
+
+def _change(table: Any, key: str, *, gone: Sequence[str], come: Sequence[str] = ()) -> None:
+    """Takes texts out of a list, and adds others. A text alone, which is a list as well, becomes one."""
+    if not gone:
+        return
+    if isinstance(table[key], str):
+        table[key] = _array(come)
+        return
+    for text in gone:
+        table[key].remove(next(each for each in table[key] if " ".join(each.split()) == text))
+    table[key].extend(come)
 
 
 def _entry(waiver: Waiver) -> str:

@@ -65,8 +65,8 @@ class _Kept:
 def updated(text: str, waiving: Waiving, report: Report, *, days: int) -> Updated:
     """The text of a file, whose waivers these are, after a run that applied them or none.
 
-    days: how long a new entry holds. Waivers of other versions and expired ones stay as they are: to renew them is for
-    a person.
+    days: how long a new entry holds. Waivers of other versions stay as they are, and what an expired one names is not
+    given a new one while it fails: to renew it is for a person.
     """
     ran = {id_without_seed(result.case, report.seed): result for result in report.results}
     counting = in_force(waiving, versions_of(report.oracle, report.version), report.dialect, seed=report.seed).waivers
@@ -85,11 +85,9 @@ def _kept(waiver: Waiver, today: datetime.date, report: Report, ran: dict[str, R
     """What stays of an entry. taken: the cases that entries before it have; its own are added."""
     by_pattern = covered(waiver, report.dialect)
     named = frozenset(case for cases in by_pattern.values() for case in cases)
-    if waiver.has_expired(today):
-        taken |= named
-        return _Kept(waiver, waiver.cases)
     executed = {case for case in named if was_executed(ran.get(case)) and binds(case, report.dialect)}
-    failing = {case for case in executed if _fails_so(ran[case], waiver.symptom)} - taken
+    expired = waiver.has_expired(today)
+    failing = {case for case in executed if _fails_so(ran[case], waiver.symptom, whatever=expired)} - taken
     refuted = (executed - failing) | (named & taken)
     stay = tuple(
         text
@@ -107,9 +105,10 @@ def _kept(waiver: Waiver, today: datetime.date, report: Report, ran: dict[str, R
     return _Kept(waiver, stay, come, tuple(mended(narrowed, report.dialect, ran)))
 
 
-def _fails_so(result: Result, symptom: Symptom) -> bool:
+def _fails_so(result: Result, symptom: Symptom, *, whatever: bool) -> bool:
+    """whatever: of an expired waiver, which hides nothing and is not renewed in another form."""
     seen = symptom_of(result)
-    return seen is not None and not seen.differs_from(symptom)
+    return seen is not None and (whatever or not seen.differs_from(symptom))
 
 
 # ---- new ones ------------------------------------------------------------------------------------------------------

@@ -434,6 +434,10 @@ def entry(**changed: str | None) -> str:
             "line 7, symptom.direction: missing",
         ),
         (
+            entry(symptom=None) + 'symptom.verdict = "error"\nversions = { keras = ">=3" }\n',
+            "line 7, symptom.raises: missing",
+        ),
+        (
             entry(versions='{ keras = "3.15" }'),
             "line 8, versions.keras: expected a version specifier such as '>=3.15,<4'",
         ),
@@ -589,10 +593,26 @@ def test_update_narrows_a_symptom_to_what_still_differs() -> None:
 
 def test_update_renews_no_waiver_that_has_expired() -> None:
     """A button that renews them all would be the list that rots."""
-    told, later = report(result(AFFINE[0], Verdict.FAIL, HIGH)), datetime.date(2027, 7, 1)
-    text, after, _ = as_updated(entry(), told, today=later)
-    assert text == entry()
-    assert after.exit_code is ExitCode.DOES_NOT_CONFORM
+    later = datetime.date(2027, 7, 1)
+    for failed in (result(AFFINE[0], Verdict.FAIL, HIGH), result(AFFINE[0], Verdict.CRASH)):
+        text, after, _ = as_updated(entry(), report(failed), today=later)
+        assert text == entry()
+        assert after.exit_code is ExitCode.DOES_NOT_CONFORM
+
+
+def test_update_takes_out_what_has_expired_and_passes() -> None:
+    passed = report(result(AFFINE[0], Verdict.PASS))
+    text, after, _ = as_updated(entry(cases=f'"{AFFINE[0]}"'), passed, today=datetime.date(2027, 7, 1))
+    assert parsed(text, "w.toml") == ()
+    assert after.exit_code is ExitCode.CONFORMS
+
+
+@pytest.mark.parametrize(("ratio", "limit"), [(1.5, 10.0), (8.0, 10.0), (8.1, 100.0), (99.0, 1000.0)])
+def test_update_leaves_room_for_another_processor(ratio: float, limit: float) -> None:
+    """Two right results lie 2 half-widths apart at most."""
+    told = report(result(AFFINE[0], Verdict.FAIL, replace(HIGH, ratio=ratio)))
+    (made,) = parsed(as_updated("", told)[0], "w.toml")
+    assert made.symptom.ratio == limit
 
 
 def test_update_leaves_waivers_of_other_versions_alone() -> None:

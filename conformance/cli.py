@@ -25,16 +25,18 @@ from conformance.commands import (
     scoreboard,
 )
 from conformance.commands import run as run_command
+from conformance.commands import waivers as waivers_command
 from conformance.implementations.load import NamingError
 from conformance.reports.jsonlines import ReportError
 from conformance.results import ExitCode
 from conformance.run import ShardError
 from conformance.session import OracleError, PlugError
+from conformance.waivers.file import WaiverError
 from conformance.workers import WorkerError
 
 COMMANDS = (
     *(run_command, merge, diff, list_clauses, explain, init, doctor),
-    *(scoreboard, record, mutants, floors, benchmark),
+    *(waivers_command, scoreboard, record, mutants, floors, benchmark),
 )
 
 
@@ -55,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         code: int = parsed.run(parsed)
         return code
-    except (NamingError, PlugError, UsageError, ReportError, ShardError) as failure:
+    except (NamingError, PlugError, UsageError, ReportError, ShardError, WaiverError) as failure:
         return _complain(str(failure), ExitCode.USAGE)
     except (OracleError, WorkerError) as failure:
         return _complain(str(failure), ExitCode.SUITE_ERROR)

@@ -12,6 +12,10 @@ from conformance.cases import Json
 from reference.formats import Array, Mask
 from reference.intervals import Interval
 
+#: How what came can differ: elements above or below their intervals, NaN among them, another shape, no tensor at all;
+#: and a fact that is another one.
+DIRECTIONS = ("too high", "too low", "not a number", "shape", "missing", "fact")
+
 
 @dataclass(frozen=True)
 class Comparison:
@@ -20,7 +24,7 @@ class Comparison:
     holds: nothing was found outside. got, allowed: the worst element (or the whole fact) in words. ratio: its distance
     from the interval's centre in half-widths (1 is the edge; infinite where one value alone is right and it is
     another). place: the worst element's index. misses of size elements lie outside; for `unclaimed` of them nothing is
-    claimed.
+    claimed. directions: of the misses, in the order of `DIRECTIONS`; none where it holds.
     """
 
     name: str
@@ -32,6 +36,7 @@ class Comparison:
     misses: int = 0
     size: int = 1
     unclaimed: int = 0
+    directions: tuple[str, ...] = ()
 
     @property
     def counts(self) -> bool:
@@ -42,33 +47,38 @@ class Comparison:
 def compare(name: str, got: NDArray[Any] | None, *, within: Interval) -> Comparison:
     """Holds a tensor to its interval. A missing tensor and one of another shape are misses."""
     size = int(np.prod(within.shape, dtype=int))
-    if got is None:
-        return Comparison(name, False, "nothing", f"a tensor of shape {within.shape}", np.inf, misses=size, size=size)
-    if got.shape != within.shape:
-        return Comparison(name, False, f"shape {got.shape}", f"shape {within.shape}", np.inf, misses=size, size=size)
+    if got is None or got.shape != within.shape:
+        came, allowed = ("nothing", "a tensor of shape") if got is None else (f"shape {got.shape}", "shape")
+        direction = "missing" if got is None else "shape"
+        return Comparison(
+            name, False, came, f"{allowed} {within.shape}", np.inf, misses=size, size=size, directions=(direction,)
+        )
     values = got.astype(np.float64)
     outside, unclaimed = ~within.contains(values), int(within.makes_no_claim.sum())
     ratios = _ratios(values, within, outside)
     if size == 0:
         return Comparison(name, True, "no elements", "no elements", size=0)
     place = tuple(int(index) for index in np.unravel_index(int(np.argmax(ratios)), within.shape))
+    misses = int(outside.sum())
     return Comparison(
         name,
-        holds=not outside.any(),
+        holds=not misses,
         got=number(float(values[place])),
         allowed=allowance(within, place),
         ratio=float(ratios[place]),
         place=place,
-        misses=int(outside.sum()),
+        misses=misses,
         size=size,
         unclaimed=unclaimed,
+        directions=_directions(values[outside], within.upper[outside]) if misses else (),
     )
 
 
 def agree(name: str, got: Json, *, expected: Json) -> Comparison:
     """Holds a discrete fact to the expected one."""
     holds = got == expected and type(got) is type(expected)
-    return Comparison(name, holds, f"{got!r}", f"{expected!r}", 0.0 if holds else np.inf, misses=int(not holds))
+    ratio, directions = (0.0, ()) if holds else (np.inf, ("fact",))
+    return Comparison(name, holds, f"{got!r}", f"{expected!r}", ratio, misses=int(not holds), directions=directions)
 
 
 def number(value: float) -> str:
@@ -82,6 +92,13 @@ def allowance(within: Interval, place: tuple[int, ...]) -> str:
     if lower == upper:
         return f"{number(lower)}  exact: no rounding is possible"
     return f"{number(lower)} .. {number(upper)}"
+
+
+def _directions(outside: Array, upper: Array) -> tuple[str, ...]:
+    """Where elements lie that no interval holds: NaN lies nowhere."""
+    nowhere, above = np.isnan(outside), outside > upper
+    seen = (above.any(), (~above & ~nowhere).any(), nowhere.any())
+    return tuple(direction for direction, is_seen in zip(DIRECTIONS, seen, strict=False) if is_seen)
 
 
 def _ratios(values: Array, within: Interval, outside: Mask) -> Array:

@@ -60,7 +60,8 @@ class Result:
     """What one case came to.
 
     erratum: the id of the one that decided it; answers_as: "keras" or "mathematics" then. grade: how accurate the
-    answer was, "-" for worse than any grade; "" where none is awarded.
+    answer was, "-" for worse than any grade; "" where none is awarded. raised: the type of the exception of an error,
+    and of that which blocks a case. waived: of a waived result the verdict that it would have.
     """
 
     case: Case
@@ -71,6 +72,8 @@ class Result:
     erratum: str = ""
     answers_as: str = ""
     grade: str = ""
+    raised: str = ""
+    waived: Verdict | None = None
 
     @property
     def compared(self) -> int:
@@ -135,7 +138,8 @@ class Report:
     of those that were asked about, with True where the oracle still shows it. seconds: of the whole run, of all
     implementations together; seconds_answering: those that they and the oracle took. smallest: of each failed clause
     the plainest case that fails it, by the clause's id; it need not be one of the catalogue. diagnoses: the likely
-    defects. complaints: what is wrong with the waivers that were applied, in words; any fails the run.
+    defects. complaints: what is wrong with the waivers that were applied, in words; any fails the run. version: of the
+    implementation, as it declares it; "" where it does not.
     """
 
     implementation: str
@@ -159,6 +163,7 @@ class Report:
     smallest: Mapping[str, Result] = field(default_factory=dict)
     diagnoses: tuple[Diagnosis, ...] = ()
     complaints: tuple[str, ...] = ()
+    version: str = ""
 
     @property
     def counts(self) -> Mapping[Verdict, int]:
@@ -168,7 +173,7 @@ class Report:
     def executed(self) -> int:
         """Cases that were put to the implementation."""
         idle = (Verdict.NOT_APPLICABLE, Verdict.BLOCKED)
-        return sum(result.verdict not in idle for result in self.results)
+        return sum((result.waived or result.verdict) not in idle for result in self.results)
 
     @property
     def comparisons(self) -> int:
@@ -200,7 +205,7 @@ class Report:
         if self.floor is None or self.stopped_early:
             return ""
         of_level = [result for result in self.results if result.clause.level <= self.level]
-        excused = sum(result.verdict is Verdict.NOT_APPLICABLE for result in of_level)
+        excused = sum(result.verdict in (Verdict.NOT_APPLICABLE, Verdict.WAIVED) for result in of_level)
         if len(of_level) < self.floor.cases:
             return f"{len(of_level)} cases where {self.floor.cases} are committed"
         compared = sum(result.compared for result in of_level)
@@ -210,13 +215,17 @@ class Report:
 
     @property
     def level_reached(self) -> Level | None:
-        """The highest level all of whose cases ran and passed, up to the one that was run; None below inference."""
+        """The highest level all of whose cases ran and passed, up to the one that was run; None below inference.
+
+        What passes though a waiver says that it fails has passed; what is waived has not.
+        """
         if self.floor is None or self.stopped_early or self.suite_errors or self.under_floor:
             return None
         missed = [
             result.clause.level
             for result in self.results
-            if result.clause.requirement is Requirement.MUST and result.verdict is not Verdict.PASS
+            if result.clause.requirement is Requirement.MUST
+            and result.verdict not in (Verdict.PASS, Verdict.UNEXPECTED_PASS)
         ]
         reached = self.level if not missed else min(missed) - 1
         return Level(reached) if reached >= Level.INFERENCE else None
@@ -232,7 +241,7 @@ class Report:
             return ExitCode.SUITE_ERROR
         if self.accusations or self.under_floor or self.complaints:
             return ExitCode.DOES_NOT_CONFORM
-        return ExitCode.CONFORMS if self.comparisons else ExitCode.NOTHING_RAN
+        return ExitCode.CONFORMS if self.comparisons or self.counts[Verdict.WAIVED] else ExitCode.NOTHING_RAN
 
 
 def _order(format: str) -> tuple[str, ...]:

@@ -17,10 +17,11 @@ from conformance.answers import Level, needed_for
 from conformance.cases import Case, Question, Tier, pattern
 from conformance.contract import CONTRACT
 from conformance.floors import FLOORS
-from conformance.implementations.protocol import Implementation
+from conformance.implementations.protocol import Implementation, declared
 from conformance.reports.terminal import render_result
 from conformance.results import Report, Result, Shard, Verdict
 from conformance.session import Oracle, Planned, Session, converse
+from conformance.waivers.application import NOTHING_WAIVED, InForce, Waiving, apply, in_force, versions_of
 from reference.config import DenseConfig
 from reference.dialects import Dialect
 
@@ -121,6 +122,7 @@ class Ran:
     """What a report's heading says: who was asked, at which level and tier, and by which oracle. Plain data.
 
     is_everything: no selection was made, so that the floor applies. areas, case, shard: as the selection has them.
+    version: of the implementation, as it declares it.
     """
 
     implementation: str
@@ -134,6 +136,7 @@ class Ran:
     areas: tuple[str, ...] = ()
     case: str = ""
     shard: Shard | None = None
+    version: str = ""
 
     @staticmethod
     def of(implementation: Implementation, selection: Selection, oracle: Oracle) -> Ran:
@@ -149,6 +152,7 @@ class Ran:
             selection.areas,
             selection.case,
             selection.shard,
+            declared(implementation).version,
         )
 
 
@@ -172,10 +176,12 @@ def run(
     *,
     exitfirst: bool = False,
     progress: Progress = lambda done, total: None,
+    waiving: Waiving = NOTHING_WAIVED,
 ) -> tuple[Report, ...]:
     """Runs a selection of the contract against every implementation: one report for each, in their order.
 
-    exitfirst: an implementation's first failure ends its run. progress: called with questions done and to do.
+    exitfirst: an implementation's first failure that is not waived ends its run. progress: called with questions done
+    and to do. waiving: the waivers that are applied to each report.
     Raises PlugError for an implementation that cannot be talked to, before anything is judged.
     """
     for implementation in implementations:
@@ -183,9 +189,12 @@ def run(
     start = time.perf_counter()
     planned = plan(selection, oracle.dialect)
     questions = by_question(planned)
-    findings = put(questions, implementations, selection, oracle, exitfirst=exitfirst, progress=progress)
+    findings = put(
+        questions, implementations, selection, oracle, exitfirst=exitfirst, progress=progress, waiving=waiving
+    )
     seconds = time.perf_counter() - start
-    return reports([Ran.of(each, selection, oracle) for each in implementations], planned, findings, seconds=seconds)
+    ran = [Ran.of(each, selection, oracle) for each in implementations]
+    return reports(ran, planned, findings, seconds=seconds, waiving=waiving)
 
 
 def put(
@@ -196,9 +205,14 @@ def put(
     *,
     exitfirst: bool = False,
     progress: Progress = lambda done, total: None,
+    waiving: Waiving = NOTHING_WAIVED,
 ) -> Findings:
-    """Puts questions to implementations, each with the clauses that ask it, as far as they are of its level."""
+    """Puts questions to implementations, each with the clauses that ask it, as far as they are of its level.
+
+    Results are as they are: waivers decide here only which failure ends a run, and are applied to whole reports.
+    """
     session, claimed = Session(oracle), selection.level is not None
+    forces = [force_of(Ran.of(each, selection, oracle), waiving) for each in implementations] if exitfirst else []
     findings = Findings(tuple({} for _ in implementations))
     levels = [selection.level_of(each) for each in implementations]
     for done, (question, asking) in enumerate(questions, start=1):
@@ -207,17 +221,27 @@ def put(
                 if at not in findings.stopped and _applies(planned, implementation, level, claimed=claimed):
                     result = session.result(planned, implementation, claimed=claimed)
                     findings.results[at][planned.case.id] = result
-                    if exitfirst and result.verdict.accuses:
+                    if exitfirst and forces[at].settled(result).verdict.accuses:
                         findings.stopped.add(at)
         session.forget(question)
         progress(done, len(questions))
     return replace(findings, errata=session.errata, seconds_answering=session.seconds_answering)
 
 
+def force_of(ran: Ran, waiving: Waiving) -> InForce:
+    """The waivers that count in a run."""
+    return in_force(waiving, versions_of(ran.oracle, ran.version), ran.dialect, seed=ran.seed)
+
+
 def reports(
-    ran: Sequence[Ran], planned: Sequence[Planned], findings: Findings, *, seconds: float
+    ran: Sequence[Ran],
+    planned: Sequence[Planned],
+    findings: Findings,
+    *,
+    seconds: float,
+    waiving: Waiving = NOTHING_WAIVED,
 ) -> tuple[Report, ...]:
-    """One report for each implementation, in their order."""
+    """One report for each implementation, in their order, with the waivers applied."""
     told = [
         report(
             each,
@@ -227,7 +251,8 @@ def reports(
         )
         for at, (each, results) in enumerate(zip(ran, findings.results, strict=True))
     ]
-    return tuple(replace(each, seconds=seconds, seconds_answering=findings.seconds_answering) for each in told)
+    timed = (replace(each, seconds=seconds, seconds_answering=findings.seconds_answering) for each in told)
+    return tuple(apply(each, waiving) for each in timed)
 
 
 #: The ids of all errata, in the contract's order: that in which a report tells them, in whatever order they were met.
@@ -255,6 +280,7 @@ def report(ran: Ran, results: Iterable[Result], *, errata: Mapping[str, bool], s
         shard=ran.shard,
         errata={erratum: errata[erratum] for erratum in _ERRATA if erratum in errata},
         stopped_early=stopped_early,
+        version=ran.version,
     )
 
 

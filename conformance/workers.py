@@ -28,6 +28,7 @@ from conformance.reports.jsonlines import result_of, result_record
 from conformance.results import Report, note_errata
 from conformance.run import Asking, Findings, Progress, Ran, Selection, by_question, plan, put, reports, run
 from conformance.session import Oracle, converse
+from conformance.waivers.application import NOTHING_WAIVED, Waiving
 from reference.dialects import dialect_of
 
 #: Of each implementation the results, as plain data.
@@ -51,6 +52,7 @@ class Errand:
     exitfirst: bool = False
     place: Place = HERE
     oracle: str = "tensorflow"
+    waiving: Waiving = NOTHING_WAIVED
 
 
 def run_errand(
@@ -63,7 +65,14 @@ def run_errand(
     """
     if workers == 1:
         implementations, oracle = _loaded(errand)
-        return run(implementations, errand.selection, oracle, exitfirst=errand.exitfirst, progress=progress)
+        return run(
+            implementations,
+            errand.selection,
+            oracle,
+            exitfirst=errand.exitfirst,
+            progress=progress,
+            waiving=errand.waiving,
+        )
     with _executor(workers) as executor:
         # as many as there are workers, so that all of them import the oracle at the same time
         introduced = [executor.submit(_introduce, errand) for _ in range(workers)]
@@ -74,7 +83,7 @@ def run_errand(
         given = [executor.submit(_answer, errand, first, last) for first, last in tasks]
         findings = _gathered(given, tasks, errand, progress)
         seconds = time.perf_counter() - start
-    return reports(ran, planned, findings, seconds=seconds)
+    return reports(ran, planned, findings, seconds=seconds, waiving=errand.waiving)
 
 
 def _loaded(errand: Errand) -> tuple[list[Implementation], Oracle]:
@@ -154,5 +163,12 @@ def _introduce(errand: Errand) -> list[Ran]:
 def _answer(errand: Errand, first: int, last: int) -> Answered:
     """What these questions came to. Clauses hold functions, which cannot be sent: results are sent as records."""
     implementations, oracle, questions = _under_test(errand)
-    found = put(questions[first:last], implementations, errand.selection, oracle, exitfirst=errand.exitfirst)
+    found = put(
+        questions[first:last],
+        implementations,
+        errand.selection,
+        oracle,
+        exitfirst=errand.exitfirst,
+        waiving=errand.waiving,
+    )
     return replace(found, results=()), [[result_record(each) for each in of.values()] for of in found.results]

@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from conformance.answers import Level
-from conformance.api import UsageError, selection
+from conformance.api import UsageError, selection, waiving
 from conformance.cases import Tier
 from conformance.implementations.load import Place
 from conformance.implementations.process import ANSWER_LIMIT
@@ -73,7 +73,10 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument(
         "--shard", type=_shard, metavar="I/N", help="only the I-th of N parts; `merge` joins what --json wrote of them"
     )
-    parser.add_argument("--exitfirst", action="store_true", help="stop at the first failure")
+    parser.add_argument("--exitfirst", action="store_true", help="stop at the first failure that is not waived")
+    parser.add_argument(
+        "--waivers", type=Path, metavar="FILE", help="known failures of one implementation: see docs/waivers.md"
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write JSON Lines there")
     parser.add_argument("-q", "--quiet", action="store_true", help="the last line only")
     parser.set_defaults(run=run)
@@ -90,15 +93,21 @@ def run(arguments: argparse.Namespace) -> int:
         raise UsageError(
             f"there is no folder {str(arguments.json.absolute().parent)!r} to write {arguments.json.name} in"
         )
+    if arguments.waivers and len(arguments.implementations) > 1:
+        raise UsageError(
+            "--waivers is a file of one implementation's known failures; name one, and run the others alone"
+        )
     chosen = selection(
         arguments.level, tier=arguments.tier, areas=arguments.area, case=arguments.case, seed=arguments.seed
     )
     if arguments.shard and arguments.exitfirst:
         raise UsageError("a shard that stops at its first failure cannot be merged; leave out --exitfirst or --shard")
     chosen = replace(chosen, shard=arguments.shard)
+    waived = waiving(arguments.waivers)
     with contextlib.redirect_stdout(sys.stderr):  # what an implementation prints is kept out of the report
         place = Place(arguments.python, arguments.timeout, arguments.device)
-        errand = Errand(tuple(arguments.implementations), chosen, arguments.exitfirst, place, arguments.oracle)
+        namings = tuple(arguments.implementations)
+        errand = Errand(namings, chosen, arguments.exitfirst, place, arguments.oracle, waived)
         reports = run_errand(errand, arguments.workers, progress=_progress())
     for report in reports:
         print(terminal.conclusion(report) if arguments.quiet else terminal.render(report, colour=_colour()))

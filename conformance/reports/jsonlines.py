@@ -103,6 +103,7 @@ def _header(report: Report) -> Mapping[str, Any]:
         "shard": None if report.shard is None else asdict(report.shard),
         "floor": None if report.floor is None else asdict(report.floor),
         "suite": __version__,
+        "version": report.version,
     }
 
 
@@ -117,18 +118,15 @@ def result_record(result: Result) -> dict[str, Any]:
         "erratum": result.erratum,
         "answers_as": result.answers_as,
         "grade": result.grade,
+        "raised": result.raised,
+        "waived": result.waived and result.waived.value,
         "comparisons": [_comparison(comparison) for comparison in result.comparisons],
     }
 
 
 def result_of(record: Mapping[str, Any], clauses: Mapping[str, Clause]) -> Result:
     """The result that `result_record` made the record of. Raises KeyError for a clause that there is not."""
-    comparisons = tuple(
-        Comparison(
-            **{**each, "place": tuple(each["place"]), "ratio": math.inf if each["ratio"] is None else each["ratio"]}
-        )
-        for each in record["comparisons"]
-    )
+    comparisons = tuple(_comparison_of(each) for each in record["comparisons"])
     return Result(
         Case.from_json(record),
         clauses[record["clause"]],
@@ -138,6 +136,8 @@ def result_of(record: Mapping[str, Any], clauses: Mapping[str, Clause]) -> Resul
         record["erratum"],
         record["answers_as"],
         record["grade"],
+        record["raised"],
+        record["waived"] and Verdict(record["waived"]),
     )
 
 
@@ -169,6 +169,7 @@ def report_of(records: Sequence[Mapping[str, Any]]) -> Report:
             smallest={each["clause"]: result_of(each, clauses) for each in footer["smallest"]},
             diagnoses=tuple(Diagnosis(**{**each, "cases": tuple(each["cases"])}) for each in footer["diagnoses"]),
             complaints=tuple(footer["complaints"]),
+            version=header["version"],
         )
     except (KeyError, TypeError, ValueError) as failure:
         suite = header.get("suite", "an earlier version")
@@ -176,6 +177,12 @@ def report_of(records: Sequence[Mapping[str, Any]]) -> Report:
             f"written by {suite} of the suite, this is {__version__}: not of its form, or of another contract "
             f"({type(failure).__name__}: {failure})"
         ) from None
+
+
+def _comparison_of(record: Mapping[str, Any]) -> Comparison:
+    ratio = math.inf if record["ratio"] is None else record["ratio"]
+    lists = {name: tuple(record[name]) for name in ("place", "directions")}
+    return Comparison(**{**record, **lists, "ratio": ratio})
 
 
 def _comparison(comparison: Comparison) -> Mapping[str, Any]:
@@ -189,6 +196,7 @@ def _comparison(comparison: Comparison) -> Mapping[str, Any]:
         "misses": comparison.misses,
         "size": comparison.size,
         "unclaimed": comparison.unclaimed,
+        "directions": list(comparison.directions),
     }
 
 

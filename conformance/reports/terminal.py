@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import textwrap
+from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from conformance.compare import Comparison
@@ -21,6 +22,7 @@ def render(report: Report, *, colour: bool = False) -> str:
     lines = [
         *_failed_clauses(report, colour=colour),
         *_suite_errors(report, colour=colour),
+        *about_waivers(report, colour=colour),
         *_table(report),
         "",
         *_errata(report),
@@ -49,18 +51,24 @@ def conclusion(report: Report) -> str:
         return f"{name}: no verdict: the suite or its oracle failed in {len(report.suite_errors)} cases"
     if report.stopped_early:
         return f"{name}: stopped at its first failure; does not conform at level {report.level}"
-    failed = len(report.accusations)
-    if report.shard is not None:
-        return f"{name}: {failed} failed; shard {report.shard} claims nothing about conformance: merge joins them"
+    failures, of_waivers = _failures(report), _out_of_date(report)
     if report.floor is None:
-        return f"{name}: {failed} failed; a selection claims nothing about conformance"
+        told = ", ".join([f"{len(failures)} failed", *of_waivers, *_waived(report)])
+        if report.shard is not None:
+            return f"{name}: {told}; shard {report.shard} claims nothing about conformance: merge joins them"
+        return f"{name}: {told}; a selection claims nothing about conformance"
     if report.under_floor:
         return f"{name}: does not conform: {report.under_floor}, so something did not run"
-    if reached == report.level:
+    if reached == report.level and not of_waivers:
         return f"{name}: conforms to {_oracle(report)} at level {reached} (tier {report.tier})"
     best = f"the level reached is {reached}" if reached is not None else "no level is reached"
-    if report.accusations:
-        return f"{name}: does not conform at level {report.level}: {_areas(report.accusations)}; {best}"
+    if failures:
+        told = ", ".join([_areas(failures), *of_waivers, *_waived(report)])
+        return f"{name}: does not conform at level {report.level}: {told}; {best}"
+    if of_waivers:
+        return f"{name}: its waivers are out of date: {', '.join([*of_waivers, *_waived(report)])}; {best}"
+    if report.counts[Verdict.WAIVED]:
+        return f"{name}: {', '.join(_waived(report))}, nothing else fails at level {report.level}; {best}"
     lacking = report.counts.get(Verdict.NOT_APPLICABLE, 0)
     return f"{name}: right in all it has, but {lacking} cases ask for what it does not have; {best}"
 
@@ -104,7 +112,7 @@ def _failed_clauses(report: Report, *, colour: bool) -> Iterator[str]:
     """The first failing case of each clause, in the contract's order."""
     by_clause: dict[str, list[Result]] = {}
     for result in report.results:
-        if result.verdict.accuses:
+        if result.verdict.accuses and result.verdict is not Verdict.UNEXPECTED_PASS:
             by_clause.setdefault(result.clause.id, []).append(result)
     for clause_id, failures in by_clause.items():
         ran = sum(result.clause.id == clause_id for result in report.results)
@@ -114,6 +122,19 @@ def _failed_clauses(report: Report, *, colour: bool) -> Iterator[str]:
         block = render_result(first, report.implementation, options=_options(report), failed=failed + weight)
         yield _paint(block, _RED, colour=colour, first_line_only=True)
         yield ""
+
+
+def about_waivers(report: Report, *, colour: bool = False) -> list[str]:
+    """A line for each clause and reason that is waived or passes unexpectedly, and for what is wrong with the file."""
+    words = {Verdict.WAIVED: (_YELLOW, "WAIVED"), Verdict.UNEXPECTED_PASS: (_RED, "UNEXPECTED PASS")}
+    told = Counter((each.verdict, each.clause.id, each.reason) for each in report.results if each.verdict in words)
+    lines = [
+        (words[verdict][0], f"{words[verdict][1]} {clause}, {_counted(count, 'case')}: {reason}")
+        for (verdict, clause, reason), count in told.items()
+    ]
+    lines += [(_RED, f"WAIVERS {complaint}") for complaint in report.complaints]
+    painted = (_paint("\n".join(_wrapped(line)), code, colour=colour) for code, line in lines)
+    return [*painted, ""] if lines else []
 
 
 def _suite_errors(report: Report, *, colour: bool) -> Iterator[str]:
@@ -129,13 +150,18 @@ def _suite_errors(report: Report, *, colour: bool) -> Iterator[str]:
 def _table(report: Report) -> Iterator[str]:
     """Each area's cases: passed, not, and not applicable."""
     areas = dict.fromkeys(result.clause.area for result in report.results)
-    yield f"{'area':<12}{'cases':>8}{'pass':>8}{'fail':>8}{'not applicable':>16}{'comparisons':>13}"
+    has_waived = bool(report.counts[Verdict.WAIVED])
+    column = f"{'waived':>8}" if has_waived else ""
+    yield f"{'area':<12}{'cases':>8}{'pass':>8}{'fail':>8}{column}{'not applicable':>16}{'comparisons':>13}"
     for area in areas:
         results = [result for result in report.results if result.clause.area == area]
-        passed = sum(result.verdict is Verdict.PASS for result in results)
+        passed = sum(result.verdict in (Verdict.PASS, Verdict.UNEXPECTED_PASS) for result in results)
+        waived = sum(result.verdict is Verdict.WAIVED for result in results)
+        column = f"{waived:>8}" if has_waived else ""
         absent = sum(result.verdict is Verdict.NOT_APPLICABLE for result in results)
         compared = sum(result.compared for result in results)
-        yield (f"{area:<12}{len(results):>8}{passed:>8}{len(results) - passed - absent:>8}{absent:>16}{compared:>13}")
+        failed = len(results) - passed - absent - waived
+        yield f"{area:<12}{len(results):>8}{passed:>8}{failed:>8}{column}{absent:>16}{compared:>13}"
 
 
 def _errata(report: Report) -> Iterator[str]:
@@ -169,6 +195,26 @@ def _options(report: Report) -> str:
     """What a command needs to ask the same question of the same level again."""
     level = f" --level {report.level}" if report.claimed else ""
     return level + (f" --seed {report.seed}" if report.seed else "")
+
+
+def _failures(report: Report) -> list[Result]:
+    return [result for result in report.accusations if result.verdict is not Verdict.UNEXPECTED_PASS]
+
+
+def _waived(report: Report) -> list[str]:
+    waived = report.counts[Verdict.WAIVED]
+    return [f"{_counted(waived, 'failure')} {'is' if waived == 1 else 'are'} waived"] if waived else []
+
+
+def _out_of_date(report: Report) -> list[str]:
+    """What is wrong with the waivers of a run, counted."""
+    passing, complaints = report.counts[Verdict.UNEXPECTED_PASS], len(report.complaints)
+    told = [f"{_counted(passing, 'unexpected pass', 'es')}"] if passing else []
+    return [*told, f"{_counted(complaints, 'complaint')} about the waivers"] if complaints else told
+
+
+def _counted(count: int, noun: str, plural: str = "s") -> str:
+    return f"{count} {noun}{'' if count == 1 else plural}"
 
 
 def _areas(results: Iterable[Result]) -> str:

@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from unittest import SkipTest
 
 from conformance.answers import Level, needed_for
@@ -68,8 +69,13 @@ class Selection:
 
 def catalogue(dialect: Dialect, *, seed: int = 0) -> tuple[Planned, ...]:
     """Every case that there is in a dialect, in the contract's order."""
-    cases = ((clause, case) for clause in CONTRACT for case in clause.cases(dialect))
-    return tuple(Planned(clause, _reseeded(case, seed)) for clause, case in cases)
+    cases = _cases(dialect)
+    return tuple(Planned(each.clause, _reseeded(each.case, seed)) for each in cases) if seed else cases
+
+
+@cache
+def _cases(dialect: Dialect) -> tuple[Planned, ...]:
+    return tuple(Planned(clause, case) for clause in CONTRACT for case in clause.cases(dialect))
 
 
 def plan(selection: Selection, dialect: Dialect) -> tuple[Planned, ...]:
@@ -279,7 +285,7 @@ def _place(question: Question, asked: Mapping[Layer, int]) -> tuple[int, str, st
 
 
 def _reseeded(case: Case, seed: int) -> Case:
-    return replace(case, question=replace(case.question, seed=case.question.seed + seed)) if seed else case
+    return replace(case, question=replace(case.question, seed=case.question.seed + seed))
 
 
 def contract_areas() -> Iterator[str]:

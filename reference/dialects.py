@@ -42,7 +42,7 @@ class Dialect:
     name: str
     since: tuple[int, int]
     activations: frozenset[str]
-    redefined: Mapping[str, Activation] = field(default_factory=dict)
+    redefined: Mapping[str, Activation] = field(default_factory=dict, hash=False)
     divides_activity_loss: bool = False
     takes_callables: bool = False
     takes_arrays: bool = False

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
+from functools import cache
 from itertools import product
 
 from conformance.answers import Level, Trial
@@ -130,9 +131,13 @@ def ask(
     extra, said = tuple(sorted(options.items())), dict(arguments or {})
     combinations = product(activation, use_bias, shapes, units, dtype, family, seed)
     return tuple(
-        Asked(Question(procedure, DenseConfig(_whole(f, m), f, b, d, **said), s, each_family, k, extra), tier)
+        Asked(Question(procedure, _config(_whole(f, m), f, b, d, **said), s, each_family, k, extra), tier)
         for f, b, s, m, d, each_family, k in combinations
     )
+
+
+#: Thousands of questions share some hundred configs, each of which is validated once.
+_config = cache(DenseConfig)
 
 
 def _whole(activation: str, units: int) -> int:

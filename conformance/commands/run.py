@@ -7,19 +7,39 @@ import contextlib
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from conformance.answers import Level
 from conformance.api import UsageError, selection
 from conformance.cases import Tier
-from conformance.implementations.load import Place
+from conformance.curves import measure
+from conformance.implementations.load import Place, load
 from conformance.implementations.process import ANSWER_LIMIT
-from conformance.reports import jsonlines, terminal
+from conformance.reports import badge, jsonlines, junit, markdown, page, terminal
 from conformance.results import ExitCode, Report
 from conformance.run import contract_areas
 from conformance.workers import Errand, run_errand
+from reference.dialects import DIALECTS
 
+
+@dataclass(frozen=True)
+class Form:
+    """A file that a run can write: what it is, and how reports become its text."""
+
+    says: str
+    render: Callable[[tuple[Report, ...]], str]
+
+
+#: By the name of the option.
+FILES: Mapping[str, Form] = {
+    "json": Form("JSON Lines", jsonlines.render_all),
+    "junit": Form("JUnit's XML, for CI systems,", junit.render),
+    "markdown": Form("Markdown, for the summary of a CI job,", markdown.render),
+    "badge": Form("a badge in SVG", badge.render),
+    "html": Form("a page to look at, with plots (needs the extra `page`),", page.render),
+}
 #: Of several implementations the worst decides: what is worse than what.
 _WORST = (ExitCode.SUITE_ERROR, ExitCode.DOES_NOT_CONFORM, ExitCode.NOTHING_RAN, ExitCode.CONFORMS)
 
@@ -70,7 +90,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     parser.add_argument("--workers", type=int, default=1, metavar="N", help="processes that share the work")
     parser.add_argument("--exitfirst", action="store_true", help="stop at the first failure")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write JSON Lines there")
+    for form, written in FILES.items():
+        parser.add_argument(f"--{form}", type=Path, metavar="FILE", help=f"write {written.says} there")
     parser.add_argument("-q", "--quiet", action="store_true", help="the last line only")
     parser.set_defaults(run=run)
 
@@ -82,10 +103,8 @@ def run(arguments: argparse.Namespace) -> int:
         raise UsageError(f"--workers must be a positive number, got {arguments.workers}")
     if not arguments.timeout > 0:
         raise UsageError(f"--timeout must be a positive number of seconds, got {arguments.timeout:g}")
-    if arguments.json and not arguments.json.absolute().parent.is_dir():
-        raise UsageError(
-            f"there is no folder {str(arguments.json.absolute().parent)!r} to write {arguments.json.name} in"
-        )
+    wanted = {form: getattr(arguments, form) for form in FILES if getattr(arguments, form)}
+    _check_files(wanted)
     chosen = selection(
         arguments.level, tier=arguments.tier, areas=arguments.area, case=arguments.case, seed=arguments.seed
     )
@@ -93,11 +112,35 @@ def run(arguments: argparse.Namespace) -> int:
         place = Place(arguments.python, arguments.timeout, arguments.device)
         errand = Errand(tuple(arguments.implementations), chosen, arguments.exitfirst, place, arguments.oracle)
         reports = run_errand(errand, arguments.workers, progress=_progress())
+        if "html" in wanted:
+            reports = _with_curves(reports, errand)
     for report in reports:
         print(terminal.conclusion(report) if arguments.quiet else terminal.render(report, colour=_colour()))
-    if arguments.json:
-        arguments.json.write_text(jsonlines.render_all(reports), "utf-8")
+    for form, path in wanted.items():
+        path.write_text(FILES[form].render(reports), "utf-8")
     return int(_worst(reports))
+
+
+def _check_files(wanted: Mapping[str, Path]) -> None:
+    """Before anything runs: a run takes minutes, and what it found could not be written."""
+    for path in wanted.values():
+        if not path.absolute().parent.is_dir():
+            raise UsageError(f"there is no folder {str(path.absolute().parent)!r} to write {path.name} in")
+        if path.is_dir():
+            raise UsageError(f"{str(path)!r} is a folder; give a file to be written")
+    if "html" in wanted and page.missing():
+        raise UsageError(
+            f"--html needs {' and '.join(page.missing())}, not installed here: pip install 'dense-conformance[page]'"
+        )
+
+
+def _with_curves(reports: Sequence[Report], errand: Errand) -> tuple[Report, ...]:
+    """The same with the curves that a page shows: an implementation answers for them once more, by itself."""
+    measured = []
+    for report, naming in zip(reports, errand.namings, strict=True):
+        dialect = next(each for each in DIALECTS if each.name == report.dialect)
+        measured.append(replace(report, curves=measure(load(naming, dialect, errand.place), dialect)))
+    return tuple(measured)
 
 
 def _worst(reports: tuple[Report, ...]) -> ExitCode:

@@ -54,7 +54,7 @@ def _curve(implementation: Implementation, question: Question, dialect: Dialect)
     values = outputs.astype(np.float64)
     erratum, within = _kept_to(question, tensors, dialect, values, right)
     first = Interval(within.lower[:, 0], within.upper[:, 0])
-    columns = (tensors.inputs[:, 0].astype(np.float64), _error(values[:, 0], first), first.lower, first.upper)
+    columns = (tensors.inputs[:, 0].astype(np.float64), signed_error(values[:, 0], first), first.lower, first.upper)
     order = np.argsort(columns[0], kind="stable")
     z, error, lower, upper = (tuple(map(float, column[order])) for column in columns)
     return replace(nothing, z=z, error=error, lower=lower, upper=upper, erratum=erratum)
@@ -101,7 +101,7 @@ def _is_alike(asked: Question, question: Question) -> bool:
     return (asked.procedure, asked.family) == (question.procedure, question.family)
 
 
-def _error(values: Array, within: Interval) -> Array:
+def signed_error(values: Array, within: Interval) -> Array:
     """values, within: (points,) → the signed distance from the middle in half-widths."""
     with np.errstate(all="ignore"):
         middle = within.lower + (within.upper - within.lower) / 2

@@ -127,7 +127,7 @@ def listed_under(outcome: Outcome) -> tuple[State, ...]:
     return tuple(each for each in State if outcome.counts[each] and (each is not State.PASSED or outcome.state is each))
 
 
-def _nearest(outcome: Outcome) -> float:
+def _largest_error(outcome: Outcome) -> float:
     """The greatest distance from the middle among all that was compared."""
     return max((each.ratio for result in outcome.results for each in result.comparisons), default=0.0)
 
@@ -162,7 +162,7 @@ def _environment() -> Environment:
         ours=Markup,  # of what this package draws and writes itself
         repeat=lambda case, report: repeat(report.implementation, case, options(report)),
         listed_under=listed_under,
-        nearest=_nearest,
+        largest_error=_largest_error,
         reasons=_reasons,
     )
     environment.globals.update(MOST_CASES=MOST_CASES)

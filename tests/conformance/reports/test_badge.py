@@ -7,6 +7,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+from conformance.answers import Level
 from conformance.reports import badge
 from conformance.reports.outcomes import Mood
 from conformance.results import Floor, Report, Verdict
@@ -46,11 +47,21 @@ def test_nothing_but_a_whole_run_without_fault_has_a_level(told: Report, says: s
     assert f">{says}<" in badge.render([told])
 
 
+def test_a_level_below_the_one_that_failed_is_reached() -> None:
+    """At level training a gradient is wrong: what is said of inference holds, and is not painted as if all did."""
+    failed = result("gradients.kernel", Verdict.FAIL)
+    root = ElementTree.fromstring(badge.render([replace(report(result(), failed), level=Level.TRAINING)]))
+    assert [each.text for each in root.iter(f"{SVG}text")] == ["layers:MyDense", "level inference"]
+    assert badge.COLOURS[Mood.PARTIAL] in {each.get("fill") for each in root.iter(f"{SVG}rect")}
+
+
 def test_the_text_fits_its_field() -> None:
+    """Within the badge, and no letter of 11 pixels narrower than half its height."""
     root = ElementTree.fromstring(badge.render([report(result(), name="W" * 30)]))
     width = float(str(root.get("width")))
     ends = [float(str(each.get("x"))) + float(str(each.get("textLength"))) for each in root.iter(f"{SVG}text")]
     assert max(ends) < width
+    assert all(float(str(each.get("textLength"))) >= 5.5 * len(str(each.text)) for each in root.iter(f"{SVG}text"))
 
 
 def test_several_stand_below_one_another() -> None:

@@ -55,17 +55,17 @@ def compare(name: str, got: NDArray[Any] | None, *, within: Interval) -> Compari
         )
     values = got.astype(np.float64)
     outside, unclaimed = ~within.contains(values), int(within.makes_no_claim.sum())
-    ratios = _ratios(values, within, outside)
+    distances = ratios(values, within, outside)
     if size == 0:
         return Comparison(name, True, "no elements", "no elements", size=0)
-    place = tuple(int(index) for index in np.unravel_index(int(np.argmax(ratios)), within.shape))
+    place = tuple(int(index) for index in np.unravel_index(int(np.argmax(distances)), within.shape))
     misses = int(outside.sum())
     return Comparison(
         name,
         holds=not misses,
         got=number(float(values[place])),
         allowed=allowance(within, place),
-        ratio=float(ratios[place]),
+        ratio=float(distances[place]),
         place=place,
         misses=misses,
         size=size,
@@ -101,11 +101,11 @@ def _directions(outside: Array, upper: Array) -> tuple[str, ...]:
     return tuple(direction for direction, is_seen in zip(DIRECTIONS, seen, strict=False) if is_seen)
 
 
-def _ratios(values: Array, within: Interval, outside: Mask) -> Array:
+def ratios(values: Array, within: Interval, outside: Mask) -> Array:
     """Distance from the centre in half-widths: above 1 exactly where outside; infinite for NaN and for exact misses."""
     with np.errstate(all="ignore"):
         half = (within.upper - within.lower) / 2
-        ratios = np.abs(values - (within.lower + half)) / half
-    inside = np.where(np.isfinite(ratios), np.minimum(ratios, 1.0), 0.0)
-    beyond = np.where(np.isfinite(ratios), np.maximum(ratios, np.nextafter(1.0, 2.0)), np.inf)
+        found = np.abs(values - (within.lower + half)) / half
+    inside = np.where(np.isfinite(found), np.minimum(found, 1.0), 0.0)
+    beyond = np.where(np.isfinite(found), np.maximum(found, np.nextafter(1.0, 2.0)), np.inf)
     return np.where(outside, beyond, inside)

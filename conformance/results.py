@@ -96,6 +96,26 @@ class Diagnosis:
     cases: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class Curve:
+    """How far an implementation is from one activation, over a range of pre-activations.
+
+    z, error, lower, upper: as many numbers each, by rising z. error: the distance of what came from the middle of the
+    allowed interval [lower, upper], in half-widths and with its sign: from -1 to 1 inside; infinite for NaN, and where
+    one value alone is right and another came. erratum: the id of the one whose definition the answer keeps to; "" for
+    the mathematics. absent: why there is no curve, in words; there are no numbers then.
+    """
+
+    activation: str
+    dtype: str
+    z: tuple[float, ...] = ()
+    error: tuple[float, ...] = ()
+    lower: tuple[float, ...] = ()
+    upper: tuple[float, ...] = ()
+    erratum: str = ""
+    absent: str = ""
+
+
 def note_errata(known: dict[str, bool], more: Mapping[str, bool]) -> None:
     """Adds errata that were asked about, by id: seen once is seen."""
     for erratum, seen in more.items():
@@ -139,7 +159,8 @@ class Report:
     implementations together; seconds_answering: those that they and the oracle took. smallest: of each failed clause
     the plainest case that fails it, by the clause's id; it need not be one of the catalogue. diagnoses: the likely
     defects. complaints: what is wrong with the waivers that were applied, in words; any fails the run. version: of the
-    implementation, as it declares it; "" where it does not.
+    implementation, as it declares it; "" where it does not. curves: of each activation, measured only where a report
+    shows them.
     """
 
     implementation: str
@@ -164,6 +185,7 @@ class Report:
     diagnoses: tuple[Diagnosis, ...] = ()
     complaints: tuple[str, ...] = ()
     version: str = ""
+    curves: tuple[Curve, ...] = ()
 
     @property
     def counts(self) -> Mapping[Verdict, int]:

@@ -151,7 +151,7 @@ def test_the_setup_commands_name_what_there_is() -> None:
         for extras in re.findall(r"'\.\[([\w,]+)\]'", page.read_text("utf-8"))
         for extra in extras.split(",")
     }
-    assert {"tensorflow", "pytest"} == named == set(PROJECT["project"]["optional-dependencies"])
+    assert {"tensorflow", "pytest", "page"} == named == set(PROJECT["project"]["optional-dependencies"])
 
 
 def test_pytest_options_exist() -> None:

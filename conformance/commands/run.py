@@ -4,21 +4,40 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterable
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from conformance.answers import Level
 from conformance.api import UsageError, selection, waiving
 from conformance.cases import Tier
-from conformance.implementations.load import Place
+from conformance.curves import measure
+from conformance.implementations.load import Place, load
 from conformance.implementations.process import ANSWER_LIMIT
-from conformance.reports import jsonlines, terminal
+from conformance.reports import badge, jsonlines, junit, markdown, page, terminal
 from conformance.results import ExitCode, Report, Shard
-from conformance.run import contract_areas
+from conformance.run import Selection, contract_areas
 from conformance.screen import aside, progress, wants_colour
 from conformance.workers import Errand, run_errand
+from reference.dialects import DIALECTS
 
+
+@dataclass(frozen=True)
+class Form:
+    """A file that a run can write: what it is, and how reports become its text."""
+
+    says: str
+    render: Callable[[tuple[Report, ...]], str]
+
+
+#: By the name of the option.
+FILES: Mapping[str, Form] = {
+    "json": Form("JSON Lines", jsonlines.render_all),
+    "junit": Form("JUnit's XML, for CI systems,", junit.render),
+    "markdown": Form("Markdown, for the summary of a CI job,", markdown.render),
+    "badge": Form("a badge in SVG", badge.render),
+    "html": Form("a page to look at, with plots (needs the extra `page`),", page.render),
+}
 #: Of several implementations the worst decides: what is worse than what.
 _WORST = (ExitCode.SUITE_ERROR, ExitCode.DOES_NOT_CONFORM, ExitCode.NOTHING_RAN, ExitCode.CONFORMS)
 
@@ -75,7 +94,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument(
         "--waivers", type=Path, metavar="FILE", help="known failures of one implementation: see docs/waivers.md"
     )
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write JSON Lines there")
+    for form, written in FILES.items():
+        parser.add_argument(f"--{form}", type=Path, metavar="FILE", help=f"write {written.says} there")
     how_much = parser.add_mutually_exclusive_group()
     how_much.add_argument("-q", "--quiet", action="store_true", help="the last line only, and no progress")
     how_much.add_argument("-v", "--verbose", action="store_true", help="every case with its verdict, too")
@@ -86,45 +106,79 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 
 def run(arguments: argparse.Namespace) -> int:
-    if arguments.extension:
-        raise UsageError(f"the extension {arguments.extension!r} is not part of this version; run without --extension")
-    if arguments.workers < 1:
-        raise UsageError(f"--workers must be a positive number, got {arguments.workers}")
-    if not arguments.timeout > 0:
-        raise UsageError(f"--timeout must be a positive number of seconds, got {arguments.timeout:g}")
-    if arguments.json and not arguments.json.absolute().parent.is_dir():
-        raise UsageError(
-            f"there is no folder {str(arguments.json.absolute().parent)!r} to write {arguments.json.name} in"
-        )
-    if arguments.waivers and len(arguments.implementations) > 1:
-        raise UsageError(
-            "--waivers is a file of one implementation's known failures; name one, and run the others alone"
-        )
-    chosen = selection(
-        arguments.level, tier=arguments.tier, areas=arguments.area, case=arguments.case, seed=arguments.seed
+    _check(arguments)
+    wanted = {form: getattr(arguments, form) for form in FILES if getattr(arguments, form)}
+    _check_files(wanted)
+    errand = Errand(
+        tuple(arguments.implementations),
+        _selection(arguments),
+        arguments.exitfirst,
+        Place(arguments.python, arguments.timeout, arguments.device),
+        arguments.oracle,
+        waiving(arguments.waivers),
     )
-    if arguments.shard and arguments.exitfirst:
-        raise UsageError("a shard that stops at its first failure cannot be merged; leave out --exitfirst or --shard")
-    chosen = replace(chosen, shard=arguments.shard)
-    waived = waiving(arguments.waivers)
     with aside(), progress(quiet=arguments.quiet) as shown:
-        place = Place(arguments.python, arguments.timeout, arguments.device)
-        namings = tuple(arguments.implementations)
-        errand = Errand(namings, chosen, arguments.exitfirst, place, arguments.oracle, waived)
         reports = run_errand(errand, arguments.workers, progress=shown)
+        if "html" in wanted:
+            reports = _with_curves(reports, errand)
     colour = wants_colour(arguments.color, sys.stdout)
     for report in reports:
         if arguments.verbose:
             print(terminal.verdicts(report, colour=colour))
         print(terminal.conclusion(report) if arguments.quiet else terminal.render(report, colour=colour))
-    if arguments.json:
-        arguments.json.write_text(jsonlines.render_all(reports), "utf-8")
+    for form, path in wanted.items():
+        path.write_text(FILES[form].render(reports), "utf-8")
     return int(worst(reports))
 
 
 def worst(reports: Iterable[Report]) -> ExitCode:
     """The exit code of several reports."""
     return min((report.exit_code for report in reports), key=_WORST.index)
+
+
+def _check(arguments: argparse.Namespace) -> None:
+    """Raises UsageError for options that cannot be, alone or together."""
+    if arguments.extension:
+        raise UsageError(f"the extension {arguments.extension!r} is not part of this version; run without --extension")
+    if arguments.workers < 1:
+        raise UsageError(f"--workers must be a positive number, got {arguments.workers}")
+    if not arguments.timeout > 0:
+        raise UsageError(f"--timeout must be a positive number of seconds, got {arguments.timeout:g}")
+    if arguments.waivers and len(arguments.implementations) > 1:
+        raise UsageError(
+            "--waivers is a file of one implementation's known failures; name one, and run the others alone"
+        )
+    if arguments.shard and arguments.exitfirst:
+        raise UsageError("a shard that stops at its first failure cannot be merged; leave out --exitfirst or --shard")
+
+
+def _check_files(wanted: Mapping[str, Path]) -> None:
+    """Before anything runs: a run takes minutes, and what it found could not be written."""
+    for path in wanted.values():
+        if not path.absolute().parent.is_dir():
+            raise UsageError(f"there is no folder {str(path.absolute().parent)!r} to write {path.name} in")
+        if path.is_dir():
+            raise UsageError(f"{str(path)!r} is a folder; give a file to be written")
+    if "html" in wanted and page.missing():
+        raise UsageError(
+            f"--html needs {' and '.join(page.missing())}, not installed here: pip install 'dense-conformance[page]'"
+        )
+
+
+def _selection(arguments: argparse.Namespace) -> Selection:
+    chosen = selection(
+        arguments.level, tier=arguments.tier, areas=arguments.area, case=arguments.case, seed=arguments.seed
+    )
+    return replace(chosen, shard=arguments.shard)
+
+
+def _with_curves(reports: Sequence[Report], errand: Errand) -> tuple[Report, ...]:
+    """The same with the curves that a page shows: an implementation answers for them once more, by itself."""
+    measured = []
+    for report, naming in zip(reports, errand.namings, strict=True):
+        dialect = next(each for each in DIALECTS if each.name == report.dialect)
+        measured.append(replace(report, curves=measure(load(naming, dialect, errand.place), dialect)))
+    return tuple(measured)
 
 
 def _shard(text: str) -> Shard:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import shlex
 import textwrap
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from conformance.compare import Comparison
 from conformance.contract.clause import Requirement
+from conformance.reports import outcomes
 from conformance.results import Report, Result, Verdict
 
 WIDTH = 80
@@ -107,8 +107,7 @@ def render_result(result: Result, implementation: str, *, options: str = "", fai
     if result.reason:
         lines += _indented(result.reason)
     lines += _field("guards", f"against {result.clause.guards}")
-    repeat = f"dense-conformance run {shlex.quote(implementation)} --case {shlex.quote(result.case.id)}"
-    lines.append(f"  repeat   {plain(repeat)}{options}")
+    lines.append(f"  repeat   {plain(outcomes.repeat(implementation, result.case.id, options))}")
     return "\n".join(lines)
 
 
@@ -134,7 +133,7 @@ def _failed_clauses(report: Report, *, colour: bool) -> Iterator[str]:
         first = min(failures, key=lambda result: result.verdict is Verdict.BLOCKED)
         failed = f" It fails in {len(failures)} of {ran} cases." if ran > 1 else ""
         weight = "" if first.clause.requirement is Requirement.MUST else f" ({first.clause.requirement.value})"
-        block = render_result(first, report.implementation, options=_options(report), failed=failed + weight)
+        block = render_result(first, report.implementation, options=outcomes.options(report), failed=failed + weight)
         yield _paint(block, _RED, colour=colour, first_line_only=True)
         yield ""
 
@@ -157,7 +156,7 @@ def _suite_errors(report: Report, *, colour: bool) -> Iterator[str]:
     for result in report.suite_errors:
         if result.clause.id not in told:
             told.add(result.clause.id)
-            block = render_result(result, report.implementation, options=_options(report))
+            block = render_result(result, report.implementation, options=outcomes.options(report))
             yield _paint(block, _YELLOW, colour=colour, first_line_only=True)
             yield ""
 
@@ -206,12 +205,6 @@ def _grades(report: Report) -> list[str]:
     """How accurate it was, by dtype."""
     told = ", ".join(f"{dtype} {grade}" for dtype, grade in report.grades.items())
     return _wrapped(f"grades: {told}") if told else []
-
-
-def _options(report: Report) -> str:
-    """What a command needs to ask the same question of the same level again."""
-    level = f" --level {report.level}" if report.claimed else ""
-    return level + (f" --seed {report.seed}" if report.seed else "")
 
 
 def _failures(report: Report) -> list[Result]:

@@ -162,7 +162,7 @@ def test_3_an_oracle_that_is_wrong_is_blamed_itself(layers: Path, oracle: Oracle
         (["run", "reference", "--json", "{folder}/none/report.jsonl"], "there is no folder"),
         (
             ["run", "reference", "--case", "outputs.affine[linear-rank2-float32]", "--json", "{folder}"],
-            "Is a directory",
+            "is a folder; give a file",
         ),
         (["explain", "outputs.colour"], "is neither a clause nor Dense(...)"),
         (["explain", "outputs.affine[blue]"], "there is no case"),

@@ -21,22 +21,21 @@ def aside() -> Iterator[None]:
     """What is printed within, from Python, from C or by a process of its own, goes to standard error: the report alone
     is on standard output.
     """
-    sys.stdout.flush()
+    if sys.stdout is not None:
+        sys.stdout.flush()
     try:
         kept = os.dup(1)
-    except OSError:  # there is no standard output
-        kept = -1
+    except OSError:  # there is no standard output: what is printed within must not fail for that
+        kept = os.open(os.devnull, os.O_WRONLY)
     try:
-        if kept >= 0:
+        with contextlib.suppress(OSError):  # there is no standard error either
             os.dup2(2, 1)
         with contextlib.redirect_stdout(sys.stderr):
             yield
     finally:
-        sys.stderr.flush()
-        if kept >= 0:
-            _flush_c()
-            os.dup2(kept, 1)
-            os.close(kept)
+        _flush_c()
+        os.dup2(kept, 1)
+        os.close(kept)
 
 
 def _flush_c() -> None:
@@ -45,7 +44,7 @@ def _flush_c() -> None:
         ctypes.CDLL(None).fflush(None)
 
 
-def wants_colour(choice: str, stream: TextIO) -> bool:
+def wants_colour(choice: str, stream: TextIO | None) -> bool:
     """choice: always, never, or auto: not where NO_COLOR is set, always where FORCE_COLOR is, and on a terminal.
 
     Source: https://no-color.org and https://force-color.org: a variable counts where it is not empty.
@@ -54,7 +53,8 @@ def wants_colour(choice: str, stream: TextIO) -> bool:
         return choice == "always"
     if os.environ.get("NO_COLOR"):
         return False
-    return bool(os.environ.get("FORCE_COLOR")) or (stream.isatty() and os.environ.get("TERM") != "dumb")
+    is_terminal = stream is not None and stream.isatty() and os.environ.get("TERM") != "dumb"
+    return bool(os.environ.get("FORCE_COLOR")) or is_terminal
 
 
 @contextlib.contextmanager
@@ -89,7 +89,9 @@ def _lines(screen: TextIO, clock: Callable[[], float]) -> Progress:
             said, tenths = now, reached
             rate = done / (now - start)
             to_go = (total - done) / rate
-            screen.write(f"{done} of {total} questions ({10 * reached} %), {rate:.0f} a second, {to_go:.0f} s to go\n")
+            screen.write(
+                f"{done} of {total} questions ({100 * done // total} %), {rate:.0f} a second, {to_go:.0f} s to go\n"
+            )
             screen.flush()
 
     return show

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -15,6 +16,7 @@ from conformance.reports import jsonlines, terminal
 from conformance.reports.jsonlines import ReportError
 from conformance.results import Report, Shard, note_errata
 from conformance.run import Ran, Selection, plan, report, shard_numbers
+from conformance.screen import wants_colour
 from conformance.session import Planned
 from reference.dialects import DIALECTS
 
@@ -59,7 +61,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def run(arguments: argparse.Namespace) -> int:
     reports = merged([(str(file), jsonlines.text_of(file)) for file in arguments.files])
     for each in reports:
-        print(terminal.render(each))
+        print(terminal.render(each, colour=wants_colour("auto", sys.stdout)))
     if arguments.output:
         arguments.output.write_text(jsonlines.render_all(reports), "utf-8")
     return int(worst(reports))

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
-import os
 import sys
-import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,6 +16,7 @@ from conformance.implementations.process import ANSWER_LIMIT
 from conformance.reports import jsonlines, terminal
 from conformance.results import ExitCode, Report, Shard
 from conformance.run import contract_areas
+from conformance.screen import aside, progress, wants_colour
 from conformance.workers import Errand, run_errand
 
 #: Of several implementations the worst decides: what is worse than what.
@@ -75,7 +73,12 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     parser.add_argument("--exitfirst", action="store_true", help="stop at the first failure")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write JSON Lines there")
-    parser.add_argument("-q", "--quiet", action="store_true", help="the last line only")
+    how_much = parser.add_mutually_exclusive_group()
+    how_much.add_argument("-q", "--quiet", action="store_true", help="the last line only, and no progress")
+    how_much.add_argument("-v", "--verbose", action="store_true", help="every case with its verdict, too")
+    parser.add_argument(
+        "--color", choices=["auto", "always", "never"], default="auto", help="auto: as NO_COLOR and FORCE_COLOR say"
+    )
     parser.set_defaults(run=run)
 
 
@@ -96,12 +99,15 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.shard and arguments.exitfirst:
         raise UsageError("a shard that stops at its first failure cannot be merged; leave out --exitfirst or --shard")
     chosen = replace(chosen, shard=arguments.shard)
-    with contextlib.redirect_stdout(sys.stderr):  # what an implementation prints is kept out of the report
+    with aside(), progress(quiet=arguments.quiet) as shown:
         place = Place(arguments.python, arguments.timeout, arguments.device)
         errand = Errand(tuple(arguments.implementations), chosen, arguments.exitfirst, place, arguments.oracle)
-        reports = run_errand(errand, arguments.workers, progress=_progress())
+        reports = run_errand(errand, arguments.workers, progress=shown)
+    colour = wants_colour(arguments.color, sys.stdout)
     for report in reports:
-        print(terminal.conclusion(report) if arguments.quiet else terminal.render(report, colour=_colour()))
+        if arguments.verbose:
+            print(terminal.verdicts(report, colour=colour))
+        print(terminal.conclusion(report) if arguments.quiet else terminal.render(report, colour=colour))
     if arguments.json:
         arguments.json.write_text(jsonlines.render_all(reports), "utf-8")
     return int(worst(reports))
@@ -118,25 +124,3 @@ def _shard(text: str) -> Shard:
         return Shard(int(number), int(of))
     except ValueError:
         raise argparse.ArgumentTypeError(f"a shard is written I/N with I from 1 to N, 2/4 say, not {text!r}") from None
-
-
-def _colour() -> bool:
-    return sys.stdout.isatty() and "NO_COLOR" not in os.environ
-
-
-def _progress() -> Callable[[int, int], None]:
-    """A line that is rewritten in place on a terminal, and nothing elsewhere."""
-    if not sys.stderr.isatty():
-        return lambda done, total: None
-    start, screen = time.monotonic(), sys.stderr
-
-    def show(done: int, total: int) -> None:
-        if done % 50 and done != total:
-            return
-        seconds = time.monotonic() - start
-        rate = done / max(seconds, 1e-3)
-        line = f"{done} / {total} questions, {rate:.0f} a second, {(total - done) / rate:.0f} s to go"
-        screen.write(f"\r{line:<70}" if done < total else f"\r{'':<70}\r")
-        screen.flush()
-
-    return show

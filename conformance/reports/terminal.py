@@ -26,7 +26,7 @@ def render(report: Report, *, colour: bool = False) -> str:
         *_errata(report),
         *_unclaimed(report),
         *_grades(report),
-        headline(report),
+        *_wrapped(headline(report)),
         *_wrapped(_paint(conclusion(report), _GREEN if report.conforms else _YELLOW, colour=colour)),
     ]
     return "\n".join(lines) + "\n"
@@ -37,14 +37,15 @@ def headline(report: Report) -> str:
     counts = report.counts
     told = ", ".join(f"{counts[verdict]} {verdict.value}" for verdict in Verdict if counts.get(verdict))
     return (
-        f"{report.implementation}: {report.executed} / {report.applicable} / {report.catalogue} cases executed / "
-        f"applicable / in the catalogue; {report.comparisons} comparisons; {told or 'nothing ran'}"
+        f"{plain(report.implementation)}: "
+        f"{report.executed} / {report.applicable} / {report.catalogue} cases executed / applicable / in the catalogue; "
+        f"{report.comparisons} comparisons; {told or 'nothing ran'}"
     )
 
 
 def conclusion(report: Report) -> str:
     """The last line: the level reached, or why none is claimed."""
-    name, reached = report.implementation, report.level_reached
+    name, reached = plain(report.implementation), report.level_reached
     if report.suite_errors:
         return f"{name}: no verdict: the suite or its oracle failed in {len(report.suite_errors)} cases"
     if report.stopped_early:
@@ -66,8 +67,22 @@ def conclusion(report: Report) -> str:
 
 
 def plain(text: str) -> str:
-    """What an implementation says, with every character that could move a cursor or hide text as its escape."""
-    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode("ascii") for each in text)
+    """What an implementation says, in one line: a character that could move a cursor or hide text is its escape."""
+    return "".join(
+        each if each.isprintable() else " " if each.isspace() else each.encode("unicode_escape").decode("ascii")
+        for each in text
+    )
+
+
+def verdicts(report: Report, *, colour: bool = False) -> str:
+    """A line for every case, in the contract's order: its verdict and its id."""
+    codes = {result.verdict: _RED if result.verdict.accuses else _GREEN for result in report.results}
+    codes |= dict.fromkeys((Verdict.NOT_APPLICABLE, Verdict.WAIVED, Verdict.SUITE_ERROR), _YELLOW)
+    return "".join(
+        f"{_paint(result.verdict.value, codes[result.verdict], colour=colour)}"
+        f"{' ' * (16 - len(result.verdict.value))}{result.case.id}\n"
+        for result in report.results
+    )
 
 
 def render_result(result: Result, implementation: str, *, options: str = "", failed: str = "") -> str:
@@ -85,7 +100,7 @@ def render_result(result: Result, implementation: str, *, options: str = "", fai
         lines += _indented(result.reason)
     lines += _field("guards", f"against {result.clause.guards}")
     repeat = f"dense-conformance run {shlex.quote(implementation)} --case {shlex.quote(result.case.id)}"
-    lines.append(f"  repeat   {repeat}{options}")
+    lines.append(f"  repeat   {plain(repeat)}{options}")
     return "\n".join(lines)
 
 
@@ -93,7 +108,7 @@ def _difference(comparison: Comparison) -> list[str]:
     where = f" at {list(comparison.place)}" if comparison.place else ""
     share = f", {comparison.misses} of {comparison.size} elements are outside" if comparison.size > 1 else ""
     lines = [f"  {comparison.name}{where}{share}"]
-    lines.append(f"  got      {comparison.got}")
+    lines += _field("got", comparison.got)
     lines += _field("allowed", comparison.allowed)
     if 0 < comparison.ratio < float("inf"):
         lines.append(f"  ratio    {comparison.ratio:.3g} of the allowance")
@@ -156,7 +171,9 @@ def _unclaimed(report: Report) -> Iterator[str]:
         totals[result.clause.id] = (free, size + sum(comparison.size for comparison in result.comparisons))
     for clause_id, (free, size) in totals.items():
         if size and free > size / 100:
-            yield f"no claim about {free / size:.1%} of the elements of {clause_id}: NaN, or what may overflow"
+            yield from _wrapped(
+                f"no claim about {free / size:.1%} of the elements of {clause_id}: NaN, or what may overflow"
+            )
 
 
 def _grades(report: Report) -> list[str]:
@@ -184,7 +201,7 @@ def _oracle(report: Report) -> str:
 
 def _field(name: str, text: str) -> list[str]:
     return textwrap.wrap(
-        text,
+        plain(text) or "nothing",
         WIDTH,
         initial_indent=f"  {name:<9}",
         subsequent_indent=" " * 11,
@@ -195,7 +212,7 @@ def _field(name: str, text: str) -> list[str]:
 
 def _indented(text: str) -> list[str]:
     return textwrap.wrap(
-        text, WIDTH, initial_indent="  ", subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
+        plain(text), WIDTH, initial_indent="  ", subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
     )
 
 

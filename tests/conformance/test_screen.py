@@ -51,7 +51,8 @@ def ran(*words: str, **variables: str) -> subprocess.CompletedProcess[str]:
         capture_output=True,
         text=True,
         check=False,
-        env={**os.environ, **variables},
+        # with this set, Python has C keep nothing back
+        env={name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"} | variables,
     )
 
 

@@ -51,6 +51,17 @@ ACTIVATIONS: Mapping[str, Callable[[Any, Any], Any]] = {
 }
 
 
+Compiler = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+
+def jitted(function: Callable[..., Any]) -> Callable[..., Any]:
+    """By XLA, as JAX does it."""
+    import jax
+
+    compiled: Callable[..., Any] = jax.jit(function)
+    return compiled
+
+
 @dataclass
 class Layer:
     """kind: all of a layer that is no array, hashable; parameters: its arrays, in whatever tree it keeps them."""
@@ -66,6 +77,7 @@ class JaxAdapter:
 
     make(config, input_dim) → kind and fresh parameters; apply(kind, parameters, inputs) → pre-activations (..., units);
     pack(parameters, kernel, bias) → parameters of the same tree; unpack(parameters) → kernel (input_dim, units), bias.
+    compiled(function) → the same function, compiled for the arguments that it meets.
     """
 
     name: str
@@ -75,6 +87,7 @@ class JaxAdapter:
     pack: Callable[[Any, Any, Any], Any]
     unpack: Callable[[Any], tuple[Any, Any]]
     capabilities: frozenset[str] = frozenset({"call", "differentiate", "describe", "dtype_policies"})
+    compiled: Compiler = jitted
 
     def build(self, config: DenseConfig, input_shape: tuple[int, ...]) -> Layer:
         kind, parameters = self.make(config, input_shape[-1])
@@ -84,11 +97,11 @@ class JaxAdapter:
         layer.parameters = self.pack(layer.parameters, kernel, bias)
 
     def call(self, layer: Layer, inputs: Array) -> Array:
-        forward, _ = _compiled(self.apply, layer.kind, layer.activation)
+        forward, _ = _passes(self.compiled, self.apply, layer.kind, layer.activation)
         return np.asarray(forward(layer.parameters, inputs))
 
     def differentiate(self, layer: Layer, inputs: Array, upstream: Array) -> Mapping[str, Array | None]:
-        _, backward = _compiled(self.apply, layer.kind, layer.activation)
+        _, backward = _passes(self.compiled, self.apply, layer.kind, layer.activation)
         outputs, of_parameters, of_inputs = backward(layer.parameters, inputs, upstream)
         kernel, bias = self.unpack(of_parameters)
         found = {"outputs": outputs, "kernel_gradient": kernel, "bias_gradient": bias, "inputs_gradient": of_inputs}
@@ -100,7 +113,9 @@ class JaxAdapter:
 
 
 @lru_cache(maxsize=8)
-def _compiled(apply: Callable[..., Any], kind: Any, activation: str) -> tuple[Callable[..., Any], Callable[..., Any]]:
+def _passes(
+    compiled: Compiler, apply: Callable[..., Any], kind: Any, activation: str
+) -> tuple[Callable[..., Any], Callable[..., Any]]:
     """The outputs; the outputs and the gradients of sum(upstream * outputs) for the parameters and the inputs.
 
     Layers of one kind share it, whatever their parameters. Eight are kept: questions come layer by layer, and each of
@@ -115,20 +130,20 @@ def _compiled(apply: Callable[..., Any], kind: Any, activation: str) -> tuple[Ca
         outputs, pull_back = jax.vjp(forward, parameters, inputs)
         return outputs, *pull_back(upstream)
 
-    return jax.jit(forward), jax.jit(backward)
+    return compiled(forward), compiled(backward)
 
 
-def _made(config: DenseConfig, input_dim: int) -> tuple[None, Mapping[str, Any]]:
+def made(config: DenseConfig, input_dim: int) -> tuple[None, Mapping[str, Any]]:
     bias = np.zeros(config.units, config.format.dtype) if config.use_bias else None
-    return None, _packed(None, np.zeros((input_dim, config.units), config.format.dtype), bias)
+    return None, packed(None, np.zeros((input_dim, config.units), config.format.dtype), bias)
 
 
-def _affine(_: None, parameters: Mapping[str, Any], inputs: Any) -> Any:
+def affine(_: None, parameters: Mapping[str, Any], inputs: Any) -> Any:
     outputs = inputs @ parameters["kernel"]
     return outputs + parameters["bias"] if "bias" in parameters else outputs
 
 
-def _packed(_: Any, kernel: Any, bias: Any) -> Mapping[str, Any]:
+def packed(_: Any, kernel: Any, bias: Any) -> Mapping[str, Any]:
     return {"kernel": kernel} if bias is None else {"kernel": kernel, "bias": bias}
 
 
@@ -141,9 +156,12 @@ def declares(version: str) -> Declaration:
     return Declaration(frozenset(ACTIVATIONS), dtypes, version=version)
 
 
+def unpacked(parameters: Mapping[str, Any]) -> tuple[Any, Any]:
+    return parameters["kernel"], parameters.get("bias")
+
+
 def adapter() -> JaxAdapter:
     """Raises ImportError where JAX is not installed."""
     import jax
 
-    held = (_made, _affine, _packed, lambda parameters: (parameters["kernel"], parameters.get("bias")))
-    return JaxAdapter("jax", declares(jax.__version__), *held)
+    return JaxAdapter("jax", declares(jax.__version__), made, affine, packed, unpacked)

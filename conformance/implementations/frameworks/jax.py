@@ -51,14 +51,22 @@ ACTIVATIONS: Mapping[str, Callable[[Any, Any], Any]] = {
 }
 
 
+#: How float32 is multiplied elsewhere than on a CPU, unless JAX is told otherwise: jax.lax.Precision, DEFAULT.
+PROFILES: Mapping[str, str] = {"gpu": "TF32", "tpu": "bfloat16"}
+
+#: A function of trees of arrays → the same function, compiled.
 Compiler = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
-def jitted(function: Callable[..., Any]) -> Callable[..., Any]:
-    """By XLA, as JAX does it."""
-    import jax
+def by_xla(device: Any) -> Compiler:
+    """As JAX does it, on one of its devices, where what the function is given is put before."""
 
-    compiled: Callable[..., Any] = jax.jit(function)
+    def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+        import jax
+
+        jitted = jax.jit(function)
+        return lambda *arguments: jitted(*jax.device_put(arguments, device))
+
     return compiled
 
 
@@ -86,8 +94,8 @@ class JaxAdapter:
     apply: Callable[[Any, Any, Any], Any]
     pack: Callable[[Any, Any, Any], Any]
     unpack: Callable[[Any], tuple[Any, Any]]
+    compiled: Compiler
     capabilities: frozenset[str] = frozenset({"call", "differentiate", "describe", "dtype_policies"})
-    compiled: Compiler = jitted
 
     def build(self, config: DenseConfig, input_shape: tuple[int, ...]) -> Layer:
         kind, parameters = self.make(config, input_shape[-1])
@@ -147,21 +155,44 @@ def packed(_: Any, kernel: Any, bias: Any) -> Mapping[str, Any]:
     return {"kernel": kernel} if bias is None else {"kernel": kernel, "bias": bias}
 
 
-def declares(version: str) -> Declaration:
-    """On the CPU, with float64: JAX makes float32 of it unless it is told not to."""
-    import jax
-
-    jax.config.update("jax_enable_x64", True)
-    dtypes = frozenset({"float32", "float64", "float16", "bfloat16"})
-    return Declaration(frozenset(ACTIVATIONS), dtypes, version=version)
-
-
 def unpacked(parameters: Mapping[str, Any]) -> tuple[Any, Any]:
     return parameters["kernel"], parameters.get("bias")
 
 
-def adapter() -> JaxAdapter:
-    """Raises ImportError where JAX is not installed."""
+def adapter_on(device: str, name: str, version: str, *held: Callable[..., Any]) -> JaxAdapter:
+    """device: as JAX's users say it, cpu or cuda:0; "" for JAX's own choice. held: make, apply, pack and unpack.
+
+    With float64: JAX makes float32 of it unless it is told not to. Raises RuntimeError without the device.
+    """
     import jax
 
-    return JaxAdapter("jax", declares(jax.__version__), made, affine, packed, unpacked)
+    jax.config.update("jax_enable_x64", True)
+    chosen = device_named(device)
+    declares = Declaration(
+        activations=frozenset(ACTIVATIONS),
+        dtypes=frozenset({"float32", "float64", "float16", "bfloat16"}),
+        device=device or chosen.platform,
+        profile=PROFILES.get(chosen.platform, "IEEE"),
+        version=version,
+    )
+    make, apply, pack, unpack = held
+    return JaxAdapter(name, declares, make, apply, pack, unpack, by_xla(chosen))
+
+
+def device_named(device: str) -> Any:
+    """Raises RuntimeError for a device that is not there, ValueError for one that is misspelt."""
+    import jax
+
+    kind, colon, number = device.partition(":")
+    there = jax.devices(kind or None)
+    at = int(number) if colon else 0
+    if not 0 <= at < len(there):
+        raise RuntimeError(f"there are {len(there)} devices of the kind {kind!r}, counted from 0")
+    return there[at]
+
+
+def adapter(device: str = "") -> JaxAdapter:
+    """device: cpu or cuda:0. Raises ImportError where JAX is not installed, RuntimeError without the device."""
+    import jax
+
+    return adapter_on(device, "jax", jax.__version__, made, affine, packed, unpacked)

@@ -7,12 +7,13 @@ so that ids stay as they are when a new field is added: `outputs.every-rank[relu
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from enum import IntEnum
 from functools import cache, cached_property
 from typing import Any
 
+from conformance.families import FAMILIES
 from conformance.procedures import PROCEDURES
 from reference.config import TABLES, DenseConfig
 
@@ -137,6 +138,50 @@ class Case:
         fields["input_shape"] = tuple(fields["input_shape"])
         fields["options"] = tuple((name, value) for name, value in fields["options"])
         return Case(record["clause"], Question(**fields), Tier[record["tier"].upper()])
+
+
+#: Procedures that a label leaves out.
+_UNSAID = ("call", "differentiate")
+
+
+def question_of(label: str, beside: Iterable[Question]) -> Question:
+    """The question that has this label, whether or not a clause of the contract asks it.
+
+    beside: what its clause asks. Where the label leaves the procedure out, it is that of the first of the same family,
+    or of the first. Raises ValueError for anything that is no label.
+    """
+    read = _label().fullmatch(label)
+    if read is None:
+        raise ValueError(f"expected activation-shape-dtype and what else is not standard, got {label!r}")
+    family = read["family"] or "integers"
+    unsaid = sorted((each for each in beside if each.procedure in _UNSAID), key=lambda each: each.family != family)
+    procedure = read["procedure"] or next((each.procedure for each in unsaid), "")
+    arguments: dict[str, Any] = dict(_PAIR.findall(read["arguments"]))
+    arguments |= {name: None for name, value in arguments.items() if value == "None"}
+    units = int(read["units"] or STANDARD_UNITS)
+    config = DenseConfig(units, read["activation"], not read["nobias"], read["dtype"], **arguments)
+    options = tuple(_PAIR.findall(read["options"]))
+    return Question(procedure, config, _shape_of(read["shape"]), family, int(read["seed"] or 0), options)
+
+
+#: In what follows the dtype of a label; a value goes on until the next name.
+_PAIR = re.compile(r"-(\w+)=(.*?)(?=-\w+=|$)")
+
+
+@cache
+def _label() -> re.Pattern[str]:
+    return re.compile(
+        r"(?P<activation>\w+)-(?P<shape>scalar|rank[2-6]|(?:any|\d+)(?:x(?:any|\d+))*)-(?P<dtype>\w+)"
+        rf"(?:-units(?P<units>\d+))?(?P<nobias>-nobias)?(?:-(?P<family>{'|'.join(FAMILIES)}))?(?:-seed(?P<seed>\d+))?"
+        rf"(?P<arguments>(?:-(?:{'|'.join(TABLES)})=\w+)*)"
+        rf"(?:-(?P<procedure>{'|'.join(PROCEDURES)}))?(?P<options>(?:-\w+=.+)?)"
+    )
+
+
+def _shape_of(text: str) -> tuple[int | None, ...]:
+    if text.startswith("rank"):
+        return STANDARD_SHAPES[int(text.removeprefix("rank"))]
+    return () if text == "scalar" else tuple(None if axis == "any" else int(axis) for axis in text.split("x"))
 
 
 @cache

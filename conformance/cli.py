@@ -23,12 +23,14 @@ from conformance.commands import (
     merge,
     mutants,
     record,
+    repro,
     scoreboard,
 )
 from conformance.commands import run as run_command
 from conformance.commands import waivers as waivers_command
 from conformance.implementations.load import NamingError
 from conformance.reports.jsonlines import ReportError
+from conformance.reproduction.kinds import CannotReproduceError
 from conformance.results import ExitCode
 from conformance.run import ShardError
 from conformance.session import OracleError, PlugError
@@ -36,7 +38,7 @@ from conformance.waivers.file import WaiverError
 from conformance.workers import WorkerError
 
 COMMANDS = (
-    *(run_command, merge, diff, list_clauses, explain, init, doctor),
+    *(run_command, repro, merge, diff, list_clauses, explain, init, doctor),
     *(waivers_command, scoreboard, record, mutants, floors, benchmark),
 )
 
@@ -60,7 +62,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         code: int = parsed.run(parsed)
         return code
-    except (NamingError, PlugError, UsageError, ReportError, ShardError, WaiverError) as failure:
+    except (
+        *(NamingError, PlugError, UsageError, ReportError, ShardError, WaiverError),
+        CannotReproduceError,
+    ) as failure:
         return _complain(str(failure), ExitCode.USAGE)
     except (OracleError, WorkerError) as failure:
         return _complain(str(failure), ExitCode.SUITE_ERROR)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -18,13 +18,22 @@ DIRECTIONS = ("too high", "too low", "not a number", "shape", "missing", "fact")
 
 
 @dataclass(frozen=True)
+class Claim:
+    """What was looked at, and what it was held to: a tensor or None beside an interval, or a fact beside a fact."""
+
+    got: NDArray[Any] | Json
+    allowed: Interval | Json
+
+
+@dataclass(frozen=True)
 class Comparison:
     """One tensor held to its interval, or one fact to the expected one.
 
     holds: nothing was found outside. got, allowed: the worst element (or the whole fact) in words. ratio: its distance
     from the interval's centre in half-widths (1 is the edge; infinite where one value alone is right and it is
     another). place: the worst element's index. misses of size elements lie outside; for `unclaimed` of them nothing is
-    claimed. directions: of the misses, in the order of `DIRECTIONS`; none where it holds.
+    claimed. directions: of the misses, in the order of `DIRECTIONS`; none where it holds. claim: what was compared; None
+    once only the finding is kept.
     """
 
     name: str
@@ -37,6 +46,7 @@ class Comparison:
     size: int = 1
     unclaimed: int = 0
     directions: tuple[str, ...] = ()
+    claim: Claim | None = field(default=None, compare=False, repr=False)
 
     @property
     def counts(self) -> bool:
@@ -46,6 +56,18 @@ class Comparison:
 
 def compare(name: str, got: NDArray[Any] | None, *, within: Interval) -> Comparison:
     """Holds a tensor to its interval. A missing tensor and one of another shape are misses."""
+    return replace(_compared(name, got, within), claim=Claim(got, within))
+
+
+def agree(name: str, got: Json, *, expected: Json) -> Comparison:
+    """Holds a discrete fact to the expected one."""
+    holds = got == expected and type(got) is type(expected)
+    ratio, directions = (0.0, ()) if holds else (np.inf, ("fact",))
+    told, claim = (f"{got!r}", f"{expected!r}"), Claim(got, expected)
+    return Comparison(name, holds, *told, ratio, misses=int(not holds), directions=directions, claim=claim)
+
+
+def _compared(name: str, got: NDArray[Any] | None, within: Interval) -> Comparison:
     size = int(np.prod(within.shape, dtype=int))
     if got is None or got.shape != within.shape:
         came, allowed = ("nothing", "a tensor of shape") if got is None else (f"shape {got.shape}", "shape")
@@ -72,13 +94,6 @@ def compare(name: str, got: NDArray[Any] | None, *, within: Interval) -> Compari
         unclaimed=unclaimed,
         directions=_directions(values[outside], within.upper[outside]) if misses else (),
     )
-
-
-def agree(name: str, got: Json, *, expected: Json) -> Comparison:
-    """Holds a discrete fact to the expected one."""
-    holds = got == expected and type(got) is type(expected)
-    ratio, directions = (0.0, ()) if holds else (np.inf, ("fact",))
-    return Comparison(name, holds, f"{got!r}", f"{expected!r}", ratio, misses=int(not holds), directions=directions)
 
 
 def number(value: float) -> str:

@@ -160,7 +160,8 @@ class Report:
     the plainest case that fails it, by the clause's id; it need not be one of the catalogue. diagnoses: the likely
     defects. complaints: what is wrong with the waivers that were applied, in words; any fails the run. version: of the
     implementation, as it declares it; "" where it does not. curves: of each activation, measured only where a report
-    shows them.
+    shows them. reproductions: of each failed clause the text of a script that shows its smallest case, by the clause's
+    id, likewise.
     """
 
     implementation: str
@@ -186,6 +187,7 @@ class Report:
     complaints: tuple[str, ...] = ()
     version: str = ""
     curves: tuple[Curve, ...] = ()
+    reproductions: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def counts(self) -> Mapping[Verdict, int]:

@@ -14,7 +14,7 @@ from functools import cache
 from unittest import SkipTest
 
 from conformance.answers import Level, needed_for
-from conformance.cases import Case, Question, Tier, pattern
+from conformance.cases import Case, Question, Tier, pattern, question_of
 from conformance.contract import CONTRACT
 from conformance.floors import FLOORS
 from conformance.implementations.protocol import Implementation, declared
@@ -82,9 +82,13 @@ def _cases(dialect: Dialect) -> tuple[Planned, ...]:
 def plan(selection: Selection, dialect: Dialect) -> tuple[Planned, ...]:
     """The catalogue's cases of a selection, of every level: an implementation's own level is applied later.
 
-    Raises ShardError where there are fewer layers than shards.
+    Where none is, the case whose id is the pattern itself: a shrunk one, say. Raises ShardError where there are fewer
+    layers than shards.
     """
     taken = tuple(each for each in catalogue(dialect, seed=selection.seed) if selection.takes(each))
+    beside = beside_the_catalogue(selection.case, dialect) if selection.case and not taken else None
+    if beside is not None and selection.takes(beside):
+        taken = (beside,)
     if selection.shard is None:
         return taken
     numbers = shard_numbers(taken, selection.shard.of)
@@ -115,6 +119,23 @@ def shard_numbers(planned: Iterable[Planned], of: int) -> dict[Layer, int]:
         loads[lightest] += weight
         numbers[layer] = lightest + 1
     return numbers
+
+
+def beside_the_catalogue(case_id: str, dialect: Dialect) -> Planned | None:
+    """The case that has this id, of a clause that holds in the dialect and asks in this way; None for what is no id."""
+    clause_id, _, rest = case_id.partition("[")
+    clauses = {each.clause.id: each.clause for each in catalogue(dialect)}
+    if clause_id not in clauses or not rest.endswith("]"):
+        return None
+    clause = clauses[clause_id]
+    beside = [asked.question for asked in clause.asks]
+    try:
+        question = question_of(rest.removesuffix("]"), beside)
+    except ValueError:
+        return None
+    asks_so = any((each.procedure, each.options) == (question.procedure, question.options) for each in beside)
+    known = asks_so and question.config.activation in dialect.activations
+    return Planned(clause, Case(clause_id, question)) if known else None
 
 
 @dataclass(frozen=True)

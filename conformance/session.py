@@ -150,6 +150,12 @@ class Session:
             self.seconds_answering += time.perf_counter() - start
         return asked.answers[id(implementation)]
 
+    def trial(self, planned: Planned, implementation: Implementation) -> Trial:
+        """What the clause's check looks at: the implementation's answer, beside the truth and the oracle's own."""
+        question = planned.case.question
+        asked, oracle_answer = self._question(question), self.answer(question, self.oracle.implementation)
+        return asked.trial(question, self.answer(question, implementation), oracle_answer, asked.truth)
+
     def _oracle_answer(self, planned: Planned) -> Answer:
         """A recorded oracle has been held to the reference already, but for where it shows an erratum."""
         if self.oracle.is_recorded and not self._errata(planned):
@@ -289,10 +295,13 @@ class _Asked:
     graded: dict[str, Truth] = field(default_factory=dict)
 
     def check(self, planned: Planned, answer: Answer, oracle_answer: Answer, true: Truth) -> tuple[Comparison, ...]:
-        """What the clause's check finds in an answer, held to one truth."""
+        """What the clause's check finds in an answer, held to one truth; the tensors are not kept with it."""
+        trial = self.trial(planned.case.question, answer, oracle_answer, true)
+        return tuple(replace(each, claim=None) for each in planned.clause.check(trial))
+
+    def trial(self, question: Question, answer: Answer, oracle_answer: Answer, true: Truth) -> Trial:
         inputs = () if self.tensors is None else (self.tensors.inputs,)
-        trial = Trial(planned.case.question, answer, true.bounds, true.facts, oracle_answer, *inputs)
-        return tuple(planned.clause.check(trial))
+        return Trial(question, answer, true.bounds, true.facts, oracle_answer, *inputs)
 
 
 def _asked(implementation: Implementation, question: Question, tensors: Tensors | None) -> Answer:

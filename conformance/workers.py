@@ -12,11 +12,11 @@ import multiprocessing
 import signal
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, partial
 from itertools import accumulate, groupby
 from typing import Any
 
@@ -41,6 +41,14 @@ class WorkerError(Exception):
 
 
 @dataclass(frozen=True)
+class Study:
+    """What is made of a finished report, with the implementation and the oracle at hand, and of which reports."""
+
+    of: Callable[[Report, Implementation, Oracle], Report]
+    wanted: Callable[[Report], bool]
+
+
+@dataclass(frozen=True)
 class Errand:
     """What is the same for every task of a run. namings: what every worker can load for itself, and where it lives.
 
@@ -56,16 +64,21 @@ class Errand:
 
 
 def run_errand(
-    errand: Errand, workers: int = 1, *, progress: Progress = lambda done, total: None
+    errand: Errand,
+    workers: int = 1,
+    *,
+    progress: Progress = lambda done, total: None,
+    study: Study | None = None,
 ) -> tuple[Report, ...]:
     """One report for each naming, as `conformance.run.run` gives it; one worker is this process itself.
 
+    study: what is asked again of implementations when all is done, in this process.
     Raises what loading an implementation or the oracle raises in a worker, PlugError as `run` does, and WorkerError
     where a worker's process ends.
     """
     if workers == 1:
         implementations, oracle = _loaded(errand)
-        return run(
+        told = run(
             implementations,
             errand.selection,
             oracle,
@@ -73,6 +86,7 @@ def run_errand(
             progress=progress,
             waiving=errand.waiving,
         )
+        return _studied(told, study, lambda: (implementations, oracle))
     with _executor(workers) as executor:
         # as many as there are workers, so that all of them import the oracle at the same time
         introduced = [executor.submit(_introduce, errand) for _ in range(workers)]
@@ -83,7 +97,18 @@ def run_errand(
         given = [executor.submit(_answer, errand, first, last) for first, last in tasks]
         findings = _gathered(given, tasks, errand, progress)
         seconds = time.perf_counter() - start
-    return reports(ran, planned, findings, seconds=seconds, waiving=errand.waiving)
+    told = reports(ran, planned, findings, seconds=seconds, waiving=errand.waiving)
+    return _studied(told, study, partial(_loaded, errand))
+
+
+def _studied(
+    told: tuple[Report, ...], study: Study | None, loaded: Callable[[], tuple[list[Implementation], Oracle]]
+) -> tuple[Report, ...]:
+    """Nothing is loaded where nothing is asked."""
+    if study is None or not any(study.wanted(report) for report in told):
+        return told
+    implementations, oracle = loaded()
+    return tuple(study.of(report, each, oracle) for report, each in zip(told, implementations, strict=True))
 
 
 def _loaded(errand: Errand) -> tuple[list[Implementation], Oracle]:

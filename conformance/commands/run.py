@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from conformance.answers import Level
 from conformance.api import UsageError, selection, waiving
 from conformance.cases import Tier
-from conformance.curves import measure
-from conformance.implementations.load import Place, load
+from conformance.implementations.load import Place
 from conformance.implementations.process import ANSWER_LIMIT
 from conformance.reports import badge, jsonlines, junit, markdown, page, terminal
+from conformance.reproduction.script import file_name
 from conformance.results import ExitCode, Report, Shard
 from conformance.run import Selection, contract_areas
 from conformance.screen import aside, progress, wants_colour
-from conformance.workers import Errand, run_errand
-from reference.dialects import DIALECTS
+from conformance.study import has_failures, study
+from conformance.workers import Errand, Study, run_errand
 
 
 @dataclass(frozen=True)
@@ -96,6 +98,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     for form, written in FILES.items():
         parser.add_argument(f"--{form}", type=Path, metavar="FILE", help=f"write {written.says} there")
+    parser.add_argument(
+        "--repro-dir", type=Path, metavar="FOLDER", help="write a script there for each clause that failed"
+    )
     how_much = parser.add_mutually_exclusive_group()
     how_much.add_argument("-q", "--quiet", action="store_true", help="the last line only, and no progress")
     how_much.add_argument("-v", "--verbose", action="store_true", help="every case with its verdict, too")
@@ -118,9 +123,7 @@ def run(arguments: argparse.Namespace) -> int:
         waiving(arguments.waivers),
     )
     with aside(), progress(quiet=arguments.quiet) as shown:
-        reports = run_errand(errand, arguments.workers, progress=shown)
-        if "html" in wanted:
-            reports = _with_curves(reports, errand)
+        reports = run_errand(errand, arguments.workers, progress=shown, study=_study(arguments))
     colour = wants_colour(arguments.color, sys.stdout)
     for report in reports:
         if arguments.verbose:
@@ -128,6 +131,8 @@ def run(arguments: argparse.Namespace) -> int:
         print(terminal.conclusion(report) if arguments.quiet else terminal.render(report, colour=colour))
     for form, path in wanted.items():
         path.write_text(FILES[form].render(reports), "utf-8")
+    if arguments.repro_dir is not None:
+        _write_scripts(reports, arguments.repro_dir)
     return int(worst(reports))
 
 
@@ -148,6 +153,8 @@ def _check(arguments: argparse.Namespace) -> None:
         raise UsageError(
             "--waivers is a file of one implementation's known failures; name one, and run the others alone"
         )
+    if arguments.shard and arguments.waivers:
+        raise UsageError("the waivers of a run are applied to all of it: give --waivers to `merge`, not to a shard")
     if arguments.shard and arguments.exitfirst:
         raise UsageError("a shard that stops at its first failure cannot be merged; leave out --exitfirst or --shard")
 
@@ -172,13 +179,23 @@ def _selection(arguments: argparse.Namespace) -> Selection:
     return replace(chosen, shard=arguments.shard)
 
 
-def _with_curves(reports: Sequence[Report], errand: Errand) -> tuple[Report, ...]:
-    """The same with the curves that a page shows: an implementation answers for them once more, by itself."""
-    measured = []
-    for report, naming in zip(reports, errand.namings, strict=True):
-        dialect = next(each for each in DIALECTS if each.name == report.dialect)
-        measured.append(replace(report, curves=measure(load(naming, dialect, errand.place), dialect)))
-    return tuple(measured)
+def _study(arguments: argparse.Namespace) -> Study | None:
+    """The last line alone has no room for what a study finds."""
+    told = not arguments.quiet or any(getattr(arguments, form) for form in FILES) or arguments.repro_dir is not None
+    with_scripts = arguments.repro_dir is not None or arguments.html is not None
+    looking = partial(study, curves=arguments.html is not None, scripts=with_scripts)
+    return Study(looking, lambda report: has_failures(report) or arguments.html is not None) if told else None
+
+
+def _write_scripts(reports: Sequence[Report], folder: Path) -> None:
+    """One file for each failed clause; of several implementations, in a folder for each."""
+    for report in reports:
+        place = folder / re.sub(r"\W", "_", report.implementation) if len(reports) > 1 else folder
+        for clause_id, script in report.reproductions.items():
+            place.mkdir(parents=True, exist_ok=True)
+            target = place / file_name(clause_id)
+            target.write_text(script, "utf-8")
+            print(f"dense-conformance: python {target} shows what fails {clause_id}", file=sys.stderr)
 
 
 def _shard(text: str) -> Shard:

@@ -118,7 +118,8 @@ def _nearer(outputs: Array, z: Array, rival: Callable[[Array], Array], name: str
     got, true, other = outputs[..., 0].astype(np.float64), ACTIVATIONS[name].value(z), rival(z)
     ulp = 2.0 ** (np.frexp(true)[1] - format.precision)
     decided = (np.abs(z) >= 0.25) & (np.abs(z) <= 4) & (np.abs(true - other) > ulp / 4)
-    return bool((np.abs(got - true) < np.abs(got - other))[decided].mean() > 0.5)
+    nearer = (np.abs(got - true) < np.abs(got - other))[decided]
+    return bool(nearer.size and nearer.mean() > 0.5)
 
 
 # ---- clauses -------------------------------------------------------------------------------------------------------

@@ -42,7 +42,7 @@ class TorchModuleAdapter:
         return meanings(self.module_class)
 
     @cached_property
-    def _is_turned(self) -> bool:
+    def is_turned(self) -> bool:
         """True where the weight is (units, input_dim), as torch.nn.Linear has it."""
         return tuple(_weight(self._made(DenseConfig(PROBE[1]), (2, PROBE[0])), "kernel").shape) == PROBE[::-1]
 
@@ -54,7 +54,7 @@ class TorchModuleAdapter:
     def load(self, layer: Any, kernel: Array, bias: Array | None) -> None:
         import torch
 
-        given = {"kernel": kernel.T if self._is_turned else kernel, "bias": bias}
+        given = {"kernel": kernel.T if self.is_turned else kernel, "bias": bias}
         with torch.no_grad():
             for name, values in given.items():
                 weight = _weight(layer, name)
@@ -77,7 +77,7 @@ class TorchModuleAdapter:
         found = torch.autograd.grad(outputs, list(wanted.values()), tensor_of(upstream), allow_unused=True)
         gradients = {name: None if each is None else array_of(each) for name, each in zip(wanted, found, strict=True)}
         turned = gradients["kernel_gradient"]
-        if self._is_turned and turned is not None:
+        if self.is_turned and turned is not None:
             gradients["kernel_gradient"] = turned.T
         return {"outputs": array_of(outputs), **gradients}
 
@@ -91,7 +91,7 @@ class TorchModuleAdapter:
             weights.append(
                 {
                     "name": meaning,
-                    "shape": shape[::-1] if meaning == "kernel" and self._is_turned else shape,
+                    "shape": shape[::-1] if meaning == "kernel" and self.is_turned else shape,
                     "trainable": each.requires_grad,
                     "dtype": str(each.dtype).removeprefix("torch."),
                 }

@@ -50,11 +50,8 @@ def missing() -> tuple[str, ...]:
     return tuple(name for name in PACKAGES if importlib.util.find_spec(name) is None)
 
 
-def render(reports: Sequence[Report], reproductions: Mapping[str, str] | None = None) -> str:
-    """The page. reproductions: by the id of a case, the text of a file that shows its failure.
-
-    Raises ModuleNotFoundError where `missing` names anything.
-    """
+def render(reports: Sequence[Report]) -> str:
+    """The page. Raises ModuleNotFoundError where `missing` names anything."""
     sections = [_section(report, f"i{at}") for at, report in enumerate(reports, start=1)]
     script = _part("page.js")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
@@ -65,7 +62,6 @@ def render(reports: Sequence[Report], reproductions: Mapping[str, str] | None = 
             sections=sections,
             states=_states(sections),
             areas=list(dict.fromkeys(area for section in sections for area in section.areas)),
-            reproductions=reproductions or {},
             style=_part("page.css"),
             script=script,
             script_hash=f"sha256-{digest}",

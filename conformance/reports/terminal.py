@@ -123,7 +123,7 @@ def _difference(comparison: Comparison) -> list[str]:
 
 
 def _failed_clauses(report: Report, *, colour: bool) -> Iterator[str]:
-    """The first failing case of each clause, in the contract's order."""
+    """The plainest failing case of each clause, or the first of the run, in the contract's order."""
     by_clause: dict[str, list[Result]] = {}
     for result in report.results:
         if result.verdict.accuses and result.verdict is not Verdict.UNEXPECTED_PASS:
@@ -131,9 +131,10 @@ def _failed_clauses(report: Report, *, colour: bool) -> Iterator[str]:
     for clause_id, failures in by_clause.items():
         ran = sum(result.clause.id == clause_id for result in report.results)
         first = min(failures, key=lambda result: result.verdict is Verdict.BLOCKED)
+        shown = report.smallest.get(clause_id, first)
         failed = f" It fails in {len(failures)} of {ran} cases." if ran > 1 else ""
-        weight = "" if first.clause.requirement is Requirement.MUST else f" ({first.clause.requirement.value})"
-        block = render_result(first, report.implementation, options=outcomes.options(report), failed=failed + weight)
+        weight = "" if shown.clause.requirement is Requirement.MUST else f" ({shown.clause.requirement.value})"
+        block = render_result(shown, report.implementation, options=outcomes.options(report), failed=failed + weight)
         yield _paint(block, _RED, colour=colour, first_line_only=True)
         yield ""
 

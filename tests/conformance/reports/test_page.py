@@ -114,7 +114,7 @@ def test_a_failure_has_its_cause_its_smallest_case_and_its_reproduction() -> Non
     failed, small = result("outputs.affine", Verdict.FAIL), result("outputs.affine", Verdict.FAIL, at=3)
     cause = Diagnosis("bias-dropped", "The bias is dropped.", "6 of 6 outputs match", (failed.case.id,))
     told = replace(report(failed, diagnoses=[cause]), smallest={"outputs.affine": small})
-    text = text_of(page.render([told], {small.case.id: "print('the file')"}))
+    text = text_of(page.render([replace(told, reproductions={"outputs.affine": "print('the file')"})]))
     assert "does not conform" in text
     assert "Likely cause. The bias is dropped. 6 of 6 outputs match" in text
     assert f"The smallest case that shows it {small.case.id}" in text

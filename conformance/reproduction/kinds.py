@@ -1,0 +1,50 @@
+"""What a script is made of, for one kind of implementation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from string import Template
+from typing import Any
+
+from conformance.cases import Question
+from reference.dialects import Dialect
+
+
+class CannotReproduceError(ValueError):
+    """A case of which no script can be written that shows what is wrong: why, and what would do."""
+
+
+@dataclass(frozen=True)
+class Snippet:
+    """The few lines that put a question: the body of `ask(Dense)`, which returns what came, by name.
+
+    text: with $names of a question's fields. choices: by the name of an option, what stands for each of its values.
+    """
+
+    text: str
+    choices: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+    def of(self, question: Question, fields: Mapping[str, str]) -> str:
+        chosen = {name: values[question.option(name)] for name, values in self.choices.items()}
+        return Template(Template(self.text).safe_substitute(chosen)).substitute(fields).strip("\n")
+
+
+@dataclass(frozen=True)
+class Kind:
+    """subject: what its scripts call the thing under test. thing: that of an adapter.
+
+    imports: lines that its scripts begin with, besides NumPy's. snippets: by procedure. helpers: functions by name,
+    with $names as well; a script has those that it uses. fields: of a question and the adapter, what the $names stand
+    for. dtype: of a dtype's name an expression for it. right: for a dialect, what is right in the place of the thing
+    under test; None where nothing of this kind is at hand.
+    """
+
+    subject: str
+    thing: Callable[[Any], Any]
+    imports: tuple[str, ...]
+    snippets: Mapping[str, Snippet]
+    helpers: Mapping[str, str]
+    fields: Callable[[Question, Any], Mapping[str, str]]
+    dtype: Callable[[str], str]
+    right: Callable[[Dialect], Any] = lambda _: None

@@ -336,7 +336,7 @@ def _unloaded(implementation: Implementation, tensors: Tensors, answer: Answer) 
 
 
 def _row(name: str, text: str) -> list[str]:
-    return _wrapped(text, f"{name:<14}", " " * 14) if text else []
+    return _wrapped(text, f"{name:<13} ", " " * 14) if text else []
 
 
 def _wrapped(text: str, first: str = "", rest: str = "  ") -> list[str]:

@@ -32,8 +32,8 @@ class Comparison:
     holds: nothing was found outside. got, allowed: the worst element (or the whole fact) in words. ratio: its distance
     from the interval's centre in half-widths (1 is the edge; infinite where one value alone is right and it is
     another). place: the worst element's index. misses of size elements lie outside; for `unclaimed` of them nothing is
-    claimed. directions: of the misses, in the order of `DIRECTIONS`; none where it holds. claim: what was compared; None
-    once only the finding is kept.
+    claimed. directions: of the misses, in the order of `DIRECTIONS`; none where it holds. claim: what was compared;
+    None once only the finding is kept.
     """
 
     name: str

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from conformance.api import UsageError, waiving
 from conformance.commands.run import worst
 from conformance.contract import CONTRACT
 from conformance.reports import jsonlines, terminal
@@ -18,6 +19,7 @@ from conformance.results import Report, Shard, note_errata
 from conformance.run import Ran, Selection, plan, report, shard_numbers
 from conformance.screen import wants_colour
 from conformance.session import Planned
+from conformance.waivers.application import apply
 from reference.dialects import DIALECTS
 
 
@@ -54,12 +56,19 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "is no whole run.",
     )
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="the JSON Lines of one shard")
+    parser.add_argument(
+        "--waivers", type=Path, metavar="FILE", help="known failures of one implementation, applied to the whole"
+    )
     parser.add_argument("--output", type=Path, metavar="FILE", help="write the JSON Lines of the whole run there")
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
+    waived = waiving(arguments.waivers)
     reports = merged([(str(file), jsonlines.text_of(file)) for file in arguments.files])
+    if arguments.waivers and len(reports) > 1:
+        raise UsageError("--waivers is a file of one implementation's known failures, and these are runs of several")
+    reports = tuple(apply(each, waived) for each in reports)
     for each in reports:
         print(terminal.render(each, colour=wants_colour("auto", sys.stdout)))
     if arguments.output:

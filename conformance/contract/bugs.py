@@ -1,4 +1,4 @@
-"""Public bug reports by the clause that would have caught them: each was read before it was put here."""
+"""Public bug reports, by the clause that would have caught them."""
 
 from __future__ import annotations
 

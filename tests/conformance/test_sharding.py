@@ -150,6 +150,22 @@ def test_joined_shards_are_the_run_that_was_not_shared(parts: list[tuple[str, st
     assert [each.exit_code for each in joined] == [ExitCode.CONFORMS, ExitCode.DOES_NOT_CONFORM]
 
 
+def test_waivers_are_applied_to_the_whole(file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A shard would have waivers that match nothing in it."""
+    known, shared = tmp_path / "known.toml", [tmp_path / f"{number}.jsonl" for number in (1, 2)]
+    common = ["--tier", "smoke", "--area", "outputs", "--oracle", "recorded", "--quiet"]
+    for number, path in enumerate(shared, start=1):
+        cli.main(["run", f"{file}:biased_late", *common, "--shard", f"{number}/2", "--json", str(path)])
+    whole = tmp_path / "whole.jsonl"
+    assert cli.main(["merge", *map(str, shared), "--output", str(whole)]) == ExitCode.DOES_NOT_CONFORM
+    assert cli.main(["waivers", "update", str(known), "--from", str(whole)]) == ExitCode.CONFORMS
+    assert cli.main(["merge", *map(str, shared), "--waivers", str(known)]) == ExitCode.CONFORMS
+    capsys.readouterr()
+    words = ["run", f"{file}:biased_late", *common, "--shard", "1/2", "--waivers", str(known)]
+    assert cli.main(words) == ExitCode.USAGE
+    assert "give --waivers to `merge`" in capsys.readouterr().err
+
+
 def test_the_floor_is_applied_to_the_whole(file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Everything of the smoke tier: no shard conforms, the whole reaches its level, by way of the command line."""
     layers = tmp_path / "all.py"

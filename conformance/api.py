@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Callable, Sequence
 from functools import cache, partial
+from pathlib import Path
 from typing import Any
 
 from conformance.answers import Level
@@ -13,6 +15,8 @@ from conformance.recording import oracle_named
 from conformance.results import Report
 from conformance.run import RunnableCase, Selection, contract_areas, plan, run
 from conformance.session import Session
+from conformance.waivers.application import NOTHING_WAIVED, Waiving
+from conformance.waivers.file import read
 
 
 class UsageError(ValueError):
@@ -29,19 +33,26 @@ def check(
     seed: int = 0,
     exitfirst: bool = False,
     oracle: str = "tensorflow",
+    waivers: str | Path | None = None,
 ) -> Report:
     """Judges one implementation: any naming that the command line takes, or the object itself.
 
     level: inference, training or keras; None for the highest whose capabilities it declares. tier: smoke, default, full
     or exhaustive. areas, case: a selection, which claims nothing about conformance. oracle: tensorflow, recorded, or
-    the path of a recording.
-    Raises NamingError for what cannot be put under test, PlugError for what cannot be talked to, UsageError for any
-    other argument that cannot be.
+    the path of a recording. waivers: the path of a file of known failures (docs/waivers.md).
+    Raises NamingError for what cannot be put under test, PlugError for what cannot be talked to, WaiverError for a file
+    of waivers that cannot be used, UsageError for any other argument that cannot be.
     """
     chosen = selection(level, tier=tier, areas=areas, case=case, seed=seed)
     asked = oracle_named(oracle)
-    (report,) = run([load(implementation, asked.dialect)], chosen, asked, exitfirst=exitfirst)
+    waived = waiving(waivers)
+    (report,) = run([load(implementation, asked.dialect)], chosen, asked, exitfirst=exitfirst, waiving=waived)
     return report
+
+
+def waiving(waivers: str | Path | None) -> Waiving:
+    """The waivers of a file, as of today; none for None. Raises WaiverError."""
+    return NOTHING_WAIVED if waivers is None else Waiving(read(Path(waivers)), datetime.date.today())
 
 
 def selection(

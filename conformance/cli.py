@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import logging
 import os
 import sys
@@ -11,16 +12,35 @@ from typing import NoReturn
 
 from conformance import __version__
 from conformance.api import UsageError
-from conformance.commands import benchmark, explain, floors, init, list_clauses, mutants, record, repro, scoreboard
+from conformance.commands import (
+    benchmark,
+    diff,
+    doctor,
+    explain,
+    floors,
+    init,
+    list_clauses,
+    merge,
+    mutants,
+    record,
+    repro,
+    scoreboard,
+)
 from conformance.commands import run as run_command
+from conformance.commands import waivers as waivers_command
 from conformance.implementations.load import NamingError
 from conformance.reports.jsonlines import ReportError
 from conformance.reproduction.kinds import CannotReproduceError
 from conformance.results import ExitCode
+from conformance.run import ShardError
 from conformance.session import OracleError, PlugError
+from conformance.waivers.file import WaiverError
 from conformance.workers import WorkerError
 
-COMMANDS = (run_command, list_clauses, explain, repro, init, scoreboard, record, mutants, floors, benchmark)
+COMMANDS = (
+    *(run_command, repro, merge, diff, list_clauses, explain, init, doctor),
+    *(waivers_command, scoreboard, record, mutants, floors, benchmark),
+)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -37,10 +57,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     parsed = _parser().parse_args(arguments)
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a name that cannot be printed here is no reason to fail
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         code: int = parsed.run(parsed)
         return code
-    except (NamingError, PlugError, UsageError, ReportError, CannotReproduceError) as failure:
+    except (
+        *(NamingError, PlugError, UsageError, ReportError, ShardError, WaiverError),
+        CannotReproduceError,
+    ) as failure:
         return _complain(str(failure), ExitCode.USAGE)
     except (OracleError, WorkerError) as failure:
         return _complain(str(failure), ExitCode.SUITE_ERROR)

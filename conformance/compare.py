@@ -12,6 +12,10 @@ from conformance.cases import Json
 from reference.formats import Array, Mask
 from reference.intervals import Interval
 
+#: How what came can differ: elements above or below their intervals, NaN among them, another shape, no tensor at all;
+#: and a fact that is another one.
+DIRECTIONS = ("too high", "too low", "not a number", "shape", "missing", "fact")
+
 
 @dataclass(frozen=True)
 class Claim:
@@ -28,7 +32,8 @@ class Comparison:
     holds: nothing was found outside. got, allowed: the worst element (or the whole fact) in words. ratio: its distance
     from the interval's centre in half-widths (1 is the edge; infinite where one value alone is right and it is
     another). place: the worst element's index. misses of size elements lie outside; for `unclaimed` of them nothing is
-    claimed. claim: what it is a comparison of; None once only the finding is kept.
+    claimed. directions: of the misses, in the order of `DIRECTIONS`; none where it holds. claim: what was compared;
+    None once only the finding is kept.
     """
 
     name: str
@@ -40,6 +45,7 @@ class Comparison:
     misses: int = 0
     size: int = 1
     unclaimed: int = 0
+    directions: tuple[str, ...] = ()
     claim: Claim | None = field(default=None, compare=False, repr=False)
 
     @property
@@ -56,32 +62,37 @@ def compare(name: str, got: NDArray[Any] | None, *, within: Interval) -> Compari
 def agree(name: str, got: Json, *, expected: Json) -> Comparison:
     """Holds a discrete fact to the expected one."""
     holds = got == expected and type(got) is type(expected)
-    told = f"{got!r}", f"{expected!r}"
-    return Comparison(name, holds, *told, 0.0 if holds else np.inf, misses=int(not holds), claim=Claim(got, expected))
+    ratio, directions = (0.0, ()) if holds else (np.inf, ("fact",))
+    told, claim = (f"{got!r}", f"{expected!r}"), Claim(got, expected)
+    return Comparison(name, holds, *told, ratio, misses=int(not holds), directions=directions, claim=claim)
 
 
 def _compared(name: str, got: NDArray[Any] | None, within: Interval) -> Comparison:
     size = int(np.prod(within.shape, dtype=int))
-    if got is None:
-        return Comparison(name, False, "nothing", f"a tensor of shape {within.shape}", np.inf, misses=size, size=size)
-    if got.shape != within.shape:
-        return Comparison(name, False, f"shape {got.shape}", f"shape {within.shape}", np.inf, misses=size, size=size)
+    if got is None or got.shape != within.shape:
+        came, allowed = ("nothing", "a tensor of shape") if got is None else (f"shape {got.shape}", "shape")
+        direction = "missing" if got is None else "shape"
+        return Comparison(
+            name, False, came, f"{allowed} {within.shape}", np.inf, misses=size, size=size, directions=(direction,)
+        )
     values = got.astype(np.float64)
     outside, unclaimed = ~within.contains(values), int(within.makes_no_claim.sum())
-    ratios = _ratios(values, within, outside)
+    distances = ratios(values, within, outside)
     if size == 0:
         return Comparison(name, True, "no elements", "no elements", size=0)
-    place = tuple(int(index) for index in np.unravel_index(int(np.argmax(ratios)), within.shape))
+    place = tuple(int(index) for index in np.unravel_index(int(np.argmax(distances)), within.shape))
+    misses = int(outside.sum())
     return Comparison(
         name,
-        holds=not outside.any(),
+        holds=not misses,
         got=number(float(values[place])),
         allowed=allowance(within, place),
-        ratio=float(ratios[place]),
+        ratio=float(distances[place]),
         place=place,
-        misses=int(outside.sum()),
+        misses=misses,
         size=size,
         unclaimed=unclaimed,
+        directions=_directions(values[outside], within.upper[outside]) if misses else (),
     )
 
 
@@ -98,11 +109,18 @@ def allowance(within: Interval, place: tuple[int, ...]) -> str:
     return f"{number(lower)} .. {number(upper)}"
 
 
-def _ratios(values: Array, within: Interval, outside: Mask) -> Array:
+def _directions(outside: Array, upper: Array) -> tuple[str, ...]:
+    """Where elements lie that no interval holds: NaN lies nowhere."""
+    nowhere, above = np.isnan(outside), outside > upper
+    seen = (above.any(), (~above & ~nowhere).any(), nowhere.any())
+    return tuple(direction for direction, is_seen in zip(DIRECTIONS, seen, strict=False) if is_seen)
+
+
+def ratios(values: Array, within: Interval, outside: Mask) -> Array:
     """Distance from the centre in half-widths: above 1 exactly where outside; infinite for NaN and for exact misses."""
     with np.errstate(all="ignore"):
         half = (within.upper - within.lower) / 2
-        ratios = np.abs(values - (within.lower + half)) / half
-    inside = np.where(np.isfinite(ratios), np.minimum(ratios, 1.0), 0.0)
-    beyond = np.where(np.isfinite(ratios), np.maximum(ratios, np.nextafter(1.0, 2.0)), np.inf)
+        found = np.abs(values - (within.lower + half)) / half
+    inside = np.where(np.isfinite(found), np.minimum(found, 1.0), 0.0)
+    beyond = np.where(np.isfinite(found), np.maximum(found, np.nextafter(1.0, 2.0)), np.inf)
     return np.where(outside, beyond, inside)

@@ -21,6 +21,8 @@ RECORD = "dense_conformance"
 #: The cases of the implementation that the options name.
 UNNAMED = "no-dense-implementation"
 CASES = pytest.StashKey[list[Any]]()
+#: What the file of --dense-waivers says.
+WAIVING = pytest.StashKey[Any]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -33,9 +35,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--dense-seed", metavar="N", type=int, default=0, help="draw other tensors")
     group.addoption("--dense-oracle", metavar="NAME", default="tensorflow", help="tensorflow or recorded")
     group.addoption("--dense-json", metavar="FILE", help="write JSON Lines there")
+    group.addoption(
+        "--dense-waivers", metavar="FILE", help="known failures: they are xfailed, and whatever else is not"
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("--dense-waivers"):
+        config.stash[WAIVING] = _waiving(config.getoption("--dense-waivers"))
     if config.getoption("--dense-implementation"):
         config.stash[CASES] = _cases(config)
     config.pluginmanager.register(_Collector(), "dense-conformance-results")
@@ -64,6 +71,8 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     if case.settled is not None:
         from conformance.reports.jsonlines import result_record
 
+        if WAIVING in item.config.stash:
+            _waive(report, case, item.config.stash[WAIVING])
         heading = {**asdict(case.ran), "level": str(case.ran.level), "tier": str(case.ran.tier)}
         setattr(
             report, RECORD, {"heading": heading, "result": result_record(case.settled), "errata": case.session().errata}
@@ -105,7 +114,7 @@ class _Collector:
     def pytest_terminal_summary(self, terminalreporter: Any, config: pytest.Config) -> None:
         if not self.records:
             return
-        from conformance.reports.terminal import NOT_SEEN, conclusion, headline
+        from conformance.reports.terminal import NOT_SEEN, about_waivers, conclusion, headline
 
         terminalreporter.section("dense-conformance")
         for report in self.reports(config):
@@ -113,6 +122,8 @@ class _Collector:
             for erratum, seen in report.errata.items():
                 if not seen:
                     terminalreporter.write_line(f"erratum {erratum}: {NOT_SEEN}")
+            for line in about_waivers(report):
+                terminalreporter.write_line(line)
             terminalreporter.write_line(conclusion(report))
 
     def reports(self, config: pytest.Config) -> list[Report]:
@@ -124,7 +135,9 @@ class _Collector:
         from conformance.results import note_errata
         from conformance.run import Ran
         from conformance.run import report as report_of
+        from conformance.waivers.application import NOTHING_WAIVED, apply
 
+        waiving = config.stash.get(WAIVING, NOTHING_WAIVED)
         clauses = {clause.id: clause for clause in CONTRACT}
         headings = list({str(record["heading"]): record["heading"] for record in self.records}.values())
         made = []
@@ -137,7 +150,8 @@ class _Collector:
             order = {clause: place for place, clause in enumerate(clauses)}
             results = sorted((result_of(record["result"], clauses) for record in of), key=lambda r: order[r.clause.id])
             whole = ran.is_everything and not self._narrowed(config)
-            made.append(report_of(replace(ran, is_everything=whole), results, errata=errata))
+            report = report_of(replace(ran, is_everything=whole), results, errata=errata)
+            made.append(apply(report, waiving))
         return made
 
     def _narrowed(self, config: pytest.Config) -> bool:
@@ -163,6 +177,29 @@ def _cases(config: pytest.Config) -> list[Any]:
         return list(runnable_cases(named, chosen, config.getoption("--dense-oracle")))
     except (UsageError, NamingError, OracleError) as failure:
         raise pytest.UsageError(str(failure)) from None
+
+
+def _waiving(file: str) -> Any:
+    from conformance.api import waiving
+    from conformance.waivers.file import WaiverError
+
+    try:
+        return waiving(file)
+    except WaiverError as failure:
+        raise pytest.UsageError(str(failure)) from None
+
+
+def _waive(report: Any, case: Any, waiving: Any) -> None:
+    """What a waiver makes of an item: an expected failure, a failure where it passes, or a failure that says why."""
+    from conformance.reports.terminal import render_result
+    from conformance.results import Verdict
+    from conformance.run import force_of
+
+    settled = force_of(case.ran, waiving).settled(case.settled)
+    if settled.verdict is Verdict.WAIVED:
+        report.outcome, report.wasxfail = "skipped", settled.reason
+    elif settled is not case.settled:
+        report.outcome, report.longrepr = "failed", render_result(settled, case.implementation.name)
 
 
 def _case_of(item: pytest.Item) -> Any:

@@ -60,7 +60,8 @@ class Result:
     """What one case came to.
 
     erratum: the id of the one that decided it; answers_as: "keras" or "mathematics" then. grade: how accurate the
-    answer was, "-" for worse than any grade; "" where none is awarded.
+    answer was, "-" for worse than any grade; "" where none is awarded. raised: the type of the exception of an error,
+    and of that which blocks a case. waived: of a waived result the verdict that it would have.
     """
 
     case: Case
@@ -71,6 +72,8 @@ class Result:
     erratum: str = ""
     answers_as: str = ""
     grade: str = ""
+    raised: str = ""
+    waived: Verdict | None = None
 
     @property
     def compared(self) -> int:
@@ -93,6 +96,26 @@ class Diagnosis:
     cases: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class Curve:
+    """How far an implementation is from one activation, over a range of pre-activations.
+
+    z, error, lower, upper: as many numbers each, by rising z. error: the distance of what came from the middle of the
+    allowed interval [lower, upper], in half-widths and with its sign: from -1 to 1 inside; infinite for NaN, and where
+    one value alone is right and another came. erratum: the id of the one whose definition the answer keeps to; "" for
+    the mathematics. absent: why there is no curve, in words; there are no numbers then.
+    """
+
+    activation: str
+    dtype: str
+    z: tuple[float, ...] = ()
+    error: tuple[float, ...] = ()
+    lower: tuple[float, ...] = ()
+    upper: tuple[float, ...] = ()
+    erratum: str = ""
+    absent: str = ""
+
+
 def note_errata(known: dict[str, bool], more: Mapping[str, bool]) -> None:
     """Adds errata that were asked about, by id: seen once is seen."""
     for erratum, seen in more.items():
@@ -108,15 +131,37 @@ class Floor:
 
 
 @dataclass(frozen=True)
+class Shard:
+    """One part of a run that is shared among machines: its number, from 1, and how many parts there are.
+
+    Raises ValueError for a number that is not among them.
+    """
+
+    number: int
+    of: int
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.number <= self.of:
+            raise ValueError(f"a shard is one of 1 to N, written I/N, as in 2/4; got {self}")
+
+    def __str__(self) -> str:
+        return f"{self.number}/{self.of}"
+
+
+@dataclass(frozen=True)
 class Report:
     """Everything that one run found of one implementation.
 
     claimed: True where the level was asked for, not chosen by what the implementation declares. floor: None for a
-    selection, which claims nothing about conformance. oracle: its name and versions. errata: the ids of those that were
-    asked about, with True where the oracle still shows it. seconds: of the whole run, of all implementations together;
-    seconds_answering: those that they and the oracle took. smallest: of each failed clause the plainest case that fails
-    it, by the clause's id; it need not be one of the catalogue. diagnoses: the likely defects. complaints: what is
-    wrong with the waivers that were applied, in words; any fails the run.
+    selection or a shard, which claims nothing about conformance. areas, case: the selection, empty where everything was
+    to be run. shard: which part of the run this is, None for the whole. oracle: its name and versions. errata: the ids
+    of those that were asked about, with True where the oracle still shows it. seconds: of the whole run, of all
+    implementations together; seconds_answering: those that they and the oracle took. smallest: of each failed clause
+    the plainest case that fails it, by the clause's id; it need not be one of the catalogue. diagnoses: the likely
+    defects. complaints: what is wrong with the waivers that were applied, in words; any fails the run. version: of the
+    implementation, as it declares it; "" where it does not. curves: of each activation, measured only where a report
+    shows them. reproductions: of each failed clause the text of a script that shows its smallest case, by the clause's
+    id, likewise.
     """
 
     implementation: str
@@ -130,6 +175,9 @@ class Report:
     seed: int = 0
     claimed: bool = False
     floor: Floor | None = None
+    areas: tuple[str, ...] = ()
+    case: str = ""
+    shard: Shard | None = None
     errata: Mapping[str, bool] = field(default_factory=dict)
     seconds: float = 0.0
     seconds_answering: float = 0.0
@@ -137,6 +185,9 @@ class Report:
     smallest: Mapping[str, Result] = field(default_factory=dict)
     diagnoses: tuple[Diagnosis, ...] = ()
     complaints: tuple[str, ...] = ()
+    version: str = ""
+    curves: tuple[Curve, ...] = ()
+    reproductions: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def counts(self) -> Mapping[Verdict, int]:
@@ -146,7 +197,7 @@ class Report:
     def executed(self) -> int:
         """Cases that were put to the implementation."""
         idle = (Verdict.NOT_APPLICABLE, Verdict.BLOCKED)
-        return sum(result.verdict not in idle for result in self.results)
+        return sum((result.waived or result.verdict) not in idle for result in self.results)
 
     @property
     def comparisons(self) -> int:
@@ -178,7 +229,7 @@ class Report:
         if self.floor is None or self.stopped_early:
             return ""
         of_level = [result for result in self.results if result.clause.level <= self.level]
-        excused = sum(result.verdict is Verdict.NOT_APPLICABLE for result in of_level)
+        excused = sum(result.verdict in (Verdict.NOT_APPLICABLE, Verdict.WAIVED) for result in of_level)
         if len(of_level) < self.floor.cases:
             return f"{len(of_level)} cases where {self.floor.cases} are committed"
         compared = sum(result.compared for result in of_level)
@@ -188,13 +239,17 @@ class Report:
 
     @property
     def level_reached(self) -> Level | None:
-        """The highest level all of whose cases ran and passed, up to the one that was run; None below inference."""
+        """The highest level all of whose cases ran and passed, up to the one that was run; None below inference.
+
+        What passes though a waiver says that it fails has passed; what is waived has not.
+        """
         if self.floor is None or self.stopped_early or self.suite_errors or self.under_floor:
             return None
         missed = [
             result.clause.level
             for result in self.results
-            if result.clause.requirement is Requirement.MUST and result.verdict is not Verdict.PASS
+            if result.clause.requirement is Requirement.MUST
+            and result.verdict not in (Verdict.PASS, Verdict.UNEXPECTED_PASS)
         ]
         reached = self.level if not missed else min(missed) - 1
         return Level(reached) if reached >= Level.INFERENCE else None
@@ -210,7 +265,7 @@ class Report:
             return ExitCode.SUITE_ERROR
         if self.accusations or self.under_floor or self.complaints:
             return ExitCode.DOES_NOT_CONFORM
-        return ExitCode.CONFORMS if self.comparisons else ExitCode.NOTHING_RAN
+        return ExitCode.CONFORMS if self.comparisons or self.counts[Verdict.WAIVED] else ExitCode.NOTHING_RAN
 
 
 def _order(format: str) -> tuple[str, ...]:

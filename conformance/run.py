@@ -18,10 +18,11 @@ from conformance.cases import Case, Question, Tier, pattern, question_of
 from conformance.contract import CONTRACT
 from conformance.contract.clause import Clause
 from conformance.floors import FLOORS
-from conformance.implementations.protocol import Implementation
+from conformance.implementations.protocol import Implementation, declared
 from conformance.reports.terminal import render_result
-from conformance.results import Report, Result, Verdict
+from conformance.results import Report, Result, Shard, Verdict
 from conformance.session import Oracle, Planned, Session, converse
+from conformance.waivers.application import NOTHING_WAIVED, InForce, Waiving, apply, in_force, versions_of
 from reference.config import DenseConfig
 from reference.dialects import Dialect
 
@@ -29,6 +30,8 @@ from reference.dialects import Dialect
 Progress = Callable[[int, int], None]
 #: A question with the clauses that ask it.
 Asking = tuple[Question, list[Planned]]
+#: What one layer is made of: config and input_dim.
+Layer = tuple[DenseConfig, int | None]
 
 
 @dataclass(frozen=True)
@@ -36,7 +39,7 @@ class Selection:
     """What is to be run. level: None for the highest whose capabilities an implementation declares.
 
     areas, case: a choice among the cases (all where empty); such a run claims nothing about conformance. seed: added to
-    every question's own.
+    every question's own. shard: the part of all this that is run, None for the whole.
     """
 
     level: Level | None = None
@@ -44,10 +47,11 @@ class Selection:
     areas: tuple[str, ...] = ()
     case: str = ""
     seed: int = 0
+    shard: Shard | None = None
 
     @property
     def is_everything(self) -> bool:
-        return not self.areas and not self.case
+        return not self.areas and not self.case and self.shard is None
 
     def takes(self, planned: Planned) -> bool:
         """True for a case of the tier and the chosen areas whose id holds the pattern; a pattern reaches every tier.
@@ -79,13 +83,43 @@ def _cases(dialect: Dialect) -> tuple[Planned, ...]:
 def plan(selection: Selection, dialect: Dialect) -> tuple[Planned, ...]:
     """The catalogue's cases of a selection, of every level: an implementation's own level is applied later.
 
-    Where none is, the case whose id is the pattern itself: a shrunk one, say.
+    Where none is, the case whose id is the pattern itself: a shrunk one, say. Raises ShardError where there are fewer
+    layers than shards.
     """
-    chosen = tuple(each for each in catalogue(dialect, seed=selection.seed) if selection.takes(each))
-    if chosen or not selection.case:
-        return chosen
-    beside = beside_the_catalogue(selection.case, dialect)
-    return (beside,) if beside is not None and selection.takes(beside) else ()
+    taken = tuple(each for each in catalogue(dialect, seed=selection.seed) if selection.takes(each))
+    beside = beside_the_catalogue(selection.case, dialect) if selection.case and not taken else None
+    if beside is not None and selection.takes(beside):
+        taken = (beside,)
+    if selection.shard is None:
+        return taken
+    numbers = shard_numbers(taken, selection.shard.of)
+    return tuple(each for each in taken if numbers[each.case.question.layer] == selection.shard.number)
+
+
+class ShardError(ValueError):
+    """A run that cannot be split into so many shards."""
+
+
+def shard_numbers(planned: Iterable[Planned], of: int) -> dict[Layer, int]:
+    """The shard that each layer belongs to, from 1: all questions of one layer stay together, so that what is said of a
+    layer that cannot be constructed is what an unshared run says.
+
+    The layers of which most is asked are dealt out first, each to the shard that has least, so that shards end
+    together. Raises ShardError where a shard would have nothing.
+    """
+    weights = Counter(question.layer for question, _ in by_question(planned))
+    if len(weights) < of:
+        raise ShardError(
+            f"{len(weights)} layers cannot be split into {of} shards: "
+            + (f"give at most I/{len(weights)}" if weights else "the selection has no case; widen it")
+        )
+    loads = [0] * of
+    numbers = {}
+    for layer, weight in weights.most_common():
+        lightest = loads.index(min(loads))
+        loads[lightest] += weight
+        numbers[layer] = lightest + 1
+    return numbers
 
 
 @cache
@@ -114,7 +148,8 @@ def beside_the_catalogue(case_id: str, dialect: Dialect) -> Planned | None:
 class Ran:
     """What a report's heading says: who was asked, at which level and tier, and by which oracle. Plain data.
 
-    is_everything: no selection was made, so that the floor applies.
+    is_everything: no selection was made, so that the floor applies. areas, case, shard: as the selection has them.
+    version: of the implementation, as it declares it.
     """
 
     implementation: str
@@ -125,6 +160,10 @@ class Ran:
     oracle: Mapping[str, str]
     dialect: str
     is_everything: bool
+    areas: tuple[str, ...] = ()
+    case: str = ""
+    shard: Shard | None = None
+    version: str = ""
 
     @staticmethod
     def of(implementation: Implementation, selection: Selection, oracle: Oracle) -> Ran:
@@ -137,6 +176,10 @@ class Ran:
             oracle.told,
             oracle.dialect.name,
             selection.is_everything,
+            selection.areas,
+            selection.case,
+            selection.shard,
+            declared(implementation).version,
         )
 
 
@@ -160,10 +203,12 @@ def run(
     *,
     exitfirst: bool = False,
     progress: Progress = lambda done, total: None,
+    waiving: Waiving = NOTHING_WAIVED,
 ) -> tuple[Report, ...]:
     """Runs a selection of the contract against every implementation: one report for each, in their order.
 
-    exitfirst: an implementation's first failure ends its run. progress: called with questions done and to do.
+    exitfirst: an implementation's first failure that is not waived ends its run. progress: called with questions done
+    and to do. waiving: the waivers that are applied to each report.
     Raises PlugError for an implementation that cannot be talked to, before anything is judged.
     """
     for implementation in implementations:
@@ -171,9 +216,12 @@ def run(
     start = time.perf_counter()
     planned = plan(selection, oracle.dialect)
     questions = by_question(planned)
-    findings = put(questions, implementations, selection, oracle, exitfirst=exitfirst, progress=progress)
+    findings = put(
+        questions, implementations, selection, oracle, exitfirst=exitfirst, progress=progress, waiving=waiving
+    )
     seconds = time.perf_counter() - start
-    return reports([Ran.of(each, selection, oracle) for each in implementations], planned, findings, seconds=seconds)
+    ran = [Ran.of(each, selection, oracle) for each in implementations]
+    return reports(ran, planned, findings, seconds=seconds, waiving=waiving)
 
 
 def put(
@@ -184,9 +232,14 @@ def put(
     *,
     exitfirst: bool = False,
     progress: Progress = lambda done, total: None,
+    waiving: Waiving = NOTHING_WAIVED,
 ) -> Findings:
-    """Puts questions to implementations, each with the clauses that ask it, as far as they are of its level."""
+    """Puts questions to implementations, each with the clauses that ask it, as far as they are of its level.
+
+    Results are as they are: waivers decide here only which failure ends a run, and are applied to whole reports.
+    """
     session, claimed = Session(oracle), selection.level is not None
+    forces = [force_of(Ran.of(each, selection, oracle), waiving) for each in implementations] if exitfirst else []
     findings = Findings(tuple({} for _ in implementations))
     levels = [selection.level_of(each) for each in implementations]
     for done, (question, asking) in enumerate(questions, start=1):
@@ -195,17 +248,27 @@ def put(
                 if at not in findings.stopped and _applies(planned, implementation, level, claimed=claimed):
                     result = session.result(planned, implementation, claimed=claimed)
                     findings.results[at][planned.case.id] = result
-                    if exitfirst and result.verdict.accuses:
+                    if exitfirst and forces[at].settled(result).verdict.accuses:
                         findings.stopped.add(at)
         session.forget(question)
         progress(done, len(questions))
     return replace(findings, errata=session.errata, seconds_answering=session.seconds_answering)
 
 
+def force_of(ran: Ran, waiving: Waiving) -> InForce:
+    """The waivers that count in a run."""
+    return in_force(waiving, versions_of(ran.oracle, ran.version), ran.dialect, seed=ran.seed)
+
+
 def reports(
-    ran: Sequence[Ran], planned: Sequence[Planned], findings: Findings, *, seconds: float
+    ran: Sequence[Ran],
+    planned: Sequence[Planned],
+    findings: Findings,
+    *,
+    seconds: float,
+    waiving: Waiving = NOTHING_WAIVED,
 ) -> tuple[Report, ...]:
-    """One report for each implementation, in their order."""
+    """One report for each implementation, in their order, with the waivers applied."""
     told = [
         report(
             each,
@@ -215,7 +278,12 @@ def reports(
         )
         for at, (each, results) in enumerate(zip(ran, findings.results, strict=True))
     ]
-    return tuple(replace(each, seconds=seconds, seconds_answering=findings.seconds_answering) for each in told)
+    timed = (replace(each, seconds=seconds, seconds_answering=findings.seconds_answering) for each in told)
+    return tuple(apply(each, waiving) for each in timed)
+
+
+#: The ids of all errata, in the contract's order: that in which a report tells them, in whatever order they were met.
+_ERRATA = tuple(dict.fromkeys(erratum.id for clause in CONTRACT for erratum in clause.errata))
 
 
 def report(ran: Ran, results: Iterable[Result], *, errata: Mapping[str, bool], stopped_early: bool = False) -> Report:
@@ -234,8 +302,12 @@ def report(ran: Ran, results: Iterable[Result], *, errata: Mapping[str, bool], s
         seed=ran.seed,
         claimed=ran.claimed,
         floor=FLOORS[ran.dialect, ran.level, ran.tier] if ran.is_everything else None,
-        errata=errata,
+        areas=ran.areas,
+        case=ran.case,
+        shard=ran.shard,
+        errata={erratum: errata[erratum] for erratum in _ERRATA if erratum in errata},
         stopped_early=stopped_early,
+        version=ran.version,
     )
 
 
@@ -261,7 +333,7 @@ def by_question(planned: Iterable[Planned]) -> list[Asking]:
     return sorted(asking.items(), key=lambda item: _place(item[0], asked))
 
 
-def _place(question: Question, asked: Mapping[tuple[DenseConfig, int | None], int]) -> tuple[int, str, str, str]:
+def _place(question: Question, asked: Mapping[Layer, int]) -> tuple[int, str, str, str]:
     return -asked[question.layer], str(question.layer), question.procedure, question.label
 
 

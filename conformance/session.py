@@ -112,7 +112,7 @@ class Session:
     settled: dict[tuple[int, str], Result] = field(default_factory=dict)
     shown: dict[tuple[str, str, str], set[int]] = field(default_factory=dict)
     _asked: dict[Question, _Asked] = field(default_factory=dict)
-    _unbuildable: dict[tuple[int, DenseConfig, int | None], str] = field(default_factory=dict)
+    _unbuildable: dict[tuple[int, DenseConfig, int | None], tuple[str, str]] = field(default_factory=dict)
 
     def result(self, planned: Planned, implementation: Implementation, *, claimed: bool = False) -> Result:
         """The result of one case. claimed: the level was asked for, so what is lacking is a failure."""
@@ -128,7 +128,10 @@ class Session:
             return Result(case, clause, verdict, reason=declined)
         blocked = self._unbuildable.get((id(implementation), *case.question.layer))
         if blocked and not clause.raising_is_an_answer:
-            return Result(case, clause, Verdict.BLOCKED, reason=f"{blocked} failed to construct this layer")
+            first, raised = blocked
+            return Result(
+                case, clause, Verdict.BLOCKED, reason=f"{first} failed to construct this layer", raised=raised
+            )
         try:
             return self._judged(planned, implementation, claimed=claimed)
         except Exception as failure:
@@ -186,7 +189,8 @@ class Session:
             return self._judged_beside_refusal(planned, answer, oracle_answer, asked)
         if answer.raised and not clause.raising_is_an_answer:
             self._note_unbuildable(case, implementation, answer.raised)
-            return Result(case, clause, Verdict.ERROR, reason=f"it raised {answer.raised}")
+            reason, kind = f"it raised {answer.raised}", answer.raised.type
+            return Result(case, clause, Verdict.ERROR, reason=reason, raised=kind)
         return self._compared(planned, answer, oracle_answer, asked)
 
     def _judged_beside_refusal(self, planned: Planned, answer: Answer, oracle_answer: Answer, asked: _Asked) -> Result:
@@ -272,7 +276,8 @@ class Session:
 
     def _note_unbuildable(self, case: Case, implementation: Implementation, raised: Raised) -> None:
         if raised.phase == "construct":
-            self._unbuildable.setdefault((id(implementation), *case.question.layer), case.id)
+            key = (id(implementation), *case.question.layer)
+            self._unbuildable.setdefault(key, (case.id, raised.type))
 
 
 #: In the place of a recorded oracle's answer that was found right when it was recorded.
@@ -333,7 +338,9 @@ def _grade_reached(grade: str, question: Question) -> str:
 def _raised_as_keras(comparison: Comparison) -> Comparison:
     """What becomes of a comparison where an exception is as good as the right answer."""
     allowed = "an exception, as Keras raises"
-    return replace(comparison, holds=True, got="an exception", allowed=allowed, ratio=0.0, place=(), misses=0)
+    return replace(
+        comparison, holds=True, got="an exception", allowed=allowed, ratio=0.0, place=(), misses=0, directions=()
+    )
 
 
 def _worst(comparisons: Iterable[Comparison]) -> str:

@@ -98,7 +98,8 @@ def truth(
     if posed.is_finite or "outputs" not in bounds:
         return Truth(bounds, facts)
     limits = _with_limits(posed.problem, bounds["outputs"])
-    return Truth({"outputs": limits}, {**facts, "nan_at": _nan_places(posed.problem)})
+    places = {"nan_at": _nan_places(posed.problem), "infinite_at": _infinite_places(posed.problem)}
+    return Truth({"outputs": limits}, {**facts, **places})
 
 
 def needs_tensors(question: Question) -> bool:
@@ -292,6 +293,13 @@ def _nan_places(problem: Problem) -> Json:
     """The flat indices at which the outputs are NaN."""
     outputs = forward(problem.inputs, problem.kernel, problem.bias, problem.activation)
     return [int(place) for place in np.flatnonzero(np.isnan(outputs))]
+
+
+@np.errstate(all="ignore")
+def _infinite_places(problem: Problem) -> Json:
+    """The flat indices at which the pre-activations are infinity."""
+    z = pre_activations(problem.inputs, problem.kernel, problem.bias)
+    return [int(place) for place in np.flatnonzero(z == np.inf)]
 
 
 def layer_facts(question: Question, _: Dialect) -> Mapping[str, Json]:

@@ -28,17 +28,24 @@ from conformance.reports.jsonlines import result_of, result_record
 from conformance.results import Report, note_errata
 from conformance.run import Asking, Findings, Progress, Ran, Selection, by_question, plan, put, reports, run
 from conformance.session import Oracle, converse
+from conformance.waivers.application import NOTHING_WAIVED, Waiving
 from reference.dialects import dialect_of
 
 #: Of each implementation the results, as plain data.
 Records = list[list[dict[str, Any]]]
 Answered = tuple[Findings, Records]
-#: What is made of a finished report, with the implementation and the oracle at hand.
-Study = Callable[[Report, Implementation, Oracle], Report]
 
 
 class WorkerError(Exception):
     """A worker's process ended in the middle of its work: nothing was judged."""
+
+
+@dataclass(frozen=True)
+class Study:
+    """What is made of a finished report, with the implementation and the oracle at hand, and of which reports."""
+
+    of: Callable[[Report, Implementation, Oracle], Report]
+    wanted: Callable[[Report], bool]
 
 
 @dataclass(frozen=True)
@@ -53,6 +60,7 @@ class Errand:
     exitfirst: bool = False
     place: Place = HERE
     oracle: str = "tensorflow"
+    waiving: Waiving = NOTHING_WAIVED
 
 
 def run_errand(
@@ -60,18 +68,24 @@ def run_errand(
     workers: int = 1,
     *,
     progress: Progress = lambda done, total: None,
-    study: Study = lambda report, implementation, oracle: report,
+    study: Study | None = None,
 ) -> tuple[Report, ...]:
     """One report for each naming, as `conformance.run.run` gives it; one worker is this process itself.
 
-    study: what is asked again of an implementation that failed, in this process.
-
+    study: what is asked again of implementations when all is done, in this process.
     Raises what loading an implementation or the oracle raises in a worker, PlugError as `run` does, and WorkerError
     where a worker's process ends.
     """
     if workers == 1:
         implementations, oracle = _loaded(errand)
-        told = run(implementations, errand.selection, oracle, exitfirst=errand.exitfirst, progress=progress)
+        told = run(
+            implementations,
+            errand.selection,
+            oracle,
+            exitfirst=errand.exitfirst,
+            progress=progress,
+            waiving=errand.waiving,
+        )
         return _studied(told, study, lambda: (implementations, oracle))
     with _executor(workers) as executor:
         # as many as there are workers, so that all of them import the oracle at the same time
@@ -83,17 +97,18 @@ def run_errand(
         given = [executor.submit(_answer, errand, first, last) for first, last in tasks]
         findings = _gathered(given, tasks, errand, progress)
         seconds = time.perf_counter() - start
-    return _studied(reports(ran, planned, findings, seconds=seconds), study, partial(_loaded, errand))
+    told = reports(ran, planned, findings, seconds=seconds, waiving=errand.waiving)
+    return _studied(told, study, partial(_loaded, errand))
 
 
 def _studied(
-    told: tuple[Report, ...], study: Study, loaded: Callable[[], tuple[list[Implementation], Oracle]]
+    told: tuple[Report, ...], study: Study | None, loaded: Callable[[], tuple[list[Implementation], Oracle]]
 ) -> tuple[Report, ...]:
-    """Nothing is loaded where nothing failed."""
-    if not any(result.verdict.accuses for report in told for result in report.results):
+    """Nothing is loaded where nothing is asked."""
+    if study is None or not any(study.wanted(report) for report in told):
         return told
     implementations, oracle = loaded()
-    return tuple(study(report, each, oracle) for report, each in zip(told, implementations, strict=True))
+    return tuple(study.of(report, each, oracle) for report, each in zip(told, implementations, strict=True))
 
 
 def _loaded(errand: Errand) -> tuple[list[Implementation], Oracle]:
@@ -173,5 +188,12 @@ def _introduce(errand: Errand) -> list[Ran]:
 def _answer(errand: Errand, first: int, last: int) -> Answered:
     """What these questions came to. Clauses hold functions, which cannot be sent: results are sent as records."""
     implementations, oracle, questions = _under_test(errand)
-    found = put(questions[first:last], implementations, errand.selection, oracle, exitfirst=errand.exitfirst)
+    found = put(
+        questions[first:last],
+        implementations,
+        errand.selection,
+        oracle,
+        exitfirst=errand.exitfirst,
+        waiving=errand.waiving,
+    )
     return replace(found, results=()), [[result_record(each) for each in of.values()] for of in found.results]

@@ -26,6 +26,7 @@ from reference.formats import FORMATS
 
 ROOT = Path(__file__).parent.parent
 README, NUMERICS = ROOT / "README.md", ROOT / "docs" / "numerics.md"
+REPORT = ROOT / "docs" / "reading-a-report.md"
 PAGES = (README, ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md")))
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 #: What the formulas of docs/numerics.md are written in.
@@ -150,7 +151,7 @@ def test_the_setup_commands_name_what_there_is() -> None:
         for extras in re.findall(r"'\.\[([\w,]+)\]'", page.read_text("utf-8"))
         for extra in extras.split(",")
     }
-    assert {"tensorflow", "pytest"} == named == set(PROJECT["project"]["optional-dependencies"])
+    assert {"tensorflow", "pytest", "page"} == named == set(PROJECT["project"]["optional-dependencies"])
 
 
 def test_pytest_options_exist() -> None:
@@ -164,13 +165,15 @@ def test_pytest_options_exist() -> None:
 def test_the_failure_that_the_readme_shows_is_real(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The README's wrong function, judged by the command line, gives the block that the README prints."""
+    """The README's wrong function, judged by the command line, gives the block that the pages print."""
     source = blocks(README, "python")[0].partition("report =")[0]
     (tmp_path / "layers.py").write_text(source, "utf-8")
     monkeypatch.chdir(tmp_path)
     assert cli.main(["run", "layers.py:dense", "--tier", "smoke"]) == 1
-    (shown,) = blocks(README, "text")
-    assert shown in capsys.readouterr().out
+    told = capsys.readouterr().out
+    for page in (README, REPORT):
+        (shown,) = blocks(page, "text")
+        assert shown in told, page.name
 
 
 def test_exit_codes_are_those_of_the_code() -> None:

@@ -14,7 +14,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 #: From the ground up. Names that share a rung do not see each other; a folder counts with all that is in it.
 LADDER = (
-    ("reference.formats",),
+    ("reference.formats", "reference.formulas"),
     ("reference.intervals", "reference.grades"),
     ("reference.initializers", "reference.regularizers", "reference.constraints"),
     ("reference.config",),
@@ -39,7 +39,7 @@ LADDER = (
     ("conformance.kill_matrix", "conformance.recording"),
     ("conformance.shrink", "conformance.diagnosis", "conformance.curves", "conformance.reproduction"),
     ("conformance.study",),
-    ("conformance.api", "conformance.workers"),
+    ("conformance.api", "conformance.workers", "conformance.screen"),
     ("conformance.commands",),
     ("conformance.cli", "conformance.plugin", "conformance.test_conformance"),
     ("conformance.__main__",),
@@ -50,7 +50,18 @@ HEIGHT = {name: step for step, rung in enumerate(LADDER) for name in rung}
 #: Within the folders that have rungs of their own.
 INSIDE = {
     "conformance.contract": (
-        *("clause", "errata", "outputs", "gradients", "parameters", "shapes", "state", "dtypes", "initializers"),
+        *(
+            "clause",
+            "errata",
+            "bugs",
+            "outputs",
+            "gradients",
+            "parameters",
+            "shapes",
+            "state",
+            "dtypes",
+            "initializers",
+        ),
         *("modes", "losses", "constraints", "weights", "composition", "saving", "errors", "specials", "__init__"),
     ),
     "conformance.implementations": (

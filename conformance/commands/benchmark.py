@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import multiprocessing
 import statistics
 import subprocess
@@ -18,6 +17,7 @@ from conformance.implementations.load import Place, load
 from conformance.recording import oracle_named
 from conformance.run import contract_areas
 from conformance.run import run as run_contract
+from conformance.screen import aside
 from conformance.session import live_oracle
 from conformance.workers import Errand, run_errand
 
@@ -47,7 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
     start = time.perf_counter()
     oracle = live_oracle()
     print(f"import TensorFlow      {time.perf_counter() - start:.1f} s")
-    with contextlib.redirect_stdout(sys.stderr):
+    with aside():
         chosen = selection(tier=arguments.tier, areas=arguments.area)
         (report,) = run_contract([load(arguments.implementation, oracle.dialect)], chosen, oracle)
     if not report.comparisons:

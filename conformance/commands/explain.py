@@ -8,21 +8,26 @@ import operator
 import textwrap
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Any
 
 from conformance.api import UsageError
 from conformance.cases import Question
 from conformance.contract import CONTRACT
+from conformance.contract.bugs import BUGS
 from conformance.contract.clause import Clause
 from conformance.families import draw
 from conformance.implementations.protocol import Implementation
+from conformance.recording import KERAS_ALONE, oracle_named
 from conformance.run import catalogue
-from conformance.session import live_oracle
+from conformance.session import Oracle, Planned, live_oracle
 from conformance.truth import needs_tensors
 from reference.activations import ACTIVATIONS
 from reference.config import DenseConfig
-from reference.dialects import DIALECTS
+from reference.dense import kernel_shape, output_shape, parameter_count
+from reference.dialects import DIALECTS, Dialect
 from reference.elementwise import Elementwise
+from reference.formulas import FORMULAS, FORMULAS_OF_KERAS_2
 
 #: What an expression may compute with: literals are never evaluated by Python itself.
 OPERATORS: Mapping[type, Callable[[int, int], int]] = {
@@ -47,19 +52,36 @@ class Expression:
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    parser = subparsers.add_parser("explain", help="what a Dense does, or what a clause or case is about")
+    parser = subparsers.add_parser(
+        "explain",
+        help="what a Dense does, or what a clause or case is about",
+        description="The formula, the shapes, why a clause matters, which public bugs it would have caught, and what "
+        "the real layer answers.",
+    )
     parser.add_argument(
         "what", metavar="LAYER-CLAUSE-OR-CASE", help="'Dense(32, activation=\"relu\", input_shape=(16,))', or an id"
+    )
+    parser.add_argument(
+        "--oracle",
+        choices=["tensorflow", "recorded", "none"],
+        help="whose answer is shown of a layer or a case: tensorflow, by default where it is installed; recorded; or "
+        "none, which is there at once",
     )
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
     what = arguments.what.strip()
+    oracle = arguments.oracle or ("tensorflow" if find_spec("tensorflow") else "recorded")
     if "(" in what:
-        print("\n".join(explain_layer(parse(what))))
+        expression = parse(what)
+        told = by_the_real_layer(expression) if oracle == "tensorflow" else by_contract(expression)
+        print("\n".join(explain_layer(expression, told)))
     elif "[" in what:
-        print("\n".join(explain_case(what)))
+        planned, dialect = _found(what)
+        print("\n".join(explain_case(planned, dialect)), flush=True)
+        if oracle != "none":
+            print("\n".join(answer_of(planned.case.question, oracle)))
     else:
         print("\n".join(explain_clause(_clause(what))))
     return 0
@@ -141,43 +163,75 @@ def _computed(operation: Callable[[int, int], int], left: int, right: int) -> in
     return result
 
 
-def explain_layer(expression: Expression) -> Iterator[str]:
-    """What the real layer does, and which often-quoted sentences are wrong. All numbers are the layer's own."""
-    oracle = live_oracle()
+@dataclass(frozen=True)
+class Told:
+    """What a layer does, and who says so. deep: the kernel's shape and the number of parameters for inputs of rank 3;
+    flat: the outputs' shape for symbolic ones.
+    """
+
+    who: str
+    weights: Mapping[str, tuple[int, ...]]
+    count: int
+    outputs: tuple[int | None, ...]
+    deep: tuple[tuple[int, ...], int]
+    flat: tuple[int | None, ...]
+
+
+def by_contract(expression: Expression) -> Told:
+    """What the reference says, without asking any layer."""
     config, shape = expression.config, expression.input_shape
-    facts = _facts(oracle.implementation, Question("build", config, (None, *shape)))
-    output = _facts(oracle.implementation, Question("call_symbolic", config, (None, *shape)))["output_shape"]
-    weights = {weight["name"]: tuple(weight["shape"]) for weight in facts["weights"]}
-    product = f"inputs @ kernel{' + bias' if 'bias' in weights else ''}"
-    whole = product if config.activation == "linear" else f"{config.activation}({product})"
-    yield f"Measured on tf.keras.layers.Dense, {', '.join(f'{name} {each}' for name, each in oracle.versions.items())}"
-    yield ""
-    yield f"operation   outputs = {whole}"
-    yield f"inputs      {_shape((None, *shape))}   None is the batch: any number of examples"
-    for name, each in weights.items():
-        yield f"{name:<12}{_shape(each)}"
-    yield f"outputs     {_shape(output)}"
-    yield f"parameters  {facts['count']:,} = {_product(weights)}"
-    yield ""
-    yield from _claims(oracle.implementation, expression, weights)
+    kernel = kernel_shape(config, shape[-1])
+    weights = {"kernel": kernel, **({"bias": (config.units,)} if config.use_bias else {})}
+    count = parameter_count(config, shape[-1])
+    outputs, flat = output_shape(config, (None, *shape)), output_shape(config, (None, STEPS, shape[-1]))
+    return Told("By the contract, which real layers were held to", weights, count, outputs, (kernel, count), flat)
 
 
-def _claims(implementation: Implementation, expression: Expression, weights: Mapping[str, Any]) -> Iterator[str]:
+def by_the_real_layer(expression: Expression) -> Told:
+    """All numbers are the layer's own. Raises UsageError where it refuses."""
+    oracle = live_oracle()
+    implementation, config, shape = oracle.implementation, expression.config, expression.input_shape
+    facts = _facts(implementation, Question("build", config, (None, *shape)))
+    deep = _facts(implementation, Question("build", config, (BATCH, STEPS, shape[-1])))
+    return Told(
+        f"Measured on tf.keras.layers.Dense, {_versions(oracle)}",
+        _shapes_of(facts["weights"]),
+        facts["count"],
+        tuple(_facts(implementation, Question("call_symbolic", config, (None, *shape)))["output_shape"]),
+        (_shapes_of(deep["weights"])["kernel"], deep["count"]),
+        tuple(_facts(implementation, Question("call_symbolic", config, (None, STEPS, shape[-1])))["output_shape"]),
+    )
+
+
+def explain_layer(expression: Expression, told: Told) -> Iterator[str]:
+    """What a layer does, and which often-quoted sentences are wrong."""
+    config, shape = expression.config, expression.input_shape
+    yield told.who
+    yield ""
+    yield from _formula(config, DIALECTS[-1].name)
+    yield _row("inputs", f"{_shape((None, *shape))}   None is the batch: any number of examples")
+    for name, each in told.weights.items():
+        yield _row(name, f"{_shape(each)}   {AXES[name]}")
+    yield _row("outputs", _shape(told.outputs))
+    yield _row("parameters", f"{told.count:,} = {_product(told.weights)}")
+    yield ""
+    yield from _claims(expression, told)
+
+
+def _claims(expression: Expression, told: Told) -> Iterator[str]:
     config, width = expression.config, expression.input_shape[-1]
-    deep = _facts(implementation, Question("build", config, (BATCH, STEPS, width)))
-    flat = _facts(implementation, Question("call_symbolic", config, (None, STEPS, width)))["output_shape"]
-    kernel = next(tuple(weight["shape"]) for weight in deep["weights"] if weight["name"] == "kernel")
+    kernel, count = told.deep
     kept = "not flattened" if kernel[0] == width else "flattened"
-    yield "Often quoted, and what the layer did when it was asked:"
+    yield "Often quoted, and what the layer does:"
     met, gave = _shape((BATCH, STEPS, width)), _shape((None, STEPS, width))
     yield from _paragraph(
         f'"If the input has a rank greater than 2, it is flattened prior to the dot product." It is {kept}: inputs of '
-        f"shape {met} met a kernel of shape {_shape(kernel)} and {deep['count']:,} parameters in all, and a symbolic "
-        f"input {gave} gave {_shape(flat)}. The product runs over the last axis."
+        f"shape {met} meet a kernel of shape {_shape(kernel)} and {count:,} parameters in all, and a symbolic "
+        f"input {gave} gives {_shape(told.flat)}. The product runs over the last axis."
     )
     yield from _paragraph(
         f'"For inputs of size [{width}, N] the network is evaluated N times." The batch comes first: inputs are '
-        f"(N, {width}), and one matrix product with the kernel {_shape(weights['kernel'])} serves all N rows."
+        f"(N, {width}), and one matrix product with the kernel {_shape(told.weights['kernel'])} serves all N rows."
     )
     if not isinstance(ACTIVATIONS[config.activation], Elementwise):
         yield from _paragraph(
@@ -192,6 +246,39 @@ def _facts(implementation: Implementation, question: Question) -> Mapping[str, A
     return answer.facts
 
 
+def _shapes_of(weights: Any) -> dict[str, tuple[int, ...]]:
+    return {weight["name"]: tuple(weight["shape"]) for weight in weights}
+
+
+def _versions(oracle: Oracle) -> str:
+    return ", ".join(f"{name} {each}" for name, each in oracle.versions.items())
+
+
+#: What the axes of a weight are.
+AXES: Mapping[str, str] = {"kernel": "(input_dim, units)", "bias": "(units,)"}
+
+
+def _formula(config: DenseConfig, dialect: str) -> Iterator[str]:
+    """The operation, and what the activation computes."""
+    product = f"inputs @ kernel{' + bias' if config.use_bias else ''}"
+    formulas = {**FORMULAS, **(FORMULAS_OF_KERAS_2 if dialect.startswith("keras-2") else {})}
+    if config.activation == "linear":
+        yield _row("operation", f"outputs = {product}")
+        return
+    yield _row("operation", f"outputs = {config.activation}({product})")
+    yield from textwrap.wrap(
+        f"{config.activation}(z) = {formulas[config.activation]}",
+        80,
+        initial_indent=" " * 12,
+        subsequent_indent=" " * 16,
+        break_long_words=False,
+    )
+
+
+def _row(name: str, text: str) -> str:
+    return f"{name:<12}{text}"
+
+
 def _product(weights: Mapping[str, tuple[int, ...]]) -> str:
     return " + ".join(" * ".join(f"{axis:,}" for axis in shape) for shape in weights.values())
 
@@ -200,9 +287,9 @@ def _shape(shape: Any) -> str:
     return str(tuple(shape))
 
 
-def _paragraph(text: str) -> list[str]:
+def _paragraph(text: str, *, first: str = "- ") -> list[str]:
     return textwrap.wrap(
-        text, 80, initial_indent="- ", subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
+        text, 80, initial_indent=first, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
     )
 
 
@@ -210,43 +297,91 @@ def _paragraph(text: str) -> list[str]:
 
 
 def explain_clause(clause: Clause) -> Iterator[str]:
-    """What a clause says, where that comes from, and what it is for."""
-    yield f"{clause.id}: {clause.requirement.value}, level {clause.level}, since version {clause.since} of the contract"
+    """What a clause says, where that comes from, what it is for, and where it was missed."""
+    since = f"since version {clause.since} of the contract"
+    yield from _paragraph(f"{clause.id}: {clause.requirement.value}, level {clause.level}, {since}", first="")
     yield from _paragraph(clause.says)
     yield from _paragraph(f"source: {clause.source}")
     yield from _paragraph(f"guards against {clause.guards}")
+    for issue, wrong in BUGS.get(clause.id, {}).items():
+        yield from _paragraph(f"would have caught {issue}: {wrong}")
     ids = [case.id for case in clause.cases(DIALECTS[-1])]
-    yield f"- {len(ids)} cases, the first of them {ids[0]}"
+    if ids:
+        yield from _paragraph(f"{len(ids)} cases, the first of them {ids[0]}")
+    else:
+        yield "- no cases in the newest dialect"
     for erratum in clause.errata:
         yield from _paragraph(f"erratum {erratum.id}: {erratum.says}")
 
 
-def explain_case(case_id: str) -> Iterator[str]:
-    """The clause of a case, what is asked, and what the real layer answers."""
-    oracle = live_oracle()
-    found = [planned for planned in catalogue(oracle.dialect) if planned.case.id == case_id]
-    if not found:
-        raise UsageError(f"there is no case {case_id!r}; dense-conformance list --cases names them all")
-    (planned,) = found
-    question = planned.case.question
+def explain_case(planned: Planned, dialect: Dialect) -> Iterator[str]:
+    """The clause of a case, and what is asked: the formula, and every axis by its name."""
+    question, config = planned.case.question, planned.case.question.config
     yield from explain_clause(planned.clause)
     yield ""
-    yield f"procedure   {question.procedure}{''.join(f', {name}={value}' for name, value in question.options)}"
-    yield f"layer       {question.config}"
-    yield f"inputs      {_shape(question.input_shape)}, drawn from the family {question.family!r}, seed {question.seed}"
-    yield from _answer_of_the_oracle(oracle.implementation, question)
+    options = "".join(f", {name}={value}" for name, value in question.options)
+    yield _row("asked", f"{question.procedure}{options}, from tier {planned.case.tier} on")
+    yield from textwrap.wrap(
+        str(question.config), 80, initial_indent=_row("layer", ""), subsequent_indent=" " * 12, break_long_words=False
+    )
+    yield from _formula(config, dialect.name)
+    yield from _named_shapes(question)
+    if needs_tensors(question):
+        yield _row("tensors", f"of the family {question.family!r}, seed {question.seed}, in {config.dtype}")
 
 
-def _answer_of_the_oracle(implementation: Implementation, question: Question) -> Iterator[str]:
+def _named_shapes(question: Question) -> Iterator[str]:
+    """Inputs, weights and outputs; those that Dense refuses have no outputs."""
+    shape, config = question.input_shape, question.config
+    leading = ("batch", *(f"axis {place}" for place in range(1, len(shape) - 1)))[: max(len(shape) - 1, 0)]
+    names = (*leading, "input_dim") if shape else ()
+    yield _row("inputs", f"{_shape(shape)}   ({', '.join(names)})")
+    if shape and shape[-1] is not None:
+        yield _row("kernel", f"{_shape(kernel_shape(config, shape[-1]))}   {AXES['kernel']}")
+    if config.use_bias:
+        yield _row("bias", f"{_shape((config.units,))}   {AXES['bias']}")
+    if len(shape) >= 2:
+        units = "units" if output_shape(config, shape)[-1] == config.units else "units / 2"
+        yield _row("outputs", f"{_shape(output_shape(config, shape))}   ({', '.join((*leading, units))})")
+
+
+def _found(case_id: str) -> tuple[Planned, Dialect]:
+    """A case, of the newest dialect that has it."""
+    for dialect in reversed(DIALECTS):
+        for planned in catalogue(dialect):
+            if planned.case.id == case_id:
+                return planned, dialect
+    raise UsageError(f"there is no case {case_id!r}; dense-conformance list --cases names them all")
+
+
+def answer_of(question: Question, oracle: str) -> Iterator[str]:
+    """What the real layer answers: itself, or, of a recorded one, what is known."""
+    asked = oracle_named(oracle)
+    if asked.is_recorded:
+        yield from _paragraph(_as_recorded(question, asked))
+        return
     tensors = None
     if needs_tensors(question):
         tensors = draw(question.family, question.config, question.known_shape, question.seed)
-    answer = implementation.answer(question, tensors)
-    yield f"the real layer {f'raises {answer.raised}' if answer.raised else 'answers'}"
+    answer = asked.implementation.answer(question, tensors)
+    yield f"the real layer ({_versions(asked)}) {f'raises {answer.raised}' if answer.raised else 'answers'}"
     for name, tensor in answer.tensors.items():
-        yield f"  {name:<24}{tensor.dtype} {_shape(tensor.shape)}"
+        first = f", begins with {tensor.flat[0]}" if tensor.size else ""
+        yield f"  {name:<24}{tensor.dtype} {_shape(tensor.shape)}{first}"
     for name, fact in answer.facts.items():
-        yield f"  {name:<24}{fact}"
+        yield from textwrap.wrap(
+            f"{name:<24}{fact}", 80, initial_indent="  ", subsequent_indent=" " * 26, break_long_words=False
+        )
+
+
+def _as_recorded(question: Question, oracle: Oracle) -> str:
+    """A recording holds verdicts, no numbers."""
+    if question.capabilities & KERAS_ALONE:
+        return "this is asked of Keras layers alone, and was not recorded: --oracle tensorflow asks the real layer"
+    return (
+        f"the real layer ({_versions(oracle)}) was asked when the recording was made, and answered as the reference "
+        f"says, or by a recorded erratum; --oracle tensorflow shows its numbers"
+    )
 
 
 def _clause(clause_id: str) -> Clause:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,6 +12,7 @@ from conformance.cases import Tier
 from conformance.implementations.mutants import MUTANTS
 from conformance.kill_matrix import Kill, complaints, kills
 from conformance.run import Selection
+from conformance.screen import aside
 from conformance.session import live_oracle
 
 
@@ -34,7 +33,7 @@ def run(arguments: argparse.Namespace) -> int:
     chosen = [mutant for mutant in MUTANTS.values() if arguments.only in mutant.name or arguments.only == mutant.area]
     if not chosen:
         raise UsageError(f"no mutant is called {arguments.only!r}; there are {', '.join(MUTANTS)}")
-    with contextlib.redirect_stdout(sys.stderr):
+    with aside():
         found = kills(chosen, Selection(tier=Tier[arguments.tier.upper()]), live_oracle())
     print(_table(found))
     if arguments.json:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
-import sys
 from pathlib import Path
 
 from conformance.recording import FOLDER, file_name, record, to_json
+from conformance.screen import aside
 from conformance.session import live_oracle
 
 
@@ -24,7 +23,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run(arguments: argparse.Namespace) -> int:
     oracle = live_oracle()
-    with contextlib.redirect_stdout(sys.stderr):
+    with aside():
         recording = record(oracle)
     target = arguments.file or Path(str(FOLDER)) / file_name(oracle.versions)
     target.parent.mkdir(exist_ok=True)

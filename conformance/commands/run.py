@@ -3,31 +3,43 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
-import os
 import re
 import sys
-import time
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 from conformance.answers import Level
-from conformance.api import UsageError, selection
+from conformance.api import UsageError, selection, waiving
 from conformance.cases import Tier
 from conformance.implementations.load import Place
 from conformance.implementations.process import ANSWER_LIMIT
-from conformance.implementations.protocol import Implementation
-from conformance.reports import jsonlines, terminal
-from conformance.reproduction.kinds import CannotReproduceError
-from conformance.reproduction.script import file_name, script
-from conformance.results import ExitCode, Report
-from conformance.run import contract_areas
-from conformance.session import Oracle, Planned
-from conformance.shrink import smallest_of
-from conformance.workers import Errand, run_errand
+from conformance.reports import badge, jsonlines, junit, markdown, page, terminal
+from conformance.reproduction.script import file_name
+from conformance.results import ExitCode, Report, Shard
+from conformance.run import Selection, contract_areas
+from conformance.screen import aside, progress, wants_colour
+from conformance.study import has_failures, study
+from conformance.workers import Errand, Study, run_errand
 
+
+@dataclass(frozen=True)
+class Form:
+    """A file that a run can write: what it is, and how reports become its text."""
+
+    says: str
+    render: Callable[[tuple[Report, ...]], str]
+
+
+#: By the name of the option.
+FILES: Mapping[str, Form] = {
+    "json": Form("JSON Lines", jsonlines.render_all),
+    "junit": Form("JUnit's XML, for CI systems,", junit.render),
+    "markdown": Form("Markdown, for the summary of a CI job,", markdown.render),
+    "badge": Form("a badge in SVG", badge.render),
+    "html": Form("a page to look at, with plots (needs the extra `page`),", page.render),
+}
 #: Of several implementations the worst decides: what is worse than what.
 _WORST = (ExitCode.SUITE_ERROR, ExitCode.DOES_NOT_CONFORM, ExitCode.NOTHING_RAN, ExitCode.CONFORMS)
 
@@ -77,94 +89,118 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help="how long one answer of a process of its own may take (default: %(default)g)",
     )
     parser.add_argument("--workers", type=int, default=1, metavar="N", help="processes that share the work")
-    parser.add_argument("--exitfirst", action="store_true", help="stop at the first failure")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write JSON Lines there")
     parser.add_argument(
-        "--repro-dir", type=Path, metavar="DIR", help="write a script there for each clause that failed"
+        "--shard", type=_shard, metavar="I/N", help="only the I-th of N parts; `merge` joins what --json wrote of them"
     )
-    parser.add_argument("-q", "--quiet", action="store_true", help="the last line only")
+    parser.add_argument("--exitfirst", action="store_true", help="stop at the first failure that is not waived")
+    parser.add_argument(
+        "--waivers", type=Path, metavar="FILE", help="known failures of one implementation: see docs/waivers.md"
+    )
+    for form, written in FILES.items():
+        parser.add_argument(f"--{form}", type=Path, metavar="FILE", help=f"write {written.says} there")
+    parser.add_argument(
+        "--repro-dir", type=Path, metavar="FOLDER", help="write a script there for each clause that failed"
+    )
+    how_much = parser.add_mutually_exclusive_group()
+    how_much.add_argument("-q", "--quiet", action="store_true", help="the last line only, and no progress")
+    how_much.add_argument("-v", "--verbose", action="store_true", help="every case with its verdict, too")
+    parser.add_argument(
+        "--color", choices=["auto", "always", "never"], default="auto", help="auto: as NO_COLOR and FORCE_COLOR say"
+    )
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
+    _check(arguments)
+    wanted = {form: getattr(arguments, form) for form in FILES if getattr(arguments, form)}
+    _check_files(wanted)
+    errand = Errand(
+        tuple(arguments.implementations),
+        _selection(arguments),
+        arguments.exitfirst,
+        Place(arguments.python, arguments.timeout, arguments.device),
+        arguments.oracle,
+        waiving(arguments.waivers),
+    )
+    with aside(), progress(quiet=arguments.quiet) as shown:
+        reports = run_errand(errand, arguments.workers, progress=shown, study=_study(arguments))
+    colour = wants_colour(arguments.color, sys.stdout)
+    for report in reports:
+        if arguments.verbose:
+            print(terminal.verdicts(report, colour=colour))
+        print(terminal.conclusion(report) if arguments.quiet else terminal.render(report, colour=colour))
+    for form, path in wanted.items():
+        path.write_text(FILES[form].render(reports), "utf-8")
+    if arguments.repro_dir is not None:
+        _write_scripts(reports, arguments.repro_dir)
+    return int(worst(reports))
+
+
+def worst(reports: Iterable[Report]) -> ExitCode:
+    """The exit code of several reports."""
+    return min((report.exit_code for report in reports), key=_WORST.index)
+
+
+def _check(arguments: argparse.Namespace) -> None:
+    """Raises UsageError for options that cannot be, alone or together."""
     if arguments.extension:
         raise UsageError(f"the extension {arguments.extension!r} is not part of this version; run without --extension")
     if arguments.workers < 1:
         raise UsageError(f"--workers must be a positive number, got {arguments.workers}")
     if not arguments.timeout > 0:
         raise UsageError(f"--timeout must be a positive number of seconds, got {arguments.timeout:g}")
-    if arguments.json and not arguments.json.absolute().parent.is_dir():
+    if arguments.waivers and len(arguments.implementations) > 1:
         raise UsageError(
-            f"there is no folder {str(arguments.json.absolute().parent)!r} to write {arguments.json.name} in"
+            "--waivers is a file of one implementation's known failures; name one, and run the others alone"
         )
+    if arguments.shard and arguments.waivers:
+        raise UsageError("the waivers of a run are applied to all of it: give --waivers to `merge`, not to a shard")
+    if arguments.shard and arguments.exitfirst:
+        raise UsageError("a shard that stops at its first failure cannot be merged; leave out --exitfirst or --shard")
+
+
+def _check_files(wanted: Mapping[str, Path]) -> None:
+    """Before anything runs: a run takes minutes, and what it found could not be written."""
+    for path in wanted.values():
+        if not path.absolute().parent.is_dir():
+            raise UsageError(f"there is no folder {str(path.absolute().parent)!r} to write {path.name} in")
+        if path.is_dir():
+            raise UsageError(f"{str(path)!r} is a folder; give a file to be written")
+    if "html" in wanted and page.missing():
+        raise UsageError(
+            f"--html needs {' and '.join(page.missing())}, not installed here: pip install 'dense-conformance[page]'"
+        )
+
+
+def _selection(arguments: argparse.Namespace) -> Selection:
     chosen = selection(
         arguments.level, tier=arguments.tier, areas=arguments.area, case=arguments.case, seed=arguments.seed
     )
-    with contextlib.redirect_stdout(sys.stderr):  # what an implementation prints is kept out of the report
-        place = Place(arguments.python, arguments.timeout, arguments.device)
-        errand = Errand(tuple(arguments.implementations), chosen, arguments.exitfirst, place, arguments.oracle)
-        study = partial(_study, arguments) if _is_told_more(arguments) else _leave
-        reports = run_errand(errand, arguments.workers, progress=_progress(), study=study)
+    return replace(chosen, shard=arguments.shard)
+
+
+def _study(arguments: argparse.Namespace) -> Study | None:
+    """The last line alone has no room for what a study finds."""
+    told = not arguments.quiet or any(getattr(arguments, form) for form in FILES) or arguments.repro_dir is not None
+    with_scripts = arguments.repro_dir is not None or arguments.html is not None
+    looking = partial(study, curves=arguments.html is not None, scripts=with_scripts)
+    return Study(looking, lambda report: has_failures(report) or arguments.html is not None) if told else None
+
+
+def _write_scripts(reports: Sequence[Report], folder: Path) -> None:
+    """One file for each failed clause; of several implementations, in a folder for each."""
     for report in reports:
-        print(terminal.conclusion(report) if arguments.quiet else terminal.render(report, colour=_colour()))
-    if arguments.json:
-        arguments.json.write_text(jsonlines.render_all(reports), "utf-8")
-    return int(_worst(reports))
+        place = folder / re.sub(r"\W", "_", report.implementation) if len(reports) > 1 else folder
+        for clause_id, script in report.reproductions.items():
+            place.mkdir(parents=True, exist_ok=True)
+            target = place / file_name(clause_id)
+            target.write_text(script, "utf-8")
+            print(f"dense-conformance: python {target} shows what fails {clause_id}", file=sys.stderr)
 
 
-def _is_told_more(arguments: argparse.Namespace) -> bool:
-    """The last line of a report has no room for a case."""
-    return not arguments.quiet or arguments.json is not None or arguments.repro_dir is not None
-
-
-def _leave(report: Report, _: Implementation, __: Oracle) -> Report:
-    return report
-
-
-def _study(arguments: argparse.Namespace, report: Report, implementation: Implementation, oracle: Oracle) -> Report:
-    """The report with the plainest case of each failed clause; scripts of them where they are asked for."""
-    smallest = smallest_of(report, implementation, oracle)
-    if arguments.repro_dir is not None:
-        several = len(arguments.implementations) > 1
-        folder = arguments.repro_dir / re.sub(r"\W", "_", report.implementation) if several else arguments.repro_dir
-        folder.mkdir(parents=True, exist_ok=True)
-        for result in smallest.values():
-            _write_script(folder, Planned(result.clause, result.case), report.implementation, implementation, oracle)
-    return replace(report, smallest=smallest)
-
-
-def _write_script(folder: Path, planned: Planned, name: str, implementation: Implementation, oracle: Oracle) -> None:
+def _shard(text: str) -> Shard:
+    number, _, of = text.partition("/")
     try:
-        text = script(planned, name, implementation, oracle)
-    except CannotReproduceError as failure:
-        print(f"dense-conformance: {failure}", file=sys.stderr)
-        return
-    target = folder / file_name(planned.clause.id)
-    target.write_text(text, "utf-8")
-    print(f"dense-conformance: python {target} shows what fails {planned.clause.id}", file=sys.stderr)
-
-
-def _worst(reports: tuple[Report, ...]) -> ExitCode:
-    return min((report.exit_code for report in reports), key=_WORST.index)
-
-
-def _colour() -> bool:
-    return sys.stdout.isatty() and "NO_COLOR" not in os.environ
-
-
-def _progress() -> Callable[[int, int], None]:
-    """A line that is rewritten in place on a terminal, and nothing elsewhere."""
-    if not sys.stderr.isatty():
-        return lambda done, total: None
-    start, screen = time.monotonic(), sys.stderr
-
-    def show(done: int, total: int) -> None:
-        if done % 50 and done != total:
-            return
-        seconds = time.monotonic() - start
-        rate = done / max(seconds, 1e-3)
-        line = f"{done} / {total} questions, {rate:.0f} a second, {(total - done) / rate:.0f} s to go"
-        screen.write(f"\r{line:<70}" if done < total else f"\r{'':<70}\r")
-        screen.flush()
-
-    return show
+        return Shard(int(number), int(of))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"a shard is written I/N with I from 1 to N, 2/4 say, not {text!r}") from None

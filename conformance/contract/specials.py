@@ -17,6 +17,11 @@ from conformance.procedures import GRADIENTS
 from reference.intervals import Interval
 
 DENSE_PY = "keras/src/layers/core/dense.py: Dense.call"
+#: Activations whose value at infinity eager, tf.function, XLA and all versions agree on, beside those of SPECIAL.
+LIMITED = (
+    *("elu", "celu", "selu", "gelu", "silu", "hard_silu", "mish"),
+    *("relu6", "hard_tanh", "log_sigmoid", "tanh_shrink", "squareplus"),
+)
 
 
 # ---- checks --------------------------------------------------------------------------------------------------------
@@ -34,6 +39,17 @@ def other_rows_untouched(trial: Trial) -> Iterator[Comparison]:
     unknown = np.isnan(trial.inputs.astype(np.float64)).any(axis=-1)
     filled = bool(np.isnan(outputs[unknown].astype(np.float64)).all())
     yield agree("outputs of rows with NaN are NaN", filled, expected=True)
+
+
+def limit_above(trial: Trial) -> Iterator[Comparison]:
+    """Where the pre-activation is infinity. Of its negative Keras's versions make different things."""
+    outputs, bounds = trial.answer.tensor("outputs"), trial.bounds["outputs"]
+    if outputs is None or outputs.shape != bounds.shape:
+        yield compare("outputs", outputs, within=bounds)
+        return
+    places = trial.facts["infinite_at"]
+    within = Interval(bounds.lower.ravel()[places], bounds.upper.ravel()[places])
+    yield compare("outputs of infinity", outputs.ravel()[places], within=within)
 
 
 def flushed_or_kept(trial: Trial) -> Iterator[Comparison]:
@@ -83,6 +99,18 @@ CLAUSES = (
         ),
         check=specials_pass_through,
         errata=errata.OF_VALUES,
+    ),
+    Clause(
+        id="specials.limits",
+        says="An infinite pre-activation gives the activation's limit, and not NaN.",
+        source="keras/src/activations/activations.py, where eager, tf.function and XLA agree",
+        guards="0 times infinity, or one infinity over another, in a formula that is right for all finite numbers",
+        level=Level.INFERENCE,
+        asks=(
+            *ask(activation=("elu", "gelu", "silu", "mish"), family=("specials",)),
+            *ask(activation=LIMITED, family=("specials",), rank=(2, 3), dtype=FLOATS, tier=Tier.DEFAULT),
+        ),
+        check=limit_above,
     ),
     Clause(
         id="specials.weights",

@@ -72,11 +72,13 @@ def load(naming: Any, dialect: Dialect = DIALECTS[-1], place: Place = HERE) -> I
     """
     if not isinstance(naming, str):
         return _implementation(naming, getattr(naming, "__name__", type(naming).__name__))
+    if place.device and (naming.startswith("exec:") or not (place.python or naming in frameworks.NAMES)):
+        raise NamingError(f"{naming} has no choice of devices here: leave out --device")
     if naming.startswith("exec:"):
         command = shlex.split(naming.removeprefix("exec:"))
         return _in_a_process(naming, Process(command, answer_limit=place.answer_limit))
     if place.python:
-        return _in_a_process(naming, python_worker(place.python, naming, place.answer_limit))
+        return _in_a_process(naming, python_worker(place.python, naming, place.device, place.answer_limit))
     if naming in BUILT_IN:
         return BUILT_IN[naming](dialect)
     if naming in frameworks.NAMES:
@@ -110,12 +112,14 @@ def _framework(name: str, place: Place) -> Implementation:
     module = importlib.import_module(f"{frameworks.__name__}.{name}")
     environment: Mapping[str, str] = getattr(module, "ENVIRONMENT", {})
     if any(os.environ.get(key) != value for key, value in environment.items()):
-        return _in_a_process(name, python_worker(sys.executable, name, place.answer_limit, environment))
-    on_device = {"device": place.device} if place.device else {}
-    if not on_device.keys() <= inspect.signature(module.adapter).parameters.keys():
+        worker = python_worker(sys.executable, name, place.device, place.answer_limit, environment)
+        return _in_a_process(name, worker)
+    takes = inspect.signature(module.adapter).parameters
+    if place.device and "device" not in takes:
         raise NamingError(f"{name} has no choice of devices here: leave out --device")
+    offered = {"device": place.device, "answer_limit": place.answer_limit}
     try:
-        made: Adapter = module.adapter(**on_device)
+        made: Adapter = module.adapter(**{key: each for key, each in offered.items() if each and key in takes})
     except ImportError as failure:
         install = module.PACKAGE if module.PACKAGE.startswith("npm ") else f"pip install {module.PACKAGE}"
         raise NamingError(f"{name} cannot be put under test here: {first_words(failure)}; {install}") from failure

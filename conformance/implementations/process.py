@@ -258,10 +258,16 @@ def _as_many(answer: Mapping[str, Json], name: str, length: int) -> list[Json]:
 
 
 def python_worker(
-    python: str, naming: str, answer_limit: float = ANSWER_LIMIT, environment: Mapping[str, str] | None = None
+    python: str,
+    naming: str,
+    device: str = "",
+    answer_limit: float = ANSWER_LIMIT,
+    environment: Mapping[str, str] | None = None,
 ) -> Process:
     """What any naming means to another Python. -P: a folder of the user's must not get in the way of this package."""
-    return Process([python, "-P", "-m", "conformance.implementations.worker", naming], environment or {}, answer_limit)
+    command = [python, "-P", "-m", "conformance.implementations.worker", naming]
+    command += [f"--device={device}", f"--timeout={answer_limit}"]
+    return Process(command, environment or {}, answer_limit)
 
 
 def introduced(process: Process, name: str) -> ProcessAdapter:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import sys
 from collections.abc import Callable, Mapping
@@ -12,7 +13,8 @@ import numpy as np
 from conformance.cases import Json
 from conformance.implementations.adapter import AdapterImplementation
 from conformance.implementations.attempt import first_words
-from conformance.implementations.load import NamingError, load
+from conformance.implementations.load import NamingError, Place, load
+from conformance.implementations.process import ANSWER_LIMIT
 from conformance.implementations.protocol import Adapter, declared
 from conformance.implementations.wire import declaration_message, decoded, encoded, line_of, message_of
 from reference.config import DenseConfig
@@ -95,12 +97,12 @@ def serve(adapter: Adapter, incoming: IO[str], outgoing: IO[str]) -> None:
         outgoing.flush()
 
 
-def main(naming: str) -> int:
+def main(naming: str, place: Place) -> int:
     """What an implementation prints goes to standard error: standard output carries messages alone."""
     outgoing = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     try:
-        implementation = load(naming)
+        implementation = load(naming, place=place)
     except NamingError as failure:
         print(failure, file=sys.stderr)
         return 4
@@ -111,5 +113,14 @@ def main(naming: str) -> int:
     return 0
 
 
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Serves an implementation over standard input and output.")
+    parser.add_argument("naming")
+    parser.add_argument("--device", default="")
+    parser.add_argument("--timeout", type=float, default=ANSWER_LIMIT)
+    return parser.parse_args()
+
+
 if __name__ == "__main__":
-    raise SystemExit(main(sys.argv[1]))
+    told = _arguments()
+    raise SystemExit(main(told.naming, Place(device=told.device, answer_limit=told.timeout)))

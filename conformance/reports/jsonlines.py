@@ -9,14 +9,18 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
-from conformance.cases import Case
+from conformance import __version__
+from conformance.answers import Level
+from conformance.cases import Case, Tier
 from conformance.compare import Comparison
+from conformance.contract import CONTRACT
 from conformance.contract.clause import Clause
-from conformance.results import Report, Result, Verdict
+from conformance.results import Diagnosis, Floor, Report, Result, Shard, Verdict
 
 #: Of the form; raised when a field changes its meaning or goes away.
 SCHEMA_VERSION = 1
@@ -57,6 +61,16 @@ def read(text: str) -> list[list[dict[str, Any]]]:
     return reports
 
 
+def text_of(file: Path) -> str:
+    """What a file holds. Raises ReportError, as `read` does for its content, where there is no text to be read."""
+    try:
+        return file.read_text("utf-8")
+    except OSError as failure:
+        raise ReportError(f"{file}: {failure.strerror}; give a file that `run --json` wrote") from None
+    except UnicodeDecodeError:
+        raise ReportError(f"{file} is no text; give a file that `run --json` wrote") from None
+
+
 def _parsed(line: str, number: int) -> dict[str, Any]:
     try:
         record = json.loads(line)
@@ -84,6 +98,12 @@ def _header(report: Report) -> Mapping[str, Any]:
         "seed": report.seed,
         "oracle": dict(report.oracle),
         "dialect": report.dialect,
+        "areas": list(report.areas),
+        "case": report.case,
+        "shard": None if report.shard is None else asdict(report.shard),
+        "floor": None if report.floor is None else asdict(report.floor),
+        "suite": __version__,
+        "version": report.version,
     }
 
 
@@ -98,18 +118,15 @@ def result_record(result: Result) -> dict[str, Any]:
         "erratum": result.erratum,
         "answers_as": result.answers_as,
         "grade": result.grade,
+        "raised": result.raised,
+        "waived": result.waived and result.waived.value,
         "comparisons": [_comparison(comparison) for comparison in result.comparisons],
     }
 
 
 def result_of(record: Mapping[str, Any], clauses: Mapping[str, Clause]) -> Result:
     """The result that `result_record` made the record of. Raises KeyError for a clause that there is not."""
-    comparisons = tuple(
-        Comparison(
-            **{**each, "place": tuple(each["place"]), "ratio": math.inf if each["ratio"] is None else each["ratio"]}
-        )
-        for each in record["comparisons"]
-    )
+    comparisons = tuple(_comparison_of(each) for each in record["comparisons"])
     return Result(
         Case.from_json(record),
         clauses[record["clause"]],
@@ -119,7 +136,53 @@ def result_of(record: Mapping[str, Any], clauses: Mapping[str, Clause]) -> Resul
         record["erratum"],
         record["answers_as"],
         record["grade"],
+        record["raised"],
+        record["waived"] and Verdict(record["waived"]),
     )
+
+
+def report_of(records: Sequence[Mapping[str, Any]]) -> Report:
+    """The report that `render` made these records of, header to footer, but for its seconds, which are not told.
+
+    Raises ReportError for records of another form, and for a clause or an argument that this version does not have.
+    """
+    header, *told, footer = records
+    clauses = {clause.id: clause for clause in CONTRACT}
+    try:
+        return Report(
+            implementation=header["implementation"],
+            level=Level[header["level"].upper()],
+            tier=Tier[header["tier"].upper()],
+            results=tuple(result_of(each, clauses) for each in told),
+            applicable=footer["applicable"],
+            catalogue=footer["catalogue"],
+            oracle=header["oracle"],
+            dialect=header["dialect"],
+            seed=header["seed"],
+            claimed=header["claimed"],
+            floor=None if header["floor"] is None else Floor(**header["floor"]),
+            areas=tuple(header["areas"]),
+            case=header["case"],
+            shard=None if header["shard"] is None else Shard(**header["shard"]),
+            errata=footer["errata_seen"],
+            stopped_early=footer["stopped_early"],
+            smallest={each["clause"]: result_of(each, clauses) for each in footer["smallest"]},
+            diagnoses=tuple(Diagnosis(**{**each, "cases": tuple(each["cases"])}) for each in footer["diagnoses"]),
+            complaints=tuple(footer["complaints"]),
+            version=header["version"],
+        )
+    except (KeyError, TypeError, ValueError) as failure:
+        suite = header.get("suite", "an earlier version")
+        raise ReportError(
+            f"written by {suite} of the suite, this is {__version__}: not of its form, or of another contract "
+            f"({type(failure).__name__}: {failure})"
+        ) from None
+
+
+def _comparison_of(record: Mapping[str, Any]) -> Comparison:
+    ratio = math.inf if record["ratio"] is None else record["ratio"]
+    lists = {name: tuple(record[name]) for name in ("place", "directions")}
+    return Comparison(**{**record, **lists, "ratio": ratio})
 
 
 def _comparison(comparison: Comparison) -> Mapping[str, Any]:
@@ -133,6 +196,7 @@ def _comparison(comparison: Comparison) -> Mapping[str, Any]:
         "misses": comparison.misses,
         "size": comparison.size,
         "unclaimed": comparison.unclaimed,
+        "directions": list(comparison.directions),
     }
 
 
@@ -143,6 +207,7 @@ def _footer(report: Report) -> Mapping[str, Any]:
         "results": len(report.results),
         "conforms": report.conforms,
         "exit_code": int(report.exit_code),
+        "stopped_early": report.stopped_early,
         "level_reached": None if reached is None else str(reached),
         "executed": report.executed,
         "applicable": report.applicable,

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import shlex
 import textwrap
+from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from conformance.compare import Comparison
 from conformance.contract.clause import Requirement
+from conformance.reports import outcomes
 from conformance.results import Report, Result, Verdict
 
 WIDTH = 80
@@ -21,12 +22,13 @@ def render(report: Report, *, colour: bool = False) -> str:
     lines = [
         *_failed_clauses(report, colour=colour),
         *_suite_errors(report, colour=colour),
+        *about_waivers(report, colour=colour),
         *_table(report),
         "",
         *_errata(report),
         *_unclaimed(report),
         *_grades(report),
-        headline(report),
+        *_wrapped(headline(report)),
         *_wrapped(_paint(conclusion(report), _GREEN if report.conforms else _YELLOW, colour=colour)),
     ]
     return "\n".join(lines) + "\n"
@@ -37,30 +39,58 @@ def headline(report: Report) -> str:
     counts = report.counts
     told = ", ".join(f"{counts[verdict]} {verdict.value}" for verdict in Verdict if counts.get(verdict))
     return (
-        f"{report.implementation}: {report.executed} / {report.applicable} / {report.catalogue} cases executed / "
-        f"applicable / in the catalogue; {report.comparisons} comparisons; {told or 'nothing ran'}"
+        f"{plain(report.implementation)}: "
+        f"{report.executed} / {report.applicable} / {report.catalogue} cases executed / applicable / in the catalogue; "
+        f"{report.comparisons} comparisons; {told or 'nothing ran'}"
     )
 
 
 def conclusion(report: Report) -> str:
     """The last line: the level reached, or why none is claimed."""
-    name, reached = report.implementation, report.level_reached
+    name, reached = plain(report.implementation), report.level_reached
     if report.suite_errors:
         return f"{name}: no verdict: the suite or its oracle failed in {len(report.suite_errors)} cases"
     if report.stopped_early:
         return f"{name}: stopped at its first failure; does not conform at level {report.level}"
+    failures, of_waivers = _failures(report), _out_of_date(report)
     if report.floor is None:
-        failed = len(report.accusations)
-        return f"{name}: {failed} failed; a selection claims nothing about conformance"
+        told = ", ".join([f"{len(failures)} failed", *of_waivers, *_waived(report)])
+        if report.shard is not None:
+            return f"{name}: {told}; shard {report.shard} claims nothing about conformance: merge joins them"
+        return f"{name}: {told}; a selection claims nothing about conformance"
     if report.under_floor:
         return f"{name}: does not conform: {report.under_floor}, so something did not run"
-    if reached == report.level:
+    if reached == report.level and not of_waivers:
         return f"{name}: conforms to {_oracle(report)} at level {reached} (tier {report.tier})"
     best = f"the level reached is {reached}" if reached is not None else "no level is reached"
-    if report.accusations:
-        return f"{name}: does not conform at level {report.level}: {_areas(report.accusations)}; {best}"
+    if failures:
+        told = ", ".join([_areas(failures), *of_waivers, *_waived(report)])
+        return f"{name}: does not conform at level {report.level}: {told}; {best}"
+    if of_waivers:
+        return f"{name}: its waivers are out of date: {', '.join([*of_waivers, *_waived(report)])}; {best}"
+    if report.counts[Verdict.WAIVED]:
+        return f"{name}: {', '.join(_waived(report))}, nothing else fails at level {report.level}; {best}"
     lacking = report.counts.get(Verdict.NOT_APPLICABLE, 0)
     return f"{name}: right in all it has, but {lacking} cases ask for what it does not have; {best}"
+
+
+def plain(text: str) -> str:
+    """What an implementation says, in one line: a character that could move a cursor or hide text is its escape."""
+    return "".join(
+        each if each.isprintable() else " " if each.isspace() else each.encode("unicode_escape").decode("ascii")
+        for each in text
+    )
+
+
+def verdicts(report: Report, *, colour: bool = False) -> str:
+    """A line for every case, in the contract's order: its verdict and its id."""
+    codes = {result.verdict: _RED if result.verdict.accuses else _GREEN for result in report.results}
+    codes |= dict.fromkeys((Verdict.NOT_APPLICABLE, Verdict.WAIVED, Verdict.SUITE_ERROR), _YELLOW)
+    return "".join(
+        f"{_paint(result.verdict.value, codes[result.verdict], colour=colour)}"
+        f"{' ' * (16 - len(result.verdict.value))}{result.case.id}\n"
+        for result in report.results
+    )
 
 
 def render_result(result: Result, implementation: str, *, options: str = "", failed: str = "") -> str:
@@ -77,8 +107,7 @@ def render_result(result: Result, implementation: str, *, options: str = "", fai
     if result.reason:
         lines += _indented(result.reason)
     lines += _field("guards", f"against {result.clause.guards}")
-    repeat = f"dense-conformance run {shlex.quote(implementation)} --case {shlex.quote(result.case.id)}"
-    lines.append(f"  repeat   {repeat}{options}")
+    lines.append(f"  repeat   {plain(outcomes.repeat(implementation, result.case.id, options))}")
     return "\n".join(lines)
 
 
@@ -86,7 +115,7 @@ def _difference(comparison: Comparison) -> list[str]:
     where = f" at {list(comparison.place)}" if comparison.place else ""
     share = f", {comparison.misses} of {comparison.size} elements are outside" if comparison.size > 1 else ""
     lines = [f"  {comparison.name}{where}{share}"]
-    lines.append(f"  got      {comparison.got}")
+    lines += _field("got", comparison.got)
     lines += _field("allowed", comparison.allowed)
     if 0 < comparison.ratio < float("inf"):
         lines.append(f"  ratio    {comparison.ratio:.3g} of the allowance")
@@ -97,7 +126,7 @@ def _failed_clauses(report: Report, *, colour: bool) -> Iterator[str]:
     """The plainest failing case of each clause, or the first of the run, in the contract's order."""
     by_clause: dict[str, list[Result]] = {}
     for result in report.results:
-        if result.verdict.accuses:
+        if result.verdict.accuses and result.verdict is not Verdict.UNEXPECTED_PASS:
             by_clause.setdefault(result.clause.id, []).append(result)
     for clause_id, failures in by_clause.items():
         ran = sum(result.clause.id == clause_id for result in report.results)
@@ -105,9 +134,22 @@ def _failed_clauses(report: Report, *, colour: bool) -> Iterator[str]:
         shown = report.smallest.get(clause_id, first)
         failed = f" It fails in {len(failures)} of {ran} cases." if ran > 1 else ""
         weight = "" if shown.clause.requirement is Requirement.MUST else f" ({shown.clause.requirement.value})"
-        block = render_result(shown, report.implementation, options=_options(report), failed=failed + weight)
+        block = render_result(shown, report.implementation, options=outcomes.options(report), failed=failed + weight)
         yield _paint(block, _RED, colour=colour, first_line_only=True)
         yield ""
+
+
+def about_waivers(report: Report, *, colour: bool = False) -> list[str]:
+    """A line for each clause and reason that is waived or passes unexpectedly, and for what is wrong with the file."""
+    words = {Verdict.WAIVED: (_YELLOW, "WAIVED"), Verdict.UNEXPECTED_PASS: (_RED, "UNEXPECTED PASS")}
+    told = Counter((each.verdict, each.clause.id, each.reason) for each in report.results if each.verdict in words)
+    lines = [
+        (words[verdict][0], f"{words[verdict][1]} {clause}, {_counted(count, 'case')}: {reason}")
+        for (verdict, clause, reason), count in told.items()
+    ]
+    lines += [(_RED, f"WAIVERS {complaint}") for complaint in report.complaints]
+    painted = (_paint("\n".join(_wrapped(line)), code, colour=colour) for code, line in lines)
+    return [*painted, ""] if lines else []
 
 
 def _suite_errors(report: Report, *, colour: bool) -> Iterator[str]:
@@ -115,7 +157,7 @@ def _suite_errors(report: Report, *, colour: bool) -> Iterator[str]:
     for result in report.suite_errors:
         if result.clause.id not in told:
             told.add(result.clause.id)
-            block = render_result(result, report.implementation, options=_options(report))
+            block = render_result(result, report.implementation, options=outcomes.options(report))
             yield _paint(block, _YELLOW, colour=colour, first_line_only=True)
             yield ""
 
@@ -123,13 +165,18 @@ def _suite_errors(report: Report, *, colour: bool) -> Iterator[str]:
 def _table(report: Report) -> Iterator[str]:
     """Each area's cases: passed, not, and not applicable."""
     areas = dict.fromkeys(result.clause.area for result in report.results)
-    yield f"{'area':<12}{'cases':>8}{'pass':>8}{'fail':>8}{'not applicable':>16}{'comparisons':>13}"
+    has_waived = bool(report.counts[Verdict.WAIVED])
+    column = f"{'waived':>8}" if has_waived else ""
+    yield f"{'area':<12}{'cases':>8}{'pass':>8}{'fail':>8}{column}{'not applicable':>16}{'comparisons':>13}"
     for area in areas:
         results = [result for result in report.results if result.clause.area == area]
-        passed = sum(result.verdict is Verdict.PASS for result in results)
+        passed = sum(result.verdict in (Verdict.PASS, Verdict.UNEXPECTED_PASS) for result in results)
+        waived = sum(result.verdict is Verdict.WAIVED for result in results)
+        column = f"{waived:>8}" if has_waived else ""
         absent = sum(result.verdict is Verdict.NOT_APPLICABLE for result in results)
         compared = sum(result.compared for result in results)
-        yield (f"{area:<12}{len(results):>8}{passed:>8}{len(results) - passed - absent:>8}{absent:>16}{compared:>13}")
+        failed = len(results) - passed - absent - waived
+        yield f"{area:<12}{len(results):>8}{passed:>8}{failed:>8}{column}{absent:>16}{compared:>13}"
 
 
 def _errata(report: Report) -> Iterator[str]:
@@ -150,7 +197,9 @@ def _unclaimed(report: Report) -> Iterator[str]:
         totals[result.clause.id] = (free, size + sum(comparison.size for comparison in result.comparisons))
     for clause_id, (free, size) in totals.items():
         if size and free > size / 100:
-            yield f"no claim about {free / size:.1%} of the elements of {clause_id}: NaN, or what may overflow"
+            yield from _wrapped(
+                f"no claim about {free / size:.1%} of the elements of {clause_id}: NaN, or what may overflow"
+            )
 
 
 def _grades(report: Report) -> list[str]:
@@ -159,10 +208,24 @@ def _grades(report: Report) -> list[str]:
     return _wrapped(f"grades: {told}") if told else []
 
 
-def _options(report: Report) -> str:
-    """What a command needs to ask the same question of the same level again."""
-    level = f" --level {report.level}" if report.claimed else ""
-    return level + (f" --seed {report.seed}" if report.seed else "")
+def _failures(report: Report) -> list[Result]:
+    return [result for result in report.accusations if result.verdict is not Verdict.UNEXPECTED_PASS]
+
+
+def _waived(report: Report) -> list[str]:
+    waived = report.counts[Verdict.WAIVED]
+    return [f"{_counted(waived, 'failure')} {'is' if waived == 1 else 'are'} waived"] if waived else []
+
+
+def _out_of_date(report: Report) -> list[str]:
+    """What is wrong with the waivers of a run, counted."""
+    passing, complaints = report.counts[Verdict.UNEXPECTED_PASS], len(report.complaints)
+    told = [f"{_counted(passing, 'unexpected pass', 'es')}"] if passing else []
+    return [*told, f"{_counted(complaints, 'complaint')} about the waivers"] if complaints else told
+
+
+def _counted(count: int, noun: str, plural: str = "s") -> str:
+    return f"{count} {noun}{'' if count == 1 else plural}"
 
 
 def _areas(results: Iterable[Result]) -> str:
@@ -178,7 +241,7 @@ def _oracle(report: Report) -> str:
 
 def _field(name: str, text: str) -> list[str]:
     return textwrap.wrap(
-        text,
+        plain(text) or "nothing",
         WIDTH,
         initial_indent=f"  {name:<9}",
         subsequent_indent=" " * 11,
@@ -189,7 +252,7 @@ def _field(name: str, text: str) -> list[str]:
 
 def _indented(text: str) -> list[str]:
     return textwrap.wrap(
-        text, WIDTH, initial_indent="  ", subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
+        plain(text), WIDTH, initial_indent="  ", subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
     )
 
 

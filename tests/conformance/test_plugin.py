@@ -107,3 +107,64 @@ def test_without_the_option_nothing_is_loaded_or_said(folder: Path) -> None:
     ran = run_pytest(folder, "-q")
     assert ran.returncode == 0, ran.stdout
     assert "dense-conformance" not in ran.stdout
+
+
+def waiver(case: str, **changed: str) -> str:
+    """An entry for a case that `wrong` fails: everything is doubled."""
+    said = {"reason": '"it is doubled"', "issue": '"https://example.org/1"', "expires": "2999-12-31", **changed}
+    symptom = 'symptom = {verdict = "fail", differs = "outputs", direction = ["too high", "too low"], share = 1}'
+    keys = "".join(f"{key} = {value}\n" for key, value in said.items())
+    return f'[[waiver]]\ncases = "{case}"\n{keys}{symptom}\n\n'
+
+
+def run_waived(folder: Path, text: str, *arguments: str, name: str = "wrong") -> subprocess.CompletedProcess[str]:
+    (folder / "waivers.toml").write_text(text, "utf-8")
+    return run_pytest(
+        folder, "--pyargs", "conformance", "--dense-implementation", f"layers.py:{name}", "--dense-tier", "smoke",
+        "--dense-oracle", "recorded", "--dense-area", "shapes", "--dense-waivers", "waivers.toml", "-q", "-rxX",
+        *arguments,
+    )  # fmt: skip
+
+
+#: All that `wrong` fails in the area: of the unit axes one case, whose only output is zero, passes.
+UNIT_AXES = ("shapes.unit-axes[*x7-*]", "shapes.unit-axes[linear-5x1-*]", "shapes.unit-axes[linear-1x1-float32]")
+FAILED = ("shapes.not-flattened", "shapes.equal-axes", *UNIT_AXES, "shapes.zero-width")
+
+
+@pytest.mark.parametrize("workers", [[], ["-n", "2"]], ids=["alone", "xdist"])
+def test_waived_cases_are_expected_failures_with_their_reason(folder: Path, workers: list[str]) -> None:
+    ran = run_waived(folder, "".join(map(waiver, FAILED)), *workers)
+    assert ran.returncode == 0, ran.stdout
+    assert re.search(r"\b16 xfailed", ran.stdout)
+    assert re.search(r"XFAIL .*unit-axes.* - until 2999-12-31: it is doubled \(https://example.org/1\)", ran.stdout)
+    assert "WAIVED shapes.unit-axes, 9 cases: until 2999-12-31: it is doubled" in " ".join(ran.stdout.split())
+    assert "0 failed, 16 failures are waived; a selection claims nothing" in ran.stdout
+
+
+def test_waived_cases_that_pass_fail(folder: Path) -> None:
+    ran = run_waived(folder, waiver("shapes.zero-width"), name="right")
+    assert ran.returncode == 1
+    assert "UNEXPECTED-PASS shapes.zero-width[linear-5x0-float32]" in ran.stdout
+    assert "2 failed" in ran.stdout
+    assert "it passes, and the waiver in line 1 says that it fails" in " ".join(ran.stdout.split())
+
+
+def test_waived_cases_that_fail_differently_fail_and_say_how(folder: Path) -> None:
+    text = "".join(map(waiver, FAILED)).replace("share = 1", "share = 0")
+    ran = run_waived(folder, text)
+    assert ran.returncode == 1
+    assert re.search(r"differently from the waiver in line 1: \S+ of the elements miss", " ".join(ran.stdout.split()))
+
+
+def test_complaints_about_waivers_fail_a_session_that_passes(folder: Path) -> None:
+    ran = run_waived(folder, waiver("shapes.zero-width", expires="2001-01-01"), name="right")
+    assert ran.returncode == 1
+    assert "WAIVERS waiver in line 1: it has expired on 2001-01-01" in ran.stdout
+    assert re.search(r"\d+ passed", ran.stdout)
+    assert "1 complaint about the waivers" in ran.stdout
+
+
+def test_a_file_of_waivers_that_cannot_be_used_is_a_usage_error(folder: Path) -> None:
+    ran = run_waived(folder, waiver("shapes.zero-width", expires="'soon'"))
+    assert ran.returncode == 4
+    assert "waivers.toml, line 5, expires: expected a date" in ran.stdout + ran.stderr

@@ -13,10 +13,10 @@ from reference.config import DenseConfig
 
 @dataclass
 class Layer:
-    """dense: the Keras layer. kept: what is made of it once, by rank; made: what holds its present weights."""
+    """dense: the Keras layer. kept: what is made of it once, by rank or shape; made: what holds its present weights."""
 
     dense: Any
-    kept: dict[int, Any] = field(default_factory=dict)
+    kept: dict[Any, Any] = field(default_factory=dict)
     made: dict[Any, Any] = field(default_factory=dict)
 
 

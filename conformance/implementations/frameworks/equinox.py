@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from conformance.implementations.frameworks.jax import JaxAdapter, declares
+from conformance.implementations.frameworks.jax import JaxAdapter, adapter_on
 from reference.config import DenseConfig
 
 PACKAGE = "equinox"
@@ -47,8 +47,8 @@ def _unpacked(layer: Any) -> tuple[Any, Any]:
     return layer.weight.T, layer.bias
 
 
-def adapter() -> JaxAdapter:
-    """Raises ImportError where Equinox is not installed."""
+def adapter(device: str = "") -> JaxAdapter:
+    """device: as JAX names it. Raises ImportError where Equinox is not installed, RuntimeError without the device."""
     import equinox
 
-    return JaxAdapter("equinox", declares(equinox.__version__), _made, _applied, _packed, _unpacked)
+    return adapter_on(device, "equinox", equinox.__version__, _made, _applied, _packed, _unpacked)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from conformance.implementations.frameworks.jax import JaxAdapter, declares
+from conformance.implementations.frameworks.jax import JaxAdapter, adapter_on
 from reference.config import DenseConfig
 
 PACKAGE = "flax"
@@ -39,8 +39,8 @@ def _unpacked(parameters: Mapping[str, Any]) -> tuple[Any, Any]:
     return parameters["kernel"], parameters.get("bias")
 
 
-def adapter() -> JaxAdapter:
-    """Raises ImportError where Flax is not installed."""
+def adapter(device: str = "") -> JaxAdapter:
+    """device: as JAX names it. Raises ImportError where Flax is not installed, RuntimeError without the device."""
     import flax
 
-    return JaxAdapter("flax_linen", declares(flax.__version__), _made, _applied, _packed, _unpacked)
+    return adapter_on(device, "flax_linen", flax.__version__, _made, _applied, _packed, _unpacked)

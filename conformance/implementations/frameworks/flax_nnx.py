@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from conformance.implementations.frameworks.jax import JaxAdapter, declares
+from conformance.implementations.frameworks.jax import JaxAdapter, adapter_on
 from reference.config import DenseConfig
 
 PACKAGE = "flax"
@@ -45,8 +45,8 @@ def _unpacked(state: Any) -> tuple[Any, Any]:
     return state["kernel"][...], state["bias"][...] if "bias" in state else None
 
 
-def adapter() -> JaxAdapter:
-    """Raises ImportError where Flax is not installed."""
+def adapter(device: str = "") -> JaxAdapter:
+    """device: as JAX names it. Raises ImportError where Flax is not installed, RuntimeError without the device."""
     import flax
 
-    return JaxAdapter("flax_nnx", declares(flax.__version__), _made, _applied, _packed, _unpacked)
+    return adapter_on(device, "flax_nnx", flax.__version__, _made, _applied, _packed, _unpacked)

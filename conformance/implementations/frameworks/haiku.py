@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from conformance.implementations.frameworks.jax import JaxAdapter, declares
+from conformance.implementations.frameworks.jax import JaxAdapter, adapter_on
 from reference.config import DenseConfig
 
 PACKAGE = "dm-haiku"
@@ -48,8 +48,8 @@ def _unpacked(parameters: Mapping[str, Any]) -> tuple[Any, Any]:
     return parameters["linear"]["w"], parameters["linear"].get("b")
 
 
-def adapter() -> JaxAdapter:
-    """Raises ImportError where Haiku is not installed."""
+def adapter(device: str = "") -> JaxAdapter:
+    """device: as JAX names it. Raises ImportError where Haiku is not installed, RuntimeError without the device."""
     import haiku
 
-    return JaxAdapter("haiku", declares(haiku.__version__), _made, _applied, _packed, _unpacked)
+    return adapter_on(device, "haiku", haiku.__version__, _made, _applied, _packed, _unpacked)

@@ -51,6 +51,25 @@ ACTIVATIONS: Mapping[str, Callable[[Any, Any], Any]] = {
 }
 
 
+#: How float32 is multiplied elsewhere than on a CPU, unless JAX is told otherwise: jax.lax.Precision, DEFAULT.
+PROFILES: Mapping[str, str] = {"gpu": "TF32", "tpu": "bfloat16"}
+
+#: A function of trees of arrays → the same function, compiled.
+Compiler = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+
+def by_xla(device: Any) -> Compiler:
+    """As JAX does it, on one of its devices, where what the function is given is put before."""
+
+    def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+        import jax
+
+        jitted = jax.jit(function)
+        return lambda *arguments: jitted(*jax.device_put(arguments, device))
+
+    return compiled
+
+
 @dataclass
 class Layer:
     """kind: all of a layer that is no array, hashable; parameters: its arrays, in whatever tree it keeps them."""
@@ -66,6 +85,7 @@ class JaxAdapter:
 
     make(config, input_dim) → kind and fresh parameters; apply(kind, parameters, inputs) → pre-activations (..., units);
     pack(parameters, kernel, bias) → parameters of the same tree; unpack(parameters) → kernel (input_dim, units), bias.
+    compiled(function) → the same function, compiled for the arguments that it meets.
     """
 
     name: str
@@ -74,6 +94,7 @@ class JaxAdapter:
     apply: Callable[[Any, Any, Any], Any]
     pack: Callable[[Any, Any, Any], Any]
     unpack: Callable[[Any], tuple[Any, Any]]
+    compiled: Compiler
     capabilities: frozenset[str] = frozenset({"call", "differentiate", "describe", "dtype_policies"})
 
     def build(self, config: DenseConfig, input_shape: tuple[int, ...]) -> Layer:
@@ -84,11 +105,11 @@ class JaxAdapter:
         layer.parameters = self.pack(layer.parameters, kernel, bias)
 
     def call(self, layer: Layer, inputs: Array) -> Array:
-        forward, _ = _compiled(self.apply, layer.kind, layer.activation)
+        forward, _ = _passes(self.compiled, self.apply, layer.kind, layer.activation)
         return np.asarray(forward(layer.parameters, inputs))
 
     def differentiate(self, layer: Layer, inputs: Array, upstream: Array) -> Mapping[str, Array | None]:
-        _, backward = _compiled(self.apply, layer.kind, layer.activation)
+        _, backward = _passes(self.compiled, self.apply, layer.kind, layer.activation)
         outputs, of_parameters, of_inputs = backward(layer.parameters, inputs, upstream)
         kernel, bias = self.unpack(of_parameters)
         found = {"outputs": outputs, "kernel_gradient": kernel, "bias_gradient": bias, "inputs_gradient": of_inputs}
@@ -100,7 +121,9 @@ class JaxAdapter:
 
 
 @lru_cache(maxsize=8)
-def _compiled(apply: Callable[..., Any], kind: Any, activation: str) -> tuple[Callable[..., Any], Callable[..., Any]]:
+def _passes(
+    compiled: Compiler, apply: Callable[..., Any], kind: Any, activation: str
+) -> tuple[Callable[..., Any], Callable[..., Any]]:
     """The outputs; the outputs and the gradients of sum(upstream * outputs) for the parameters and the inputs.
 
     Layers of one kind share it, whatever their parameters. Eight are kept: questions come layer by layer, and each of
@@ -115,35 +138,61 @@ def _compiled(apply: Callable[..., Any], kind: Any, activation: str) -> tuple[Ca
         outputs, pull_back = jax.vjp(forward, parameters, inputs)
         return outputs, *pull_back(upstream)
 
-    return jax.jit(forward), jax.jit(backward)
+    return compiled(forward), compiled(backward)
 
 
-def _made(config: DenseConfig, input_dim: int) -> tuple[None, Mapping[str, Any]]:
+def made(config: DenseConfig, input_dim: int) -> tuple[None, Mapping[str, Any]]:
     bias = np.zeros(config.units, config.format.dtype) if config.use_bias else None
-    return None, _packed(None, np.zeros((input_dim, config.units), config.format.dtype), bias)
+    return None, packed(None, np.zeros((input_dim, config.units), config.format.dtype), bias)
 
 
-def _affine(_: None, parameters: Mapping[str, Any], inputs: Any) -> Any:
+def affine(_: None, parameters: Mapping[str, Any], inputs: Any) -> Any:
     outputs = inputs @ parameters["kernel"]
     return outputs + parameters["bias"] if "bias" in parameters else outputs
 
 
-def _packed(_: Any, kernel: Any, bias: Any) -> Mapping[str, Any]:
+def packed(_: Any, kernel: Any, bias: Any) -> Mapping[str, Any]:
     return {"kernel": kernel} if bias is None else {"kernel": kernel, "bias": bias}
 
 
-def declares(version: str) -> Declaration:
-    """On the CPU, with float64: JAX makes float32 of it unless it is told not to."""
+def unpacked(parameters: Mapping[str, Any]) -> tuple[Any, Any]:
+    return parameters["kernel"], parameters.get("bias")
+
+
+def adapter_on(device: str, name: str, version: str, *held: Callable[..., Any]) -> JaxAdapter:
+    """device: as JAX's users say it, cpu or cuda:0; "" for JAX's own choice. held: make, apply, pack and unpack.
+
+    With float64: JAX makes float32 of it unless it is told not to. Raises RuntimeError without the device.
+    """
     import jax
 
     jax.config.update("jax_enable_x64", True)
-    dtypes = frozenset({"float32", "float64", "float16", "bfloat16"})
-    return Declaration(frozenset(ACTIVATIONS), dtypes, version=version)
+    chosen = device_named(device)
+    declares = Declaration(
+        activations=frozenset(ACTIVATIONS),
+        dtypes=frozenset({"float32", "float64", "float16", "bfloat16"}),
+        device=device or chosen.platform,
+        profile=PROFILES.get(chosen.platform, "IEEE"),
+        version=version,
+    )
+    make, apply, pack, unpack = held
+    return JaxAdapter(name, declares, make, apply, pack, unpack, by_xla(chosen))
 
 
-def adapter() -> JaxAdapter:
-    """Raises ImportError where JAX is not installed."""
+def device_named(device: str) -> Any:
+    """Raises RuntimeError for a device that is not there, ValueError for one that is misspelt."""
     import jax
 
-    held = (_made, _affine, _packed, lambda parameters: (parameters["kernel"], parameters.get("bias")))
-    return JaxAdapter("jax", declares(jax.__version__), *held)
+    kind, colon, number = device.partition(":")
+    there = jax.devices(kind or None)
+    at = int(number) if colon else 0
+    if not 0 <= at < len(there):
+        raise RuntimeError(f"there are {len(there)} devices of the kind {kind!r}, counted from 0")
+    return there[at]
+
+
+def adapter(device: str = "") -> JaxAdapter:
+    """device: cpu or cuda:0. Raises ImportError where JAX is not installed, RuntimeError without the device."""
+    import jax
+
+    return adapter_on(device, "jax", jax.__version__, made, affine, packed, unpacked)

@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 from conformance.implementations.attempt import EndedError, first_words
-from conformance.implementations.process import Process, ProcessAdapter, introduced
+from conformance.implementations.process import ANSWER_LIMIT, Process, ProcessAdapter, introduced
 
 PACKAGE = "npm install " + " ".join(
     f"@tensorflow/tfjs-{part}@4.22.0" for part in ("core", "layers", "backend-cpu", "backend-wasm")
@@ -15,12 +15,15 @@ PACKAGE = "npm install " + " ".join(
 WORKER = Path(__file__).with_name("tfjs_worker.mjs")
 
 
-def adapter_on(backend: str, name: str) -> ProcessAdapter:
-    """backend: as TensorFlow.js names it. Raises ImportError where node or a package is missing."""
+def adapter_on(backend: str, name: str, answer_limit: float) -> ProcessAdapter:
+    """backend: as TensorFlow.js names it. answer_limit: seconds for one answer.
+
+    Raises ImportError where node or a package is missing.
+    """
     node = shutil.which("node")
     if node is None:
         raise ImportError(f"there is no node; install Node.js 20 or later, and then: {PACKAGE}")
-    process = Process([node, str(WORKER), backend])
+    process = Process([node, str(WORKER), backend], answer_limit=answer_limit)
     try:
         return introduced(process, name)
     except EndedError as failure:
@@ -29,6 +32,6 @@ def adapter_on(backend: str, name: str) -> ProcessAdapter:
         ) from failure
 
 
-def adapter() -> ProcessAdapter:
+def adapter(answer_limit: float = ANSWER_LIMIT) -> ProcessAdapter:
     """Raises ImportError where node or a package is missing."""
-    return adapter_on("cpu", "tfjs")
+    return adapter_on("cpu", "tfjs", answer_limit)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from conformance.implementations.frameworks import tfjs
-from conformance.implementations.process import ProcessAdapter
+from conformance.implementations.process import ANSWER_LIMIT, ProcessAdapter
 
 PACKAGE = tfjs.PACKAGE
 
 
-def adapter() -> ProcessAdapter:
+def adapter(answer_limit: float = ANSWER_LIMIT) -> ProcessAdapter:
     """Raises ImportError where node or a package is missing."""
-    return tfjs.adapter_on("wasm", "tfjs_wasm")
+    return tfjs.adapter_on("wasm", "tfjs_wasm", answer_limit)

@@ -44,6 +44,14 @@ def _zero_for_nan_of_softmax(layer: ReferenceLayer, inputs: Array) -> Array:
     return layer.activation.value(affine(layer.rounded(inputs), *layer.weights))
 
 
+def _over_itself(layer: ReferenceLayer, inputs: Array) -> Array:
+    """silu as z e^z / (1 + e^z) at infinity: one infinity over another."""
+    z = affine(layer.rounded(inputs), *layer.weights)
+    if layer.config.activation != "silu":
+        return layer.activation.value(z)
+    return np.where(z < np.inf, layer.activation.value(z), z * np.exp(z) / (1 + np.exp(z)))
+
+
 def _clamped(*, half: bool) -> Callable[[Array, Any], Array]:
     """Half types, or all others, as hardware that saturates: float16 ends at 65504."""
 
@@ -116,6 +124,7 @@ MUTANTS: tuple[Mutant, ...] = (
     numpy_mutant(
         "upstream-nan-spreads", "one NaN makes all gradients NaN", "specials.upstream", gradients=_nan_gradients_spread
     ),
+    numpy_mutant("silu-over-itself", "silu of infinity is NaN", "specials.limits", whole=_over_itself),
     numpy_mutant("zeros-skipped", "0 times infinity is 0", "specials.weights", pre=_zeros_skipped),
     numpy_mutant("clamped", "outputs stay below the largest number", "specials.overflow", finish=_clamped(half=False)),
     numpy_mutant("half-clamped", "half types stay finite", "specials.overflow", finish=_clamped(half=True)),

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from conformance.implementations.attempt import MESSAGE_LENGTH
-from conformance.implementations.load import NamingError, load
+from conformance.implementations.load import NamingError, Place, load
 from conformance.implementations.reference import ReferenceAdapter
 
 LAYERS = """
@@ -234,3 +234,15 @@ def test_a_keras_layer_that_is_made_already_is_refused() -> None:
 
     with pytest.raises(NamingError, match="Dense is an object of Dense: expected a class of a Keras layer"):
         load(tf.keras.layers.Dense(3))
+
+
+@pytest.mark.parametrize("naming", ["reference", "exec:anything", "my_layers.py:dense"])
+def test_what_has_no_choice_of_devices_is_not_given_one(naming: str) -> None:
+    """Else it would be told that it computes where it does not."""
+    with pytest.raises(NamingError, match="has no choice of devices here: leave out --device"):
+        load(naming, place=Place(device="cuda:0"))
+
+
+def test_another_python_is_told_the_device() -> None:
+    with pytest.raises(NamingError, match="reference has no choice of devices here"):
+        load("reference", place=Place(python=sys.executable, device="cuda:0"))

@@ -1,0 +1,44 @@
+"""What can be said of a finished run once its implementation is asked again: how it fails, and why.
+
+Nothing here changes a verdict.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from conformance.curves import measure
+from conformance.implementations.protocol import Implementation
+from conformance.reproduction.kinds import CannotReproduceError
+from conformance.reproduction.script import script
+from conformance.results import Report
+from conformance.session import Oracle, Planned
+from conformance.shrink import smallest_of
+
+
+def has_failures(report: Report) -> bool:
+    """True where there is anything to study."""
+    return any(result.verdict.accuses for result in report.results)
+
+
+def study(
+    report: Report, implementation: Implementation, oracle: Oracle, *, curves: bool = False, scripts: bool = False
+) -> Report:
+    """The report with the smallest case of each failed clause. curves, scripts: with those as well."""
+    studied = report
+    if has_failures(report):
+        studied = replace(studied, smallest=smallest_of(report, implementation, oracle))
+    if scripts:
+        studied = replace(studied, reproductions=dict(_scripts(studied, implementation, oracle)))
+    return replace(studied, curves=measure(implementation, oracle.dialect)) if curves else studied
+
+
+def _scripts(report: Report, implementation: Implementation, oracle: Oracle) -> Iterator[tuple[str, str]]:
+    """None for a clause of which no script can be written."""
+    for clause_id, result in report.smallest.items():
+        try:
+            text = script(Planned(result.clause, result.case), report.implementation, implementation, oracle)
+        except CannotReproduceError:
+            continue
+        yield clause_id, text

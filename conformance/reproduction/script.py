@@ -153,7 +153,7 @@ class _Script:
 
     def _claims(self) -> list[_Claimed]:
         """Each name once, as the check looks at the oracle's answer."""
-        clause, question = self.planned.clause, self.planned.case.question
+        clause = self.planned.clause
         trial = self.session.trial(self.planned, self.oracle.implementation)
         found = {comparison.name: comparison for comparison in clause.check(trial)}
         missed = [name for name, comparison in found.items() if not comparison.holds]
@@ -161,7 +161,7 @@ class _Script:
             raise CannotReproduceError(f"the real layer itself misses {', '.join(missed)} in {self.planned.case.id}")
         beside = _beside(clause.check, trial)
         return [
-            _Claimed(comparison, measures.expression(name, question), beside.get(name, ""))
+            _Claimed(comparison, measures.expression(name, trial), beside.get(name, ""))
             for name, comparison in found.items()
         ]
 

@@ -16,6 +16,7 @@ from unittest import SkipTest
 from conformance.answers import Level, needed_for
 from conformance.cases import Case, Question, Tier, pattern, question_of
 from conformance.contract import CONTRACT
+from conformance.contract.clause import Clause
 from conformance.floors import FLOORS
 from conformance.implementations.protocol import Implementation, declared
 from conformance.reports.terminal import render_result
@@ -121,13 +122,18 @@ def shard_numbers(planned: Iterable[Planned], of: int) -> dict[Layer, int]:
     return numbers
 
 
+@cache
+def _clauses(dialect: Dialect) -> Mapping[str, Clause]:
+    """By id, those that ask anything in a dialect."""
+    return {each.clause.id: each.clause for each in catalogue(dialect)}
+
+
 def beside_the_catalogue(case_id: str, dialect: Dialect) -> Planned | None:
     """The case that has this id, of a clause that holds in the dialect and asks in this way; None for what is no id."""
     clause_id, _, rest = case_id.partition("[")
-    clauses = {each.clause.id: each.clause for each in catalogue(dialect)}
-    if clause_id not in clauses or not rest.endswith("]"):
+    clause = _clauses(dialect).get(clause_id)
+    if clause is None or not rest.endswith("]"):
         return None
-    clause = clauses[clause_id]
     beside = [asked.question for asked in clause.asks]
     try:
         question = question_of(rest.removesuffix("]"), beside)

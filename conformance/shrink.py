@@ -23,7 +23,7 @@ from conformance.run import beside_the_catalogue
 from conformance.session import Oracle, Planned, Session
 from reference.config import TABLES, DenseConfig
 
-#: Candidates that one case is shrunk by, at most. Of the mutants' first failing cases every one is as small with 400.
+#: Candidates that one case is shrunk by, at most: 164 mutants in NumPy get as small as by 400, two of them not by 40.
 QUESTIONS = 80
 #: After so long the best that was found is taken: an implementation in a process of its own, or XLA, may be slow.
 SECONDS = 5.0

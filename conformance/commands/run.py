@@ -196,6 +196,9 @@ def _write_scripts(reports: Sequence[Report], folder: Path) -> None:
             target = place / file_name(clause_id)
             target.write_text(script, "utf-8")
             print(f"dense-conformance: python {target} shows what fails {clause_id}", file=sys.stderr)
+        for clause_id in [each for each in report.smallest if each not in report.reproductions]:
+            why = f"dense-conformance repro {report.smallest[clause_id].case.id!r} {report.implementation} says why"
+            print(f"dense-conformance: no script is written for {clause_id}; {why}", file=sys.stderr)
 
 
 def _shard(text: str) -> Shard:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from conformance.answers import Trial
 from conformance.cases import Question
 from conformance.procedures import GRADIENTS, PROCEDURES
 from reference.config import DenseConfig
@@ -104,25 +105,26 @@ def selu_of_three_digits(z):
 }
 
 
-def expression(name: str, question: Question) -> str:
-    """What the comparison of this name looks at in an answer to the question."""
-    procedure = PROCEDURES[question.procedure]
+def expression(name: str, trial: Trial) -> str:
+    """What the comparison of this name looks at in an answer."""
+    procedure = PROCEDURES[trial.question.procedure]
     if name not in (*procedure.tensors, *procedure.facts):
         for prefix, measure in _MEASURES.items():
             if name == prefix or (prefix.endswith(" ") and name.startswith(prefix)):
-                return measure(name.removeprefix(prefix), question)
+                return measure(name.removeprefix(prefix), trial)
     return f'answer["{name}"]'
 
 
-def _outputs(of: str) -> Callable[[str, Question], str]:
-    return lambda _, question: of.replace("outputs", 'np.asarray(answer["outputs"])')
+def _outputs(of: str) -> Callable[[str, Trial], str]:
+    return lambda _, __: of.replace("outputs", 'np.asarray(answer["outputs"])')
 
 
-def _weights(of: str) -> Callable[[str, Question], str]:
-    return lambda rest, question: of.replace("weights", 'answer["weights"]')
+def _weights(of: str) -> Callable[[str, Trial], str]:
+    return lambda _, __: of.replace("weights", 'answer["weights"]')
 
 
-def _nan_at(_: str, question: Question) -> str:
+def _nan_at(_: str, trial: Trial) -> str:
+    question = trial.question
     if question.procedure != "differentiate":
         return 'np.flatnonzero(np.isnan(np.asarray(answer["outputs"]))).tolist()'
     names = [name for name in GRADIENTS if question.config.use_bias or name != "bias_gradient"]
@@ -130,9 +132,9 @@ def _nan_at(_: str, question: Question) -> str:
     return f"[[name, int(place)] for name in {names} for place in {places}]"
 
 
-def _distance(rest: str, question: Question) -> str:
+def _distance(rest: str, trial: Trial) -> str:
     name = rest.partition(" ")[0]
-    return f'np.array(distance(answer["{name}"], lambda values: {_distribution(_spread(name, question))}))'
+    return f'np.array(distance(answer["{name}"], lambda values: {_distribution(_spread(name, trial.question))}))'
 
 
 def _distribution(spread: Spread) -> str:
@@ -142,9 +144,9 @@ def _distribution(spread: Spread) -> str:
     return normal if spread.shape == "normal" else f"np.clip(({normal} - below(-2)) / (below(2) - below(-2)), 0, 1)"
 
 
-def _second_moment(rest: str, question: Question) -> str:
+def _second_moment(rest: str, trial: Trial) -> str:
     values = f'np.asarray(answer["{rest}"]).astype(np.float64)'
-    return f"({values} ** 2).mean() - {_spread(rest, question).second_moment!r}"
+    return f"({values} ** 2).mean() - {_spread(rest, trial.question).second_moment!r}"
 
 
 def _spread(name: str, question: Question) -> Spread:
@@ -166,19 +168,20 @@ _RIVALS: Mapping[str, tuple[str, str]] = {
 }
 
 
-def _nearer(rest: str, _: Question) -> str:
+def _nearer(rest: str, _: Trial) -> str:
     true, rival = _RIVALS[rest]
     return f'mostly_nearer(answer["outputs"], {true}, {rival})'
 
 
 #: By a comparison's name, or by the beginning of it, which ends in a blank. What is not here an answer holds by name.
-_MEASURES: Mapping[str, Callable[[str, Question], str]] = {
+_MEASURES: Mapping[str, Callable[[str, Trial], str]] = {
     "dtype": _outputs("outputs.dtype.name"),
     "output_shape": _outputs("list(outputs.shape)"),
     "NaNs": _outputs("int(np.isnan(outputs).sum())"),
     "nan_at": _nan_at,
     "outputs of rows without specials": _outputs("outputs[np.isfinite(inputs).all(axis=-1)]"),
     "outputs of rows with NaN are NaN": _outputs("bool(np.isnan(outputs[np.isnan(inputs).any(axis=-1)]).all())"),
+    "outputs of infinity": lambda _, trial: f'np.ravel(answer["outputs"])[{trial.facts["infinite_at"]}]',
     "most outputs are nearer to ": _nearer,
     "dtype of the weights": _weights('[each["dtype"] for each in weights]'),
     "shape of the weights": _weights('[each["shape"] for each in weights]'),

@@ -54,18 +54,29 @@ def script(planned: Planned, naming: str, implementation: Implementation, oracle
 
     Raises CannotReproduceError where there can be no such file, or where it would not show what it should.
     """
-    kind, adapter = _kind(implementation, naming)
+    kind = _kind(implementation, naming)
     if planned.case.question.procedure not in kind.snippets:
         raise CannotReproduceError(
             f"no script is written for {planned.case.question.procedure}, which {planned.case.id} asks of {naming}: "
             f"dense-conformance run {naming} --case {planned.case.id!r} repeats it"
         )
-    session = Session(replace(oracle, is_recorded=False))
-    result = session.result(planned, implementation)
+    result = Session(_asked_again(oracle)).result(planned, implementation)
     _expect_a_failure(result, naming)
-    text = _Script(planned, naming, kind, adapter, oracle, result, session).text()
-    _prove(text, kind, adapter, oracle, planned)
+    text = written(result, naming, implementation, oracle)
+    _prove(text, kind, _adapter(implementation), oracle, planned)
     return text
+
+
+def written(result: Result, naming: str, implementation: Implementation, oracle: Oracle) -> str:
+    """The text for a result of whatever verdict, not tried yet. Raises CannotReproduceError as `script` does."""
+    kind, session = _kind(implementation, naming), Session(_asked_again(oracle))
+    planned = Planned(result.clause, result.case)
+    return _Script(planned, naming, kind, _adapter(implementation), oracle, result, session).text()
+
+
+def _asked_again(oracle: Oracle) -> Oracle:
+    """A recording tells of the catalogue alone, and not what the answers were: what stands for it is asked itself."""
+    return replace(oracle, is_recorded=False)
 
 
 def file_name(clause_id: str) -> str:
@@ -73,16 +84,19 @@ def file_name(clause_id: str) -> str:
     return re.sub(r"\W", "_", clause_id) + ".py"
 
 
-def _kind(implementation: Implementation, naming: str) -> tuple[Kind, Any]:
-    adapter = implementation.adapter if isinstance(implementation, AdapterImplementation) else None
-    kind = KINDS.get(type(adapter))
+def _adapter(implementation: Implementation) -> Any:
+    return implementation.adapter if isinstance(implementation, AdapterImplementation) else None
+
+
+def _kind(implementation: Implementation, naming: str) -> Kind:
+    kind = KINDS.get(type(_adapter(implementation)))
     if kind is None or ":" not in naming or naming.startswith("exec:"):
         raise CannotReproduceError(
             f"no script is written for {naming}: it is talked to by an adapter, which a file without this package "
             f"cannot have; scripts are written for module:Name and file.py:Name of a Keras layer, a torch.nn.Module "
             f"or a function"
         )
-    return kind, adapter
+    return kind
 
 
 def _expect_a_failure(result: Result, naming: str) -> None:
@@ -139,7 +153,7 @@ class _Script:
 
     def _claims(self) -> list[_Claimed]:
         """Each name once, as the check looks at the oracle's answer."""
-        clause, question = self.planned.clause, self.planned.case.question
+        clause = self.planned.clause
         trial = self.session.trial(self.planned, self.oracle.implementation)
         found = {comparison.name: comparison for comparison in clause.check(trial)}
         missed = [name for name, comparison in found.items() if not comparison.holds]
@@ -147,7 +161,7 @@ class _Script:
             raise CannotReproduceError(f"the real layer itself misses {', '.join(missed)} in {self.planned.case.id}")
         beside = _beside(clause.check, trial)
         return [
-            _Claimed(comparison, measures.expression(name, question), beside.get(name, ""))
+            _Claimed(comparison, measures.expression(name, trial), beside.get(name, ""))
             for name, comparison in found.items()
         ]
 

@@ -102,7 +102,7 @@ def test_1_what_is_wrong_does_not(layers: Path, capsys: pytest.CaptureFixture[st
     told = capsys.readouterr()
     assert "noise" not in told.out
     assert "noise" in told.err
-    assert "FAIL outputs.affine[linear-rank2-float32]" in told.out
+    assert "FAIL outputs.affine[linear-1x1-float32-units1-nobias" in told.out
     assert f"repeat   dense-conformance run {layers}:doubled --case 'outputs.affine[" in told.out
 
 

@@ -85,7 +85,7 @@ def described(layer):
     "held": '''
 def held(layer):
     """Copies of what kernel and bias hold now."""
-    return {name: np.array(each) for name, each in variables(layer).items()}
+    return {name: np.asarray(each).copy() for name, each in variables(layer).items()}
 ''',
     "after": """
 def after(layer):
@@ -164,6 +164,6 @@ def stored(layer):
     """Copies of what the layer's own store holds."""
     store = {}
     layer.save_own_variables(store)
-    return {name: np.array(values) for name, values in store.items()}
+    return {name: np.asarray(values).copy() for name, values in store.items()}
 ''',
 }

@@ -302,6 +302,28 @@ def test_what_does_not_fail_in_plain_code_has_no_script() -> None:
         script(planned, "layers.py:dense", load(dense), recorded())
 
 
+def test_a_script_about_state_does_not_ask_for_another_formula() -> None:
+    """Two defects: doubled outputs, and a kernel that is in use one call late. The script is about the second."""
+
+    def doubled(inputs: Any, kernel: Any, bias: Any, activation: str) -> Any:
+        return 2 * (inputs @ kernel + bias)
+
+    def late() -> Any:
+        before: dict[Any, Any] = {}
+
+        def dense(inputs: Any, kernel: Any, bias: Any, activation: str) -> Any:
+            used, before[kernel.shape] = before.get(kernel.shape, kernel), kernel.copy()
+            return doubled(inputs, used, bias, activation)
+
+        return dense
+
+    planned = beside_the_catalogue("state.reloaded-weights[linear-rank2-float32-reload]", recorded().dialect)
+    assert planned is not None
+    text = written(Result(planned.case, planned.clause, Verdict.FAIL), "layers.py:dense", load(late()), recorded())
+    assert missed(text, doubled) == []
+    assert missed(text, late()) != []
+
+
 def test_names_and_messages_do_nothing_in_a_script(tmp_path: Path) -> None:
     """A quoted folder, a message that ends a docstring: text stays text."""
     folder = tmp_path / 'a"""b\\n'

@@ -101,8 +101,12 @@ def test_what_the_oracle_misses_is_no_case() -> None:
 
 
 def test_a_clause_that_is_about_the_bias_keeps_it() -> None:
-    """relu alone is wrong here, with and without bias: without it nothing could be added before the activation."""
-    wrong = doubled_where(lambda question: True)
+    """All is wrong here, with and without bias: without it nothing could be added before the activation."""
+
+    def change(_: Question, answer: Answer) -> Answer:
+        return replace(answer, tensors={name: values + 1 for name, values in answer.tensors.items()})
+
+    wrong = Changed(change)
     found = smallest(failed(wrong, "outputs.bias-before-activation[relu-rank2-float32]"), wrong, oracle())
     assert found.case.question.config.use_bias
     assert not smallest(failed(wrong, AFFINE), wrong, oracle()).case.question.config.use_bias
@@ -157,7 +161,9 @@ def test_a_case_that_fails_now_and_then_is_not_shown() -> None:
 def test_what_has_no_question_behind_it_stays(verdict: Verdict) -> None:
     wrong = doubled_where(lambda question: True)
     result = replace(failed(wrong, AFFINE), verdict=verdict)
+    wrong.asked.clear()
     assert smallest(result, wrong, oracle()) is result
+    assert wrong.asked == []
 
 
 def test_a_missing_capability_stays_as_it_is() -> None:

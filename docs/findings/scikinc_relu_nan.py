@@ -1,7 +1,7 @@
 """scikinC's relu of NaN is 0: a network whose inputs are broken answers as if they were not.
 
-It is written as `x > 0. ? x : 0.`, which is 0 for all that is not greater, NaN included. `x < 0. ? 0. : x` keeps NaN, as
-Keras, TensorFlow and NumPy's maximum do.
+It is written as `x > 0. ? x : 0.`, which is 0 for all that is not greater, NaN included. `x < 0. ? 0. : x` keeps NaN,
+as Keras, TensorFlow and NumPy's maximum do.
 
 Expected: NaN. Seen with scikinC 0.2.9, TensorFlow 2.21.0, gcc -O2.
 """

@@ -196,9 +196,18 @@ def _write_scripts(reports: Sequence[Report], folder: Path) -> None:
             target = place / file_name(clause_id)
             target.write_text(script, "utf-8")
             print(f"dense-conformance: python {target} shows what fails {clause_id}", file=sys.stderr)
-        for clause_id in [each for each in report.smallest if each not in report.reproductions]:
-            why = f"dense-conformance repro {report.smallest[clause_id].case.id!r} {report.implementation} says why"
-            print(f"dense-conformance: no script is written for {clause_id}; {why}", file=sys.stderr)
+        _tell_of_missing_scripts(report)
+
+
+def _tell_of_missing_scripts(report: Report) -> None:
+    missing = [clause_id for clause_id in report.smallest if clause_id not in report.reproductions]
+    if missing:
+        others = f" and for {len(missing) - 1} other clauses" if len(missing) > 1 else ""
+        ask = f"dense-conformance repro {report.smallest[missing[0]].case.id!r} {report.implementation}"
+        print(
+            f"dense-conformance: no script is written for {missing[0]}{others}; {ask} writes one or says why not",
+            file=sys.stderr,
+        )
 
 
 def _shard(text: str) -> Shard:

@@ -28,6 +28,7 @@ def render(report: Report, *, colour: bool = False) -> str:
         *_errata(report),
         *_unclaimed(report),
         *_grades(report),
+        *_causes(report, colour=colour),
         *_wrapped(headline(report)),
         *_wrapped(_paint(conclusion(report), _GREEN if report.conforms else _YELLOW, colour=colour)),
     ]
@@ -206,6 +207,18 @@ def _grades(report: Report) -> list[str]:
     """How accurate it was, by dtype."""
     told = ", ".join(f"{dtype} {grade}" for dtype, grade in report.grades.items())
     return _wrapped(f"grades: {told}") if told else []
+
+
+def _causes(report: Report, *, colour: bool) -> Iterator[str]:
+    """Last but the conclusion, where they are seen first: the likely defects, and what no defect explains."""
+    for diagnosis in report.diagnoses:
+        kind = "likely cause" if diagnosis.defect else "unexplained"
+        count = _counted(len(diagnosis.cases), "failed case")
+        first, *rest = _wrapped(f"{kind}: {plain(diagnosis.says)} ({count})")
+        yield _paint("\n".join([first, *rest]), _RED, colour=colour)
+        yield from _indented(plain(diagnosis.evidence))
+    if report.diagnoses:
+        yield ""
 
 
 def _failures(report: Report) -> list[Result]:

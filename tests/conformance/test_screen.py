@@ -17,7 +17,7 @@ from conformance.cases import Case, Question, Tier
 from conformance.compare import Comparison
 from conformance.contract import CONTRACT
 from conformance.reports import terminal
-from conformance.results import Report, Result, Verdict
+from conformance.results import Diagnosis, Report, Result, Verdict
 from conformance.screen import progress, wants_colour
 from reference.config import DenseConfig
 
@@ -228,3 +228,18 @@ def test_what_an_implementation_says_moves_no_cursor_and_fits() -> None:
     assert [line for line in lines if not line.isprintable()] == []
     assert [line for line in lines if len(line) > 80 and not line.startswith("  repeat ")] == []
     assert any("\\x1b[2J" in line for line in lines)
+
+
+def test_likely_causes_are_told_just_above_the_conclusion() -> None:
+    """One that is named, and what no defect explains; what an implementation is called moves no cursor."""
+    named = Diagnosis("bias-dropped", "The bias\x1b[2J is dropped.", "6 of 6 outputs match it", ("a", "b"))
+    unknown = Diagnosis("", "3 cases of shapes fail.", "no defect that is known explains them", ("c",))
+    told = Report("x", Level.INFERENCE, Tier.SMOKE, (), 10, 20, diagnoses=(named, unknown))
+    lines = terminal.render(told).splitlines()
+    at = lines.index("likely cause: The bias\\x1b[2J is dropped. (2 failed cases)")
+    assert lines[at + 1 : at + 4] == [
+        "  6 of 6 outputs match it",
+        "unexplained: 3 cases of shapes fail. (1 failed case)",
+        "  no defect that is known explains them",
+    ]
+    assert lines[at + 5].startswith("x: 0 / 10 / 20 cases")

@@ -61,7 +61,8 @@ class Result:
 
     erratum: the id of the one that decided it; answers_as: "keras" or "mathematics" then. grade: how accurate the
     answer was, "-" for worse than any grade; "" where none is awarded. raised: the type of the exception of an error,
-    and of that which blocks a case. waived: of a waived result the verdict that it would have.
+    and of that which blocks a case. waived: of a waived result the verdict that it would have. remark: why a waiver of
+    this case does not waive it.
     """
 
     case: Case
@@ -74,6 +75,7 @@ class Result:
     grade: str = ""
     raised: str = ""
     waived: Verdict | None = None
+    remark: str = ""
 
     @property
     def compared(self) -> int:

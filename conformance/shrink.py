@@ -55,7 +55,10 @@ def smallest_of(
     for result in report.results:
         if result.verdict.accuses:
             failures.setdefault(result.clause.id, []).append(result)
-    first = {clause: min(failed, key=_burden) for clause, failed in failures.items()}
+    # one that a waiver does not waive comes first: why is what its reader looks for
+    first = {
+        clause: min(failed, key=lambda each: (not each.remark, _burden(each))) for clause, failed in failures.items()
+    }
     return {
         clause: smallest(result, implementation, oracle, seconds=min(SECONDS, until - time.monotonic()))
         for clause, result in first.items()
@@ -80,7 +83,8 @@ def smallest(
     steps = [result]
     while (plainer := search.step(steps[-1])) is not None:
         steps.append(plainer)
-    return next((each for each in reversed(steps[1:]) if search.is_steady(each)), result)
+    found = next((each for each in reversed(steps[1:]) if search.is_steady(each)), None)
+    return result if found is None else replace(found, remark=result.remark)
 
 
 @dataclass

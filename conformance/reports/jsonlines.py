@@ -120,6 +120,7 @@ def result_record(result: Result) -> dict[str, Any]:
         "grade": result.grade,
         "raised": result.raised,
         "waived": result.waived and result.waived.value,
+        "remark": result.remark,
         "comparisons": [_comparison(comparison) for comparison in result.comparisons],
     }
 
@@ -138,6 +139,7 @@ def result_of(record: Mapping[str, Any], clauses: Mapping[str, Clause]) -> Resul
         record["grade"],
         record["raised"],
         record["waived"] and Verdict(record["waived"]),
+        record["remark"],
     )
 
 

@@ -69,7 +69,10 @@ def _case(report: Report, result: Result) -> Element:
     case = Element("testcase", classname=result.clause.area, name=_line(result.case.id), time=_seconds(0.0))
     if result.verdict is Verdict.PASS:
         return case
-    verdict, message = result.verdict.value, result.reason or result.clause.says
+    verdict, message = (
+        result.verdict.value,
+        "; ".join(filter(None, (result.reason or result.clause.says, result.remark))),
+    )
     if result.verdict in (Verdict.NOT_APPLICABLE, Verdict.WAIVED):
         SubElement(case, "skipped", message=_line(f"{verdict}: {message}"))
     elif result.verdict is Verdict.SUITE_ERROR:

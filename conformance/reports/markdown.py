@@ -111,8 +111,7 @@ def _clause(report: Report, outcome: Outcome) -> Iterator[str]:
 
 
 def _differences(result: Result) -> Iterator[str]:
-    if result.reason:
-        yield f"- {_text(result.reason)}"
+    yield from (f"- {_text(said)}" for said in (result.reason, result.remark) if said)
     for comparison in result.comparisons:
         if not comparison.holds:
             place = f"{_code(comparison.name)} {_where(comparison)}".rstrip()

@@ -105,8 +105,8 @@ def render_result(result: Result, implementation: str, *, options: str = "", fai
     missed = [comparison for comparison in result.comparisons if not comparison.holds]
     for comparison in missed:
         lines += _difference(comparison)
-    if result.reason:
-        lines += _indented(result.reason)
+    for said in filter(None, (result.reason, result.remark)):
+        lines += _indented(said)
     lines += _field("guards", f"against {result.clause.guards}")
     lines.append(f"  repeat   {plain(outcomes.repeat(implementation, result.case.id, options))}")
     return "\n".join(lines)

@@ -58,7 +58,7 @@ class InForce:
             differs = seen.differs_from(waiver.symptom)
             lacks = f"it fails differently from the waiver in line {waiver.line}: {differs}" if differs else ""
         if lacks:
-            return replace(result, reason="; ".join(part for part in (result.reason, lacks) if part))
+            return replace(result, remark=lacks)
         return replace(result, verdict=Verdict.WAIVED, waived=result.verdict, reason=waiver.told)
 
 
@@ -105,7 +105,7 @@ def apply(report: Report, waiving: Waiving) -> Report:
 def unsettled(result: Result) -> Result:
     """A result as it was before waivers were applied, but for its reason."""
     before = {Verdict.UNEXPECTED_PASS: Verdict.PASS, Verdict.WAIVED: result.waived or Verdict.FAIL}
-    return replace(result, verdict=before.get(result.verdict, result.verdict), waived=None)
+    return replace(result, verdict=before.get(result.verdict, result.verdict), waived=None, remark="")
 
 
 def versions_of(oracle: Mapping[str, str], version: str) -> Mapping[str, str]:

@@ -177,14 +177,14 @@ def test_a_failure_that_is_as_its_waiver_says_is_waived() -> None:
 def test_what_fails_differently_stays_failed(change: dict[str, object], says: str) -> None:
     told = waived(report(result(AFFINE[0], Verdict.FAIL, replace(HIGH, **change))), waiver(AFFINE[0]))  # type: ignore[arg-type]
     assert told.results[0].verdict is Verdict.FAIL
-    assert f"it fails differently from the waiver in line 7: {says}" in told.results[0].reason
+    assert f"it fails differently from the waiver in line 7: {says}" in told.results[0].remark
     assert told.exit_code is ExitCode.DOES_NOT_CONFORM
 
 
 def test_a_second_comparison_that_fails_is_another_failure() -> None:
     more = replace(HIGH, name="kernel_gradient")
     told = waived(report(result(AFFINE[0], Verdict.FAIL, HIGH, more)), waiver(AFFINE[0]))
-    assert "kernel_gradient differs" in told.results[0].reason
+    assert "kernel_gradient differs" in told.results[0].remark
 
 
 @pytest.mark.parametrize(
@@ -245,7 +245,7 @@ def test_a_waiver_holds_on_its_last_day_and_not_after(today: datetime.date, hold
     told = waived(report(result(AFFINE[0], Verdict.FAIL, HIGH)), waiver(AFFINE[0]), today=today)
     assert (told.results[0].verdict is Verdict.WAIVED) == holds
     assert (told.complaints == ()) == holds
-    assert ("the waiver in line 7 has expired on 2027-03-01" in told.results[0].reason) != holds
+    assert ("the waiver in line 7 has expired on 2027-03-01" in told.results[0].remark) != holds
     assert ("WAIVERS waiver in line 7: it has expired on 2027-03-01 (gelu is by tanh)" in rendered(told)) != holds
 
 
@@ -675,7 +675,7 @@ def test_1_a_worsened_layer_fails(
     given = ["run", f"{layers}:by_sigmoid", "--oracle", "recorded", "--tier", "smoke", "--waivers", str(known), *more]
     assert cli.main(given) == 1
     told = " ".join(capsys.readouterr().out.split())
-    assert "it fails differently from the waiver in line " in told
+    assert "it fails differently from the waiver in line " in told, told
     assert ("stopped at its first failure" in told) == (more == ["--exitfirst"])
 
 

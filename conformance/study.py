@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from conformance.curves import measure
+from conformance.diagnosis.conclude import diagnose
 from conformance.implementations.protocol import Implementation
 from conformance.reproduction.kinds import CannotReproduceError
 from conformance.reproduction.script import script
@@ -28,7 +29,8 @@ def study(
     """The report with the smallest case of each failed clause. curves, scripts: with those as well."""
     studied = report
     if has_failures(report):
-        studied = replace(studied, smallest=smallest_of(report, implementation, oracle))
+        smallest = smallest_of(report, implementation, oracle)
+        studied = replace(studied, smallest=smallest, diagnoses=diagnose(report, implementation, oracle))
     if scripts:
         studied = replace(studied, reproductions=dict(_scripts(studied, implementation, oracle)))
     return replace(studied, curves=measure(implementation, oracle.dialect)) if curves else studied

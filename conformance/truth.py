@@ -75,6 +75,15 @@ class Posed:
     def upstream(self) -> Array:
         return self.question.config.format.round(self.tensors.upstream)
 
+    @cached_property
+    def outputs(self) -> Interval:
+        return bound_outputs(self.problem)
+
+    @cached_property
+    def gradients(self) -> Mapping[str, Interval]:
+        """Those of the weights and of the inputs, and the outputs; NaN upstream is taken for 0."""
+        return bound_gradients(self.problem, np.nan_to_num(self.upstream))
+
 
 def truth(
     question: Question,
@@ -253,8 +262,8 @@ def _doubt_of_step(posed: Posed, name: str, before: Array, after: Array) -> Arra
 
 #: How each kind of bounds that a procedure names is made.
 BOUNDS: Mapping[str, Callable[[Posed], Mapping[str, Interval]]] = {
-    "outputs": lambda posed: {"outputs": bound_outputs(posed.problem)},
-    "gradients": lambda posed: bound_gradients(posed.problem, np.nan_to_num(posed.upstream)),
+    "outputs": lambda posed: {"outputs": posed.outputs},
+    "gradients": lambda posed: posed.gradients,
     "penalties": _penalties,
     "fit": _after_fit,
     "shared": _shared,

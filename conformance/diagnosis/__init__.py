@@ -1,0 +1,1 @@
+"""The likely defects behind the failures of a report."""

@@ -1,0 +1,242 @@
+"""What is wrong with plain gradients, behind outputs that are right."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+
+import numpy as np
+
+from conformance.cases import Question
+from conformance.diagnosis.backward import at_kinks, of_products, of_slope, of_upstream
+from conformance.diagnosis.exhibits import Exhibit, Inquiry, inside, spread
+from conformance.diagnosis.families import plainest, written
+from conformance.diagnosis.fit import Fit, fitting
+from conformance.diagnosis.forwards import PLAIN, UNCERTAIN, exhibits, fails_in, is_of_activation
+from conformance.diagnosis.rivals import Predicted, Rival, scaled
+from conformance.procedures import GRADIENTS
+from conformance.results import Diagnosis, Result, Verdict
+from conformance.truth import Posed
+from reference.config import DenseConfig
+from reference.elementwise import Elementwise
+
+
+def wrong_gradients(inquiry: Inquiry) -> Iterator[Diagnosis]:
+    """The rule: of delta first, which all three gradients are made of; then of each product."""
+    failing, right = exhibits(inquiry, *GRADIENTS)
+    right = [exhibit for exhibit in right if exhibit.name in GRADIENTS]
+    if not failing:
+        return
+    left = list(failing)
+    for fit in _fits(inquiry, failing, right):
+        yield concluded(fit, inquiry)
+        left = [exhibit for exhibit in left if exhibit not in fit.explained]
+    yield from _by_curve(inquiry, left)
+
+
+def unstable_gradients(inquiry: Inquiry) -> Iterator[Diagnosis]:
+    """The rule for gradients that differ when a question is put again."""
+    failing = [r for r in inquiry.open if r.case.question.procedure == "differentiate" and fails_in(r, *GRADIENTS)]
+    questions = spread(failing, 6)
+    unstable = sum(_is_unstable(inquiry, question) for question in questions)
+    if unstable < 2:
+        return
+    cases = tuple(r.case.id for r in inquiry.open if _is_of_gradients(r) or _raises_in_gradients(r))
+    says = "the gradients depend on the calls before: one question, put again, gets others"
+    yield Diagnosis(
+        "history-dependent", says, f"{unstable} of {len(questions)} questions that were put three times", cases
+    )
+
+
+def _is_unstable(inquiry: Inquiry, question: Question) -> bool:
+    tensors = inquiry.witness.tensors(question)
+    answers = [inquiry.witness.ask_with(question, tensors).answer for _ in range(3)]
+    for name in GRADIENTS:
+        values = [answer.tensor(name) for answer in answers]
+        if any((one is None) != (values[0] is None) for one in values):
+            return True
+        given = [one for one in values if one is not None]
+        if any(not np.array_equal(one, given[0], equal_nan=True) for one in given):
+            return True
+    return False
+
+
+def _raises_in_gradients(result: Result) -> bool:
+    procedures = ("differentiate_twice", "forward_mode", "jacobian", "fit", "differentiate_in_lane")
+    return result.verdict is Verdict.ERROR and result.case.question.procedure in procedures
+
+
+def _fits(inquiry: Inquiry, failing: list[Exhibit], right: Sequence[Exhibit]) -> Iterator[Fit]:
+    """Of an activation's slope where linear layers are right, then of everything."""
+    names = list(dict.fromkeys(exhibit.question.config.activation for exhibit in failing))
+    left = list(failing)
+
+    def general() -> list[Fit]:
+        return fitting([*of_products(), *of_upstream(), *_factors(left)], left, right)
+
+    steps: list[Callable[[], list[Fit]]] = [general]
+    if "linear" not in names:
+        own = [partial(_of_one, inquiry, name, left, right) for name in names]
+        steps = [*own, general] if len(names) == 1 else [lambda: fitting(of_upstream(), left, right), *own, general]
+    for step in steps:
+        for fit in step():
+            yield fit
+            left[:] = [exhibit for exhibit in left if exhibit not in fit.explained]
+
+
+def _of_one(inquiry: Inquiry, name: str, failing: Sequence[Exhibit], right: Sequence[Exhibit]) -> list[Fit]:
+    own = [exhibit for exhibit in failing if exhibit.question.config.activation == name]
+    others = [exhibit for exhibit in right if exhibit.question.config.activation == name]
+    if not own:
+        return []
+    row = own[0].posed.definition
+    rivals = list(of_slope(name, row))
+    if isinstance(row, Elementwise):
+        rivals = [*_kink_rivals(inquiry, name, row, own[0].question), *rivals]
+    return [fit for fit in fitting(rivals, own, others) if is_of_activation(fit.explained, inquiry)]
+
+
+def _factors(failing: Sequence[Exhibit]) -> Iterator[Rival]:
+    """One factor of all elements of a gradient."""
+    for name in dict.fromkeys(exhibit.name for exhibit in failing):
+        least, greatest = -np.inf, np.inf
+        for exhibit in failing:
+            if exhibit.name == name and exhibit.got is not None and exhibit.got.shape == exhibit.right.shape:
+                got, middle = exhibit.got.astype(np.float64), (exhibit.right.lower + exhibit.right.upper) / 2
+                doubt = exhibit.right.width + 4 * exhibit.posed.problem.format.unit_roundoff * np.abs(got)
+                with np.errstate(all="ignore"):
+                    ends = np.stack([(got - doubt) / middle, (got + doubt) / middle])[:, middle != 0]
+                if ends.size:
+                    least = max(least, float(ends.min(axis=0).max()))
+                    greatest = min(greatest, float(ends.max(axis=0).min()))
+        if np.isfinite(least) and np.isfinite(greatest) and least <= greatest:
+            number = plainest(least, greatest)
+            if number not in (0.0, 1.0, -1.0, 2.0, 0.5):
+                subject = f"the {name.removesuffix('_gradient')}'s gradient".replace("inputs's", "inputs'")
+                yield Rival(
+                    "gradient-scaled", f"{subject} is {written(number)} times what it should be", _times(name, number)
+                )
+
+
+def _times(name: str, factor: float) -> Callable[[Posed], Predicted]:
+    def predict(posed: Posed) -> Predicted:
+        if name not in posed.gradients:
+            return {}
+        return {name: scaled(posed.gradients[name], factor, posed.problem.format.unit_roundoff)}
+
+    return predict
+
+
+# ---- kinks, and slopes that are none that is known -------------------------------------------------------------------
+
+
+def slope_grid(inquiry: Inquiry, question: Question) -> Exhibit | None:
+    """The inputs' gradient on the dense grid: upstream times slope, the kernel being 1."""
+    config = DenseConfig(1, question.config.activation, question.config.use_bias, question.config.dtype)
+    asked = Question("differentiate", config, (509, 1), "grid")
+    found = [exhibit for exhibit in inquiry.witness.exhibits(asked) if exhibit.name == "inputs_gradient"]
+    return found[0] if found and found[0].got is not None and found[0].got.shape == found[0].right.shape else None
+
+
+def _kink_rivals(inquiry: Inquiry, name: str, row: Elementwise, question: Question) -> Iterator[Rival]:
+    grid = slope_grid(inquiry, question)
+    if grid is None or not row.kinks:
+        return
+    assert grid.got is not None
+    z, wrong = grid.posed.problem.inputs, ~inside(grid.got, grid.right)
+    slopes = grid.got.astype(np.float64) / grid.posed.upstream
+    at = {kink: float(slopes[(z == kink) & wrong][0]) for kink in row.kinks if ((z == kink) & wrong).any()}
+    if at:
+        yield at_kinks(name, row, at)
+
+
+def _by_curve(inquiry: Inquiry, failing: Sequence[Exhibit]) -> Iterator[Diagnosis]:
+    """The slope of an activation that is another function, but none that is known."""
+    for name in dict.fromkeys(exhibit.question.config.activation for exhibit in failing):
+        own = [exhibit for exhibit in failing if exhibit.question.config.activation == name]
+        row = own[0].posed.definition
+        if name == "linear" or not is_of_activation(own, inquiry):
+            continue
+        if isinstance(row, Elementwise):
+            yield from _slope_curve(inquiry, name, own[0].question)
+        else:
+            yield from _row_gradient(inquiry, name, own)
+
+
+def _row_gradient(inquiry: Inquiry, name: str, failing: Sequence[Exhibit]) -> Iterator[Diagnosis]:
+    """Of an activation of whole rows: that its gradient is another function is all that is seen."""
+    cases = tuple(r.case.id for r in inquiry.open if r.case.question.config.activation == name and _is_of_gradients(r))
+    says = f"the gradient of {name} is another function of its rows, behind outputs that are right"
+    yield Diagnosis(
+        "slope-formula", says, f"{len(failing)} of {len(failing)} failing gradients; none that is known fits", cases
+    )
+
+
+def _slope_curve(inquiry: Inquiry, name: str, question: Question) -> Iterator[Diagnosis]:
+    parts = [slope_grid(inquiry, question), _tails(inquiry, question)]
+    found = [part for part in parts if part is not None]
+    if not found:
+        return
+    z = np.concatenate([part.posed.problem.inputs.ravel() for part in found])
+    got = np.concatenate([(np.asarray(part.got, np.float64) / part.posed.upstream).ravel() for part in found])
+    wrong = np.concatenate([(~inside(part.got, part.right)).ravel() for part in found if part.got is not None])
+    cases = tuple(r.case.id for r in inquiry.open if r.case.question.config.activation == name and _is_of_gradients(r))
+    if wrong.sum() < 3 or not cases:
+        return
+    evidence = (
+        f"{int(wrong.sum())} of {wrong.size} slopes on a grid and in the tails are wrong; no formula that is known fits"
+    )
+    if not (wrong & (np.abs(z) <= 3) & (np.abs(z) > 2.0**-10)).any():
+        what = "NaN" if np.isnan(got[wrong]).all() else "0" if (got[wrong] == 0).all() else "wrong"
+        where = [f"below {z[wrong & (z < 0)].max():.5g}"] if (wrong & (z < 0)).any() else []
+        where += [f"above {z[wrong & (z > 0)].min():.5g}"] if (wrong & (z > 0)).any() else []
+        says = f"the slope of {name} is {what} {' and '.join(where)}, and right in between"
+        yield Diagnosis("slope-tail", says, evidence, cases)
+        return
+    place = int(np.argmax(np.where(wrong & (np.abs(z) <= 3) & np.isfinite(got), np.abs(z), -1)))
+    says = f"the slope of {name} is another function: at z = {z[place]:.6g} it is {got[place]:.6g}"
+    yield Diagnosis("slope-formula", says, evidence, cases)
+
+
+def _tails(inquiry: Inquiry, question: Question) -> Exhibit | None:
+    config = DenseConfig(1, question.config.activation, question.config.use_bias, question.config.dtype)
+    asked = Question("differentiate", config, (251, 1), "tails")
+    found = [exhibit for exhibit in inquiry.witness.exhibits(asked) if exhibit.name == "inputs_gradient"]
+    return found[0] if found and found[0].got is not None and found[0].got.shape == found[0].right.shape else None
+
+
+# ---- what a fit explains -------------------------------------------------------------------------------------------
+
+
+def _is_of_gradients(result: Result) -> bool:
+    missed = [each for each in result.comparisons if not each.holds]
+    if result.case.question.config.activation in UNCERTAIN and len(missed) > 1:
+        missed = [each for each in missed if each.name != "outputs"]
+    made = (*GRADIENTS, "second_", "dtype of the", "nan_at")
+    stepped = (
+        ("kernel_after", "bias_after", "reported_loss") if result.case.question.procedure in ("fit", "step") else ()
+    )
+    return bool(missed) and all(each.name.startswith((*made, *stepped)) for each in missed)
+
+
+def concluded(fit: Fit, inquiry: Inquiry) -> Diagnosis:
+    rival = fit.rival
+    activation = rival.about or fit.explained[0].question.config.activation
+    words = f"{rival.says.format(activation=activation)} {fit.where.says}".strip()
+    names = {exhibit.name for exhibit in fit.explained}
+    cases = tuple(result.case.id for result in inquiry.open if _follows(fit, names, result))
+    return Diagnosis(rival.defect, words, fit.evidence, cases)
+
+
+def _follows(fit: Fit, names: set[str], result: Result) -> bool:
+    question = result.case.question
+    if not _is_of_gradients(result):
+        return False
+    if fit.rival.about and question.config.activation != fit.rival.about:
+        return False
+    if question.procedure in PLAIN and not fit.where.holds(question):
+        return False
+    named = {each.name for each in result.comparisons if not each.holds}
+    if question.config.activation in UNCERTAIN:
+        return bool(named & names)
+    return not (named & set(GRADIENTS)) or bool(named & names)

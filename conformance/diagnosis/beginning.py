@@ -1,0 +1,313 @@
+"""How weights begin: by which initializer, whatever was asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from conformance.answers import Answer, Trial
+from conformance.cases import Question
+from conformance.contract.initializers import drawn_from_its_distribution
+from conformance.diagnosis.exhibits import Inquiry
+from conformance.diagnosis.families import plainest
+from conformance.diagnosis.scope import separating
+from conformance.diagnosis.wording import listed, names_missed, observed, options
+from conformance.results import Diagnosis, Result, Verdict
+from reference.formats import FORMATS
+from reference.initializers import INITIALIZERS
+
+#: Those that a layer may use in place of what was asked for, plainest first.
+PLAIN = tuple(name for name in INITIALIZERS if not name.endswith("_seeded") and name not in ("orthogonal", "identity"))
+AREAS = (
+    "initializers.",
+    "constraints.not-when-built",
+    "saving.config-keeps",
+    "errors.initializer",
+    "errors.positions",
+    "errors.moment-and-type",
+)
+
+
+@dataclass(frozen=True)
+class Begun:
+    """One weight of one new layer. asked: the name of its initializer. expected: where that is certain, or seeded."""
+
+    result: Result
+    asked: str
+    values: NDArray[Any]
+    expected: NDArray[Any] | None
+
+    @property
+    def question(self) -> Question:
+        return self.result.case.question
+
+
+def wrong_beginning(inquiry: Inquiry) -> Iterator[Diagnosis]:
+    """The rule: what all layers share first, then weight by weight."""
+    yield from _alike(inquiry)
+    for weight in ("kernel", "bias"):
+        failing = _begun(inquiry, weight, [r for r in inquiry.failing("initializers.") if _is_about(r, weight)])
+        passed = _begun(inquiry, weight, [r for r in inquiry.passed if r.clause.area == "initializers"][:40])
+        if failing:
+            told = _explained(inquiry, weight, failing, passed)
+            if told is not None:
+                defect, says, evidence = told
+                yield Diagnosis(defect, says, evidence, _follow(inquiry, weight))
+
+
+def _is_about(result: Result, weight: str) -> bool:
+    return result.case.question.procedure == "begin" and any(weight in name for name in names_missed(result))
+
+
+def _follow(inquiry: Inquiry, weight: str) -> tuple[str, ...]:
+    """All that is open about how this weight begins."""
+    found = []
+    for result in inquiry.failing(*AREAS):
+        names = names_missed(result)
+        about = bool(names) and all(weight in name or name in ("calls", "refused") for name in names)
+        about |= weight == "kernel" and bool(names) and all(name.startswith("products of rows") for name in names)
+        raised = result.clause.area == "initializers" and result.verdict is Verdict.ERROR
+        odd = result.case.question.option("odd").removeprefix("bias-").startswith("initializer")
+        if about or raised or odd:
+            found.append(result.case.id)
+    return tuple(found)
+
+
+def _begun(inquiry: Inquiry, weight: str, results: Sequence[Result]) -> list[Begun]:
+    found = []
+    for result in results:
+        question = result.case.question
+        if question.procedure != "begin" or inquiry.witness.is_tired:
+            continue
+        values = inquiry.witness.ask(question).answer.tensor(weight)
+        asked = getattr(question.config, f"{weight}_initializer")
+        if values is not None and values.shape == _shape(question, weight):
+            found.append(Begun(result, asked, values.astype(np.float64), _expected(inquiry, question, weight, asked)))
+    return found
+
+
+def _expected(inquiry: Inquiry, question: Question, weight: str, asked: str) -> NDArray[Any] | None:
+    row = INITIALIZERS[asked]
+    if row.values is not None:
+        return question.config.variable_format.round(row.values(_shape(question, weight)))
+    if asked.endswith("_seeded"):
+        drawn = inquiry.witness.oracle_answer(question).tensor(weight)
+        return None if drawn is None else drawn.astype(np.float64)
+    return None
+
+
+def _shape(question: Question, weight: str) -> tuple[int, ...]:
+    units = question.config.units
+    return (question.known_shape[-1], units) if weight == "kernel" else (units,)
+
+
+def begins_as(name: str, begun: Begun, weight: str) -> bool:
+    """Whether these values may be what an initializer gives: to the last bit, or by its distribution."""
+    row, shape = INITIALIZERS[name], begun.values.shape
+    if row.values is not None:
+        if name == "identity" and len(shape) != 2:
+            return False
+        return bool((begun.values == begun.question.config.variable_format.round(row.values(shape))).all())
+    kernel, bias = (name, "zeros") if weight == "kernel" else ("zeros", name)
+    config = replace(begun.question.config, kernel_initializer=kernel, bias_initializer=bias)
+    question = replace(begun.question, config=config)
+    trial = Trial(question, Answer({weight: begun.values}), {}, {}, Answer())
+    return all(comparison.holds for comparison in drawn_from_its_distribution(trial))
+
+
+# ---- what all layers share -------------------------------------------------------------------------------------------
+
+
+def _alike(inquiry: Inquiry) -> Iterator[Diagnosis]:
+    failing = inquiry.failing("initializers.independent")
+    if not failing:
+        return
+    weights = sorted({name.split()[-1] for result in failing for name in names_missed(result)}, reverse=True)
+    if not weights:
+        return
+    certain = [
+        r for r in inquiry.failing("initializers.certain", "initializers.distribution") if _is_about(r, weights[0])
+    ]
+    if certain:
+        return
+    repeated = inquiry.failing("initializers.repeatable")
+    says = f"all layers begin with the same {listed(weights)}, although no seed is given"
+    more = ", and no seed changes it" if repeated else ""
+    cases = [case for weight in weights for case in _follow(inquiry, weight)]
+    cases += [result.case.id for result in (*failing, *repeated)]
+    yield Diagnosis(
+        "layers-begin-alike", says + more, f"{len(failing)} pairs of layers are alike", tuple(dict.fromkeys(cases))
+    )
+
+
+# ---- one weight ------------------------------------------------------------------------------------------------------
+
+Told = tuple[str, str, str]
+
+
+def _explained(inquiry: Inquiry, weight: str, failing: Sequence[Begun], passed: Sequence[Begun]) -> Told | None:
+    makers: tuple[Callable[[], Told | None], ...] = (
+        lambda: _used_instead(weight, failing, passed),
+        lambda: _rounded(weight, failing),
+        lambda: _scaled(weight, failing, passed),
+        lambda: _turned(weight, failing),
+        lambda: _seeds(inquiry, weight, failing),
+    )
+    return next((told for make in makers if (told := make()) is not None), None)
+
+
+def _used_instead(weight: str, failing: Sequence[Begun], passed: Sequence[Begun]) -> Told | None:
+    """One initializer in the place of what was asked for: always, by default, or for some forms of the argument."""
+    names = [name for name in PLAIN if all(begins_as(name, each, weight) for each in failing)]
+    names = [name for name in names if all(name != each.asked for each in failing)]
+    own = f"{'bias' if weight == 'kernel' else 'kernel'}_initializer"
+    if not names and all(_begins_as_the_other(each, weight, own) for each in failing) and len(failing) > 1:
+        return (
+            "initializer-of-other-weight",
+            f"the {weight} begins by the initializer of the {own[:-12]}",
+            f"{len(failing)} weights",
+        )
+    if not names or not any(each.values.size > 1000 or INITIALIZERS[names[0]].values is not None for each in failing):
+        return None
+    instead, forms = names[0], options([each.result for each in failing], "given_as")
+    evidence = f"{len(failing)} of {len(failing)} failing weights begin so"
+    standard = "glorot_uniform" if weight == "kernel" else "zeros"
+    others = [
+        each
+        for each in passed
+        if each.asked not in (instead, f"{instead}_seeded") and not begins_as(instead, each, weight)
+    ]
+    if all(each.asked == standard and not each.question.option("given_as") for each in failing) or (
+        {each.asked for each in failing} == {standard} and "none" not in forms
+    ):
+        return "default-initializer", f"by default the {weight} begins by {instead}, not by {standard}", evidence
+    if forms == ["none"]:
+        return (
+            "initializer-none",
+            f"None for the {weight}'s initializer means {instead}, not {failing[0].asked}",
+            evidence,
+        )
+    if not others:
+        return (
+            "initializer-ignored",
+            f"the {weight}'s initializer is ignored: the {weight} always begins by {instead}",
+            evidence,
+        )
+    passing_forms = set(options([each.result for each in others], "given_as"))
+    if forms and not set(forms) & passing_forms:
+        words = f"an initializer of the {weight} that is given as {listed(forms)} is ignored: it begins by {instead}"
+        return "initializer-form-ignored", words, evidence
+    asked = sorted({each.asked for each in failing})
+    if len(asked) == 1:
+        return "initializer-ignored", f"{asked[0]} of the {weight} is taken for {instead}", evidence
+    return None
+
+
+def _begins_as_the_other(begun: Begun, weight: str, own: str) -> bool:
+    return begins_as(getattr(begun.question.config, own).removesuffix("_seeded"), begun, weight)
+
+
+def _scaled(weight: str, failing: Sequence[Begun], passed: Sequence[Begun]) -> Told | None:
+    """One factor: exactly where the right values are known, else by the second moment."""
+    exact, rough = [], []
+    for each in failing:
+        if each.expected is not None and each.expected.any():
+            with np.errstate(all="ignore"):
+                ratios = (each.values / each.expected)[each.expected != 0]
+            if np.ptp(ratios) > 8 * each.question.config.variable_format.unit_roundoff * np.abs(ratios).max():
+                return None
+            exact.append(float(np.median(ratios)))
+        else:
+            spread = INITIALIZERS[each.asked].spread
+            if spread is None:
+                return None
+            moment = spread(each.values.shape).second_moment
+            rough.append((float(np.sqrt((each.values**2).mean() / moment)), each.values.size))
+    found = exact or [factor for factor, _ in rough]
+    if not found:
+        return None
+    factor, doubt = found[0], 1e-6 if exact else 4 / np.sqrt(2 * max(size for _, size in rough))
+    if (
+        any(abs(each - factor) > 2 * doubt * factor for each in (*found, *(each for each, _ in rough)))
+        or abs(factor - 1) < 2 * doubt
+    ):
+        return None
+    shaped = [each for each in failing if each.expected is None]
+    if not all(_fits_scaled(each, factor) for each in shaped):
+        return None
+    number = plainest(factor * (1 - doubt), factor * (1 + doubt))
+    about = "" if exact else "about "
+    where = separating((each.question for each in failing), (), (each.question for each in passed))
+    words = "" if where is None else where.says
+    says = f"the {weight} begins {about}{number:g} times as large as it should {words}".strip()
+    return "initializer-scaled", says, f"{len(failing)} of {len(failing)} failing weights"
+
+
+def _fits_scaled(begun: Begun, factor: float) -> bool:
+    spread = INITIALIZERS[begun.asked].spread
+    if spread is None:
+        return False
+    values = np.sort(begun.values.ravel()) / factor
+    distribution = spread(begun.values.shape).distribution(values)
+    steps = np.arange(values.size) / values.size
+    return bool(np.abs(distribution - steps).max() < 3 / np.sqrt(values.size))
+
+
+def _rounded(weight: str, failing: Sequence[Begun]) -> Told | None:
+    known = [(each.values, each.expected) for each in failing if each.expected is not None]
+    for name in ("float16", "bfloat16"):
+        if known and all((values == FORMATS[name].round(expected)).all() for values, expected in known):
+            return (
+                "initial-rounded",
+                f"what the {weight} begins with is rounded to {name}",
+                f"{len(known)} of {len(known)} weights are the right ones, rounded",
+            )
+    return None
+
+
+def _turned(weight: str, failing: Sequence[Begun]) -> Told | None:
+    """Fans swapped: each spread fits the turned shape."""
+    if weight != "kernel" or any(INITIALIZERS[each.asked].spread is None for each in failing):
+        return None
+    turned = [replace(each, values=each.values.T) for each in failing if each.values.size > 1000]
+    if not turned:
+        return None
+    for each in turned:
+        config = replace(each.question.config, units=each.values.shape[1], bias_initializer="zeros")
+        question = replace(
+            each.question, config=config, input_shape=(*each.question.input_shape[:-1], each.values.shape[0])
+        )
+        trial = Trial(question, Answer({"kernel": each.values}), {}, {}, Answer())
+        if not all(comparison.holds for comparison in drawn_from_its_distribution(trial)):
+            return None
+    return (
+        "fans-swapped",
+        "the kernel's fans are swapped: it is drawn for the transposed shape",
+        f"{len(turned)} distributions fit the transposed shape",
+    )
+
+
+def _seeds(inquiry: Inquiry, weight: str, failing: Sequence[Begun]) -> Told | None:
+    if not all(each.asked.endswith("_seeded") for each in failing):
+        return None
+    question = failing[0].question
+    tensors = inquiry.witness.ask(question).tensors
+    again = inquiry.witness.ask_with(question, tensors).answer.tensor(weight)
+    forms = options([each.result for each in failing], "given_as")
+    given = f" where it is given as {listed(forms)}" if forms and "object" not in forms else ""
+    differs = again is not None and not np.array_equal(again, failing[0].values)
+    if differs:
+        return (
+            "seed-not-used",
+            f"the seed of the {weight}'s initializer is ignored{given}: every layer begins otherwise",
+            f"{len(failing)} weights differ from what the seed says",
+        )
+    return (
+        "drawn-otherwise",
+        f"a seeded {weight} is drawn otherwise than by the real layer{given}: {observed([failing[0].result])}",
+        f"{len(failing)} weights",
+    )

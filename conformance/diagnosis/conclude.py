@@ -1,0 +1,76 @@
+"""From a report's failures to its diagnoses: rule by rule, until all are explained or nothing more is known."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from conformance.diagnosis.backwards import unstable_gradients, wrong_gradients
+from conformance.diagnosis.beginning import wrong_beginning
+from conformance.diagnosis.casting import inputs_decide, wrong_casts
+from conformance.diagnosis.constraining import wrong_constraints
+from conformance.diagnosis.costs import wrong_costs
+from conformance.diagnosis.elsewhere import wrong_graphs, wrong_lanes, wrong_training
+from conformance.diagnosis.exhibits import Inquiry
+from conformance.diagnosis.facts import coupled_rows, half_formula, raises_plainly, wrong_dtype, wrong_shape
+from conformance.diagnosis.forwards import unknown_formulas, wrong_outputs
+from conformance.diagnosis.remembering import depends_on_history, wrong_state
+from conformance.diagnosis.restoring import wrong_config
+from conformance.diagnosis.scope import described
+from conformance.diagnosis.specials import wrong_specials
+from conformance.diagnosis.topics import early_topics, wrong_topics
+from conformance.diagnosis.weights import wrong_weights
+from conformance.implementations.protocol import Implementation
+from conformance.results import Diagnosis, Report
+from conformance.session import Oracle
+
+Rule = Callable[[Inquiry], Iterator[Diagnosis]]
+
+#: A rule comes before those whose failures may be its consequences.
+RULES: tuple[Rule, ...] = (
+    wrong_weights,
+    early_topics,
+    raises_plainly,
+    inputs_decide,
+    wrong_dtype,
+    wrong_state,
+    wrong_specials,
+    wrong_outputs,
+    depends_on_history,
+    coupled_rows,
+    wrong_specials,
+    wrong_shape,
+    unknown_formulas,
+    half_formula,
+    unstable_gradients,
+    wrong_gradients,
+    wrong_graphs,
+    wrong_beginning,
+    wrong_costs,
+    wrong_constraints,
+    wrong_casts,
+    wrong_training,
+    wrong_config,
+    wrong_lanes,
+    wrong_topics,
+)
+
+
+def diagnose(report: Report, implementation: Implementation, oracle: Oracle) -> tuple[Diagnosis, ...]:
+    """The likely defects, each with the failed cases that it explains; last what no defect explains, without a name."""
+    inquiry, found = Inquiry.into(report, implementation, oracle), []
+    for rule in RULES:
+        for diagnosis in rule(inquiry):
+            if diagnosis.cases:
+                found.append(diagnosis)
+                inquiry.settle(diagnosis.cases)
+    if inquiry.open:
+        found.append(_what_is_known(inquiry))
+    return tuple(found)
+
+
+def _what_is_known(inquiry: Inquiry) -> Diagnosis:
+    clauses = list(dict.fromkeys(result.clause.id for result in inquiry.open))
+    where = described(result.case.question for result in inquiry.open)
+    named = ", ".join(clauses[:4]) + (" and others" if len(clauses) > 4 else "")
+    says = f"{len(inquiry.open)} cases of {named} fail: {where}"
+    return Diagnosis("", says, "no defect that is known explains them", tuple(each.case.id for each in inquiry.open))

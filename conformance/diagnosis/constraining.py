@@ -1,0 +1,219 @@
+"""What an optimizer's step leaves of the weights: which constraint, along which axis, and when."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from conformance.diagnosis.exhibits import Inquiry
+from conformance.diagnosis.wording import listed, names_missed, options
+from conformance.results import Diagnosis, Result
+from conformance.truth import LEARNING_RATE, Posed
+from reference.constraints import CONSTRAINTS
+from reference.dense import backward
+from reference.formats import FORMATS, Array
+from reference.training import constrained
+
+#: Of any constraint, besides one for each term of a norm, and of the step before it.
+ROUNDINGS = 2 * max(row.roundings for row in CONSTRAINTS.values())
+PROCEDURES = ("step", "constrain", "use_constrained")
+
+
+@dataclass(frozen=True)
+class Moved:
+    """One weight after a step, or after what its constraint made of it. free: before any constraint."""
+
+    result: Result
+    posed: Posed
+    weight: str
+    free: Array
+    before: Array
+    got: NDArray[Any]
+
+    def constraint(self, of: str = "") -> str | None:
+        name: str | None = getattr(self.posed.question.config, f"{of or self.weight}_constraint")
+        return name
+
+    def match(self, wanted: Array) -> bool:
+        format = self.posed.question.config.variable_format
+        longest = max(wanted.shape, default=1)
+        doubt = (ROUNDINGS + longest) * format.unit_roundoff * np.abs(wanted) + format.smallest_normal
+        return self.got.shape == wanted.shape and bool((np.abs(self.got - wanted) <= doubt).all())
+
+
+def wrong_constraints(inquiry: Inquiry) -> Iterator[Diagnosis]:
+    """The rule: of each weight the first account that explains all failing steps."""
+    for weight in ("kernel", "bias"):
+        failing = _moved(inquiry, weight, [r for r in inquiry.failing("constraints.") if _fails(r, weight)])
+        passed = _moved(
+            inquiry,
+            weight,
+            [r for r in inquiry.passed if r.clause.area == "constraints" and r.case.question.procedure in PROCEDURES],
+        )
+        told = _explained(weight, failing, passed) if failing else None
+        if told is not None:
+            defect, says, evidence = told
+            yield Diagnosis(defect, says, evidence, _follow(inquiry, weight, defect))
+
+
+def _fails(result: Result, weight: str) -> bool:
+    return result.case.question.procedure in PROCEDURES and any(
+        name.startswith(weight) for name in names_missed(result)
+    )
+
+
+def _follow(inquiry: Inquiry, weight: str, defect: str) -> tuple[str, ...]:
+    made: tuple[str, ...] = (f"{weight}_after", f"{weight}_constrained", "reported_loss")
+    if defect == "constraint-untimely":
+        made = ("kernel_after", "bias_after", "reported_loss", "outputs", "kernel", "bias")
+    found = []
+    for result in inquiry.open:
+        config, names = result.case.question.config, names_missed(result)
+        has = config.kernel_constraint or config.bias_constraint
+        if has and names and all(name.startswith(made) for name in names):
+            found.append(result.case.id)
+    return tuple(found)
+
+
+def _moved(inquiry: Inquiry, weight: str, results: Sequence[Result]) -> list[Moved]:
+    found = []
+    for result in results[:24]:
+        question = result.case.question
+        asked = inquiry.witness.ask(question)
+        got = asked.answer.tensor(f"{weight}_after")
+        got = asked.answer.tensor(f"{weight}_constrained") if got is None else got
+        held = None if asked.tensors is None else getattr(asked.tensors, weight)
+        if asked.tensors is None or got is None or held is None:
+            continue
+        posed, before = inquiry.witness.posed(question, asked.tensors), held.astype(np.float64)
+        free = before - LEARNING_RATE * _gradient(posed, weight) if question.procedure == "step" else before
+        found.append(Moved(result, posed, weight, free, before, got.astype(np.float64)))
+    return found
+
+
+def _gradient(posed: Posed, weight: str) -> Array:
+    problem = posed.problem
+    found = backward(problem.inputs, problem.kernel, problem.bias, problem.activation, posed.upstream)
+    return found.kernel if weight == "kernel" else found.bias
+
+
+def _own(moved: Moved) -> Callable[[Array], Array]:
+    return lambda values: constrained(moved.constraint(), values)
+
+
+def _turned(moved: Moved) -> Array | None:
+    return None if moved.weight == "bias" else _own(moved)(moved.free.T).T
+
+
+def _of_the_other(moved: Moved) -> Array | None:
+    other = moved.constraint("bias" if moved.weight == "kernel" else "kernel")
+    if moved.weight == "bias" and other is not None and other.endswith("rows"):
+        return None
+    return constrained(other, moved.free)
+
+
+def _before_the_step(moved: Moved) -> Array | None:
+    return _own(moved)(moved.before) + (moved.free - moved.before)
+
+
+def _untimely(moved: Moved) -> Array | None:
+    """Constrained before the step as well as after it, or without any step."""
+    procedure = moved.result.case.question.procedure
+    if procedure == "use_constrained":
+        return _own(moved)(moved.before)
+    return None
+
+
+def _in_float32(moved: Moved) -> Array | None:
+    narrow = FORMATS["float32"]
+    wanted = narrow.round(_own(moved)(narrow.round(moved.free)))
+    close = np.abs(moved.got - wanted) <= 32 * narrow.unit_roundoff * np.abs(wanted)
+    return moved.got if bool(close.all()) and bool(narrow.holds(moved.got).all()) else None
+
+
+def _doubled_first(moved: Moved) -> Array | None:
+    return _own(moved)(2 * moved.free)
+
+
+def _accounts(weight: str) -> tuple[tuple[str, str, Callable[[Moved], Array | None]], ...]:
+    other = "bias" if weight == "kernel" else "kernel"
+    return (
+        ("constraint-missing", f"the {weight} is not constrained", lambda moved: moved.free),
+        ("constraint-of-other-weight", f"the {weight} is constrained by the {other}'s constraint", _of_the_other),
+        ("constraint-axis", f"the {weight}'s norms are taken along the other axis", _turned),
+        ("constraint-untimely", f"the {weight} is constrained although no optimizer stepped", _untimely),
+        ("constraint-before-step", f"the {weight} is constrained before the step, not after it", _before_the_step),
+        ("constraint-doubled", f"the {weight} is doubled before it is constrained", _doubled_first),
+        ("constraint-narrow", f"the {weight} is constrained in float32", _in_float32),
+    )
+
+
+Told = tuple[str, str, str]
+
+
+def _explained(weight: str, failing: Sequence[Moved], passed: Sequence[Moved]) -> Told | None:
+    idle = [each for each in failing if each.result.case.question.procedure == "use_constrained"]
+    if idle and all(_match(each, _untimely) for each in idle):
+        return (
+            "constraint-untimely",
+            f"the {weight} is constrained although no optimizer stepped",
+            f"{len(idle)} weights that were set and used alone",
+        )
+    steps = [each for each in failing if each not in idle]
+    evidence = f"{len(steps)} of {len(steps)} weights that were asked for again are so"
+    for defect, words, account in _accounts(weight):
+        if steps and all(_match(each, account) for each in steps):
+            others = [each for each in passed if not _match(each, account)]
+            forms = _forms(steps)
+            if not others:
+                return defect, words, evidence
+            if forms and not set(forms) & set(options([each.result for each in others], "given_as")):
+                return (
+                    "constraint-form-ignored",
+                    f"a constraint that is given as {listed(forms)} is ignored: {words}",
+                    evidence,
+                )
+            both = all(each.constraint("kernel") and each.constraint("bias") for each in steps)
+            if both and not any(each.constraint("kernel") and each.constraint("bias") for each in others):
+                return defect, f"{words} where both are given", evidence
+            dtypes = {each.posed.question.config.dtype for each in steps}
+            if dtypes.isdisjoint(each.posed.question.config.dtype for each in others):
+                return defect, f"{words} in {listed(sorted(dtypes))}", evidence
+    return _of_one(weight, steps, passed)
+
+
+def _forms(steps: Sequence[Moved]) -> list[str]:
+    """In which forms the constraints were given, where none of them was an object."""
+    given = [each.result.case.question.option("given_as", "object") for each in steps]
+    return [] if "object" in given else list(dict.fromkeys(given))
+
+
+def _match(moved: Moved, account: Callable[[Moved], Array | None]) -> bool:
+    idle = moved.result.case.question.procedure == "use_constrained" and account is not _untimely
+    with np.errstate(all="ignore"):
+        wanted = moved.before if idle else account(moved)
+    return wanted is not None and moved.match(wanted)
+
+
+def _of_one(weight: str, steps: Sequence[Moved], passed: Sequence[Moved]) -> Told | None:
+    """One constraint that makes something else of a weight than it should."""
+    names = sorted({each.constraint() or "" for each in steps})
+    if len(names) != 1 or not names[0]:
+        return None
+    nan = any(np.isnan(each.got).any() for each in steps)
+    what = "gives NaN where a norm is 0" if nan else _greatest(steps)
+    evidence = f"{len(steps)} weights; {len(passed)} others that were constrained are right"
+    return "constraint-formula", f"{names[0]} of the {weight} {what}", evidence
+
+
+def _greatest(steps: Sequence[Moved]) -> str:
+    each = steps[0]
+    wanted = constrained(each.constraint(), each.free)
+    with np.errstate(all="ignore"):
+        off = np.nan_to_num(np.abs(each.got - wanted) / np.abs(wanted))
+    place = np.unravel_index(int(np.argmax(off)), wanted.shape)
+    return f"gives {each.got[place]:.7g} where {wanted[place]:.7g} is right"

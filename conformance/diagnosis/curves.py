@@ -1,0 +1,111 @@
+"""What can be said of an activation whose formula is none that is known: where it is wrong, and what it gives there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from conformance.cases import Question
+from conformance.diagnosis.exhibits import Exhibit, Inquiry, inside
+from conformance.results import Diagnosis
+from reference.activations import ACTIVATIONS
+from reference.config import DenseConfig
+from reference.elementwise import Elementwise
+from reference.formats import Array, Mask
+
+#: An activation that is right in between, but not beyond, is wrong in its tails.
+MIDDLE = 3.0
+#: So many wrong values at least.
+ENOUGH = 1
+
+
+def curve_of(name: str, failing: Sequence[Exhibit], inquiry: Inquiry) -> Iterator[Diagnosis]:
+    """One diagnosis of all open cases of this activation, or none where nothing is seen on the curve."""
+    dtype = failing[0].question.config.dtype
+    parts = [_points(name, dtype, family, rows, inquiry) for family, rows in (("grid", 509), ("tails", 251))]
+    parts = [part for part in parts if part is not None]
+    if not parts or not _linear_is_right(dtype, inquiry):
+        return
+    z, got, wrong, right = (np.concatenate(values) for values in zip(*parts, strict=True))
+    cases = tuple(
+        result.case.id
+        for result in inquiry.open
+        if result.case.question.config.activation == name
+        and result.clause.area in ("outputs", "dtypes", "specials", "gradients", "shapes", "state")
+    )
+    if wrong.sum() < ENOUGH or not cases:
+        return
+    in_middle = bool((wrong & (np.abs(z) <= MIDDLE) & (np.abs(z) > 2.0**-10)).any())
+    what, where = _content(got[wrong], z[wrong], right[wrong]), _places(z, wrong)
+    evidence = (
+        f"{int(wrong.sum())} of {wrong.size} values on a grid and in the tails are wrong; no formula that is known fits"
+    )
+    if in_middle:
+        largest = _largest(z, got, wrong, right)
+        yield Diagnosis("activation-formula", f"{name} is another function: {largest}", evidence, cases)
+    else:
+        yield Diagnosis("activation-tail", f"{name} {what} {where}, and is right in between", evidence, cases)
+
+
+def _linear_is_right(dtype: str, inquiry: Inquiry) -> bool:
+    """On the same grid and tails: else the fault is not the activation's."""
+    questions = [
+        Question("call", DenseConfig(1, "linear", True, dtype), (rows, 1), family)
+        for family, rows in (("grid", 509), ("tails", 251))
+    ]
+    return not any(exhibit.fails for question in questions for exhibit in inquiry.witness.exhibits(question))
+
+
+def _points(name: str, dtype: str, family: str, rows: int, inquiry: Inquiry) -> tuple[Array, Array, Mask, Array] | None:
+    """Arguments, values, which of them are wrong, and the right ones; of whole rows the largest argument counts."""
+    row = ACTIVATIONS[name]
+    units = 1 if isinstance(row, Elementwise) else 3 if row.units_per_output == 1 else 2
+    question = Question("call", DenseConfig(units, name, True, dtype), (rows, 1), family)
+    found = [exhibit for exhibit in inquiry.witness.exhibits(question) if exhibit.name == "outputs"]
+    if not found or found[0].got is None or found[0].got.shape != found[0].right.shape:
+        return None
+    exhibit, raw = found[0], found[0].got
+    got = raw.astype(np.float64)
+    inputs = exhibit.posed.problem.inputs
+    z = inputs if units == 1 else np.abs(inputs)
+    wrong, right = ~inside(raw, exhibit.right), (exhibit.right.lower + exhibit.right.upper) / 2
+    shape = got.shape
+    return np.broadcast_to(z, shape).ravel(), got.ravel(), wrong.ravel(), right.ravel()
+
+
+def _content(got: Array, z: Array, right: Array) -> str:
+    """What stands where it is wrong."""
+    if np.isnan(got).all():
+        return "is NaN"
+    if np.isinf(got).all():
+        return "is infinite"
+    if (~np.isfinite(got)).all():
+        return "is NaN or infinite"
+    if (got == 0).all():
+        return "is 0"
+    if len(np.unique(got)) == 1:
+        return f"stays at {got[0]:.6g}"
+    if len(np.unique(got)) == 2 and np.isfinite(got).all():
+        return f"stays at {got.min():.6g} and at {got.max():.6g}"
+    if (got == z).all():
+        return "is z itself"
+    return "is off"
+
+
+def _places(z: Array, wrong: Mask) -> str:
+    above, below = wrong & (z > 0), wrong & (z < 0)
+    words = []
+    if below.any():
+        words.append(f"below {z[below].max():.5g}")
+    if above.any():
+        words.append(f"above {z[above].min():.5g}")
+    return " and ".join(words)
+
+
+def _largest(z: Array, got: Array, wrong: Mask, right: Array) -> str:
+    with np.errstate(all="ignore"):
+        error = np.where(wrong & np.isfinite(got), np.abs(got - right), -1.0)
+    near = np.where(np.abs(z) <= 20, error, -1.0)
+    place = int(np.argmax(near if near.max() > 0 else error))
+    return f"at z = {z[place]:.6g} it gives {got[place]:.6g} where {right[place]:.6g} is right"

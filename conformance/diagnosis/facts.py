@@ -1,0 +1,206 @@
+"""What can be said of answers without fitting anything: exceptions, dtypes, shapes, rows that depend on each other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from conformance.cases import Question
+from conformance.contract.dtypes import RIVAL_FORMULAS
+from conformance.diagnosis.exhibits import Inquiry, spread
+from conformance.diagnosis.forwards import PLAIN, fails_in, is_made_of_outputs
+from conformance.diagnosis.scope import separating
+from conformance.results import Diagnosis, Result, Verdict
+from reference.activations import ACTIVATIONS
+
+#: More outputs than this are nearer to what is named.
+HALF = 0.5
+
+#: What a layer refuses, by the words of where it does.
+REFUSED = {
+    "for inputs without rows": "empty-inputs-refused",
+    "for a batch of length 0": "empty-inputs-refused",
+    "for inputs without elements": "empty-inputs-refused",
+    "for inputs without features": "empty-inputs-refused",
+    "where an axis has length 1": "unit-axis-refused",
+}
+
+
+def raises_plainly(inquiry: Inquiry) -> Iterator[Diagnosis]:
+    """A plain call, or its gradients, that raises: which questions do, and no others."""
+    raised = [
+        result for result in inquiry.open if result.verdict is Verdict.ERROR and result.case.question.procedure in PLAIN
+    ]
+    if not raised:
+        return
+    answered = [
+        r
+        for r in inquiry.report.results
+        if r.case.question.procedure in PLAIN and r.verdict in (Verdict.PASS, Verdict.FAIL)
+    ]
+    where = separating((result.case.question for result in raised), (), (result.case.question for result in answered))
+    message = _message(raised[0])
+    if where is None:
+        yield from _raises_after_others(inquiry, raised)
+        return
+    reached = [
+        result for result in inquiry.open if result.verdict is Verdict.ERROR and where.holds(result.case.question)
+    ]
+    also = [result for result in inquiry.open if result.verdict is Verdict.BLOCKED]
+    cases = tuple(result.case.id for result in (*reached, *also))
+    rank = "rank-refused" if "rank" in where.says else "raises"
+    says = f"it raises {where.says or 'whenever it is called'}: {message}"
+    evidence = f"{len(raised)} of {len(raised)} such questions raise, {len(answered)} others do not"
+    yield Diagnosis(REFUSED.get(where.says, rank), says, evidence, cases)
+
+
+def _raises_after_others(inquiry: Inquiry, raised: Sequence[Result]) -> Iterator[Diagnosis]:
+    """What raises only because of what the layer was called on before: a fresh one answers."""
+    fresh = [replace(question, procedure="call_again") for question in spread(raised, 8)]
+    if any(inquiry.witness.ask(question).answer.raised for question in fresh):
+        return
+    errors = tuple(result.case.id for result in inquiry.open if result.verdict is Verdict.ERROR)
+    evidence = f"{len(fresh)} of {len(fresh)} questions that raise are answered by a fresh layer"
+    ranks = [r for r in inquiry.failing("shapes.other-rank-accepted") if r.verdict is Verdict.ERROR]
+    if ranks:
+        says = f"a layer refuses another rank than that of its first inputs: {_message(ranks[0])}"
+        yield Diagnosis("rank-refused", says, evidence, errors)
+    else:
+        says = f"what a layer was called on before makes it raise: {_message(raised[0])}"
+        yield Diagnosis("history-dependent", says, evidence, errors)
+
+
+def _message(result: Result) -> str:
+    return result.reason.removeprefix("it raised ")
+
+
+def wrong_dtype(inquiry: Inquiry) -> Iterator[Diagnosis]:
+    """Outputs of another dtype than the layer's, whatever their values."""
+    told = [result for result in inquiry.failing("outputs.dtype", "dtypes.outputs") if fails_in(result, "dtype")]
+    if not told:
+        return
+    pairs = list(
+        dict.fromkeys((each.got, each.allowed) for result in told for each in result.comparisons if not each.holds)
+    )
+    found = [got for got, _ in pairs]
+    ran = [r for r in inquiry.report.results if r.clause.id in ("outputs.dtype", "dtypes.outputs")]
+    words = "; ".join(f"{got} where {allowed} is right" for got, allowed in pairs[:3])
+    cases = [result.case.id for result in told]
+    for result in inquiry.open:
+        question = result.case.question
+        if fails_in(result, "outputs", "dtype") and question.procedure in PLAIN and not inquiry.witness.is_tired:
+            outputs = inquiry.witness.ask(question).answer.tensor("outputs")
+            if outputs is not None and outputs.dtype.name != question.config.format.name:
+                cases.append(result.case.id)
+    evidence = f"{len(told)} of {len(ran)} cases that look at dtypes, among them {len(found)} kinds"
+    yield Diagnosis(
+        "output-dtype", f"the outputs have another dtype than the layer: {words}", evidence, tuple(dict.fromkeys(cases))
+    )
+
+
+def coupled_rows(inquiry: Inquiry) -> Iterator[Diagnosis]:
+    """Every row is right when it is asked for alone, and wrong beside the others."""
+    failing = [
+        result
+        for result in inquiry.open
+        if fails_in(result, "outputs", "row_by_row")
+        and result.case.question.family not in ("specials", "special_weights", "overflowing", "subnormal")
+    ]
+    failing = [result for result in failing if result.case.question.procedure in (*PLAIN, "call_rows")]
+    questions = [replace(each, procedure="call") for each in spread(failing, 8)]
+    questions = [
+        question
+        for question in dict.fromkeys(questions)
+        if question.known_shape[0] > 1 and 0 not in question.known_shape
+    ]
+    coupled = [question for question in questions if _changes_with_others(inquiry, question)]
+    if len(coupled) < 2 or 2 * len(coupled) < len(questions):
+        return
+    cases = tuple(result.case.id for result in inquiry.open if is_made_of_outputs(result))
+    says = "the outputs of a row depend on the other rows of its batch"
+    evidence = f"of {len(coupled)} of {len(questions)} batches one row's outputs change when the others do"
+    yield Diagnosis("rows-coupled", says, evidence, cases)
+
+
+def _changes_with_others(inquiry: Inquiry, question: Question) -> bool:
+    """Whether a row's outputs are others beside other rows, by more than rounding may make of it.
+
+    Two evaluations of one row differ by no more than the width of what is allowed to either.
+    """
+    tensors = inquiry.witness.tensors(question)
+    if tensors is None:
+        return False
+    own = inquiry.witness.ask_with(question, tensors)
+    right, outputs = own.truth.bounds["outputs"], own.answer.tensor("outputs")
+    if outputs is None or outputs.shape != right.shape:
+        return False
+    for factor in (-2, 0, 64):
+        inputs = tensors.inputs.copy()
+        inputs[1:] *= factor
+        beside = inquiry.witness.ask_with(question, replace(tensors, inputs=inputs)).answer.tensor("outputs")
+        if beside is not None and beside.shape == outputs.shape:
+            apart = np.abs(beside[0].astype(np.float64) - outputs[0].astype(np.float64))
+            if (apart > right.width[0]).any() or (np.isnan(beside[0]) != np.isnan(outputs[0])).any():
+                return True
+    return False
+
+
+def wrong_shape(inquiry: Inquiry) -> Iterator[Diagnosis]:
+    """Outputs of another shape, where no rival says which."""
+    found: list[tuple[Question, tuple[int, ...], tuple[int, ...]]] = []
+    for question in spread([r for r in inquiry.open if r.case.question.procedure in PLAIN], 24):
+        for exhibit in inquiry.witness.exhibits(question):
+            if exhibit.name == "outputs" and exhibit.got is not None and exhibit.got.shape != exhibit.right.shape:
+                found.append((question, exhibit.got.shape, exhibit.right.shape))
+    if len(found) < 2:
+        return
+    passed = [result.case.question for result in inquiry.passed if result.case.question.procedure in PLAIN]
+    where = separating((question for question, _, _ in found), (), passed)
+    if where is None:
+        return
+    _, got, right = found[0]
+    cases = tuple(r.case.id for r in inquiry.open if where.holds(r.case.question))
+    says = f"the outputs have another shape {where.says}: {got} where {right} is right"
+    yield Diagnosis("output-shape", says, f"{len(found)} tensors that were asked for again", cases)
+
+
+# ---- half types ----------------------------------------------------------------------------------------------------
+
+
+def half_formula(inquiry: Inquiry) -> Iterator[Diagnosis]:
+    """Most outputs of a half type are nearer to another formula: the comparison has its name."""
+    by_activation: dict[str, list[Result]] = {}
+    for result in inquiry.failing("dtypes.half-formula"):
+        by_activation.setdefault(result.case.question.config.activation, []).append(result)
+    for name, results in by_activation.items():
+        shares = [_nearest(inquiry, name, result) for result in results]
+        best = max(shares[0], key=lambda formula: min(each.get(formula, 0.0) for each in shares), default="")
+        dtypes = " and ".join(sorted({result.case.question.config.dtype for result in results}))
+        if best and min(each.get(best, 0.0) for each in shares) > HALF:
+            says = f"{name} is computed by another formula in {dtypes}: most outputs are nearer to {best}"
+            share = min(each[best] for each in shares)
+            evidence = f"{share:.0%} of the outputs that tell them apart, on {len(results)} grids"
+            yield Diagnosis("activation-formula", says, evidence, _of(results))
+
+
+def _nearest(inquiry: Inquiry, name: str, result: Result) -> dict[str, float]:
+    """Of each rival formula the share of outputs, where the two differ, that are nearer to it than to the true one."""
+    asked = inquiry.witness.ask(result.case.question)
+    outputs = asked.answer.tensor("outputs")
+    if outputs is None or asked.tensors is None:
+        return {}
+    z, got = asked.tensors.inputs[..., 0].astype(np.float64), outputs[..., 0].astype(np.float64)
+    true, format = ACTIVATIONS[name].value(z), result.case.question.config.format
+    ulp, shares = 2.0 ** (np.frexp(true)[1] - format.precision), {}
+    for rival in RIVAL_FORMULAS:
+        if rival.activation == name:
+            other = rival.formula(z)
+            decided = (np.abs(z) >= 0.25) & (np.abs(z) <= 4) & (np.abs(true - other) > ulp / 4)
+            shares[rival.name] = float((np.abs(got - other) < np.abs(got - true))[decided].mean())
+    return shares
+
+
+def _of(results: Sequence[Result]) -> tuple[str, ...]:
+    return tuple(result.case.id for result in results)

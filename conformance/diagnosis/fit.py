@@ -1,0 +1,224 @@
+"""Which rival explains which exhibits, and whether that is confidence enough to name a defect.
+
+A rival is named where every element of every failing tensor that it is said to explain lies inside its certified
+interval; where at least `ENOUGH` of these elements are outside what is right (fewer only where a tensor has no more);
+where no tensor that is right contradicts it, or a plain property of the questions tells apart where it holds; and where
+no rival of another name fits as well.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from conformance.cases import Question
+from conformance.diagnosis.exhibits import Exhibit, elements, inside, matches
+from conformance.diagnosis.rivals import Predicted, Rival
+from conformance.diagnosis.scope import Trait, separating
+from reference.formats import Mask
+from reference.intervals import Interval
+
+#: Elements that the right answer excludes and the rival predicts: by chance one would match now and then, not all.
+ENOUGH = 8
+#: Where there are no more elements than a few, and the rival explains all that fails.
+FEWEST = 3
+#: Where several fit alike, what is said of the outputs themselves is true whatever the cause behind it.
+OBSERVED = ("outputs-scaled", "outputs-negated", "outputs-zero", "outputs-nan")
+#: Of vague fits the sharpest is taken that explains so much of what the widest does.
+MOSTLY = 0.75
+#: Fits whose widths differ by no more are equally sharp.
+ALIKE = 1.25
+#: So many exhibits are tried first.
+SCREENED = 12
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A rival, what it explains, where it holds, and how many of the elements tell it from what is right.
+
+    width: how much room it leaves, on average, in units of what is right: of two that fit the sharper one is likelier.
+    """
+
+    rival: Rival
+    explained: tuple[Exhibit, ...]
+    where: Trait
+    telling: int
+    size: int
+    width: float
+
+    @property
+    def evidence(self) -> str:
+        tensors = f"{len(self.explained)} of {len(self.explained)} failing tensors that were asked for again"
+        return f"{tensors} match it in all elements; {self.telling} of {self.size} elements exclude the right result"
+
+
+@dataclass(frozen=True)
+class _Score:
+    rival: Rival
+    explained: tuple[Exhibit, ...]
+    contradicted: tuple[Exhibit, ...]
+    telling: int
+    size: int
+    width: float
+
+
+def fitting(rivals: Iterable[Rival], failing: Sequence[Exhibit], right: Sequence[Exhibit]) -> list[Fit]:
+    """The rivals that together explain the failing exhibits, each named with confidence; the first explains most."""
+    left, candidates = list(failing), _screened(rivals, failing)
+    found: list[Fit] = []
+    while left:
+        scores = [score for score in (_score(rival, left) for rival in candidates) if score.explained]
+        candidates = [score.rival for score in scores]
+        fits = [fit for fit in (_confident(score, right) for score in scores) if fit is not None]
+        best = _only_best([fit for fit in fits if not (found and fit.rival.is_vague)], left)
+        if best is None:
+            return found
+        found.append(best)
+        explained = {id(exhibit) for exhibit in best.explained}
+        left = [exhibit for exhibit in left if id(exhibit) not in explained]
+    return found
+
+
+def _screened(rivals: Iterable[Rival], failing: Sequence[Exhibit]) -> list[Rival]:
+    """Those that explain one of a few small exhibits, of every kind one: the others are not tried on the large ones."""
+    of_kind: dict[tuple[object, ...], Exhibit] = {}
+    for exhibit in sorted(failing, key=lambda each: elements(each.right.lower)):
+        config = exhibit.question.config
+        kind = (exhibit.name, config.activation, config.dtype, config.use_bias, len(exhibit.question.input_shape))
+        of_kind.setdefault(kind, exhibit)
+    few = list(of_kind.values())[:SCREENED]
+    return [rival for rival in rivals if any(agrees(rival, exhibit) for exhibit in few)]
+
+
+def predicted(rival: Rival, exhibit: Exhibit) -> tuple[bool, Predicted]:
+    """Whether the rival says anything of this tensor, and what it says."""
+    said = rival.predict(exhibit.posed)
+    return (said is not None and exhibit.name in said), said or {}
+
+
+def agrees(rival: Rival, exhibit: Exhibit) -> bool | None:
+    """None where the rival says nothing of this tensor."""
+    speaks, said = predicted(rival, exhibit)
+    if not speaks:
+        return None
+    within = said[exhibit.name]
+    return exhibit.got is None if within is None else matches(exhibit.got, within)
+
+
+def _score(rival: Rival, failing: Sequence[Exhibit]) -> _Score:
+    explained, contradicted, telling, size, widths = [], [], 0, 0, []
+    for exhibit in failing:
+        speaks, said = predicted(rival, exhibit)
+        if not speaks:
+            continue
+        within = said[exhibit.name]
+        holds = exhibit.got is None if within is None else matches(exhibit.got, within)
+        if not holds:
+            contradicted.append(exhibit)
+            continue
+        explained.append(exhibit)
+        size += elements(exhibit.right.lower)
+        if within is None or within.shape != exhibit.right.shape:
+            telling += elements(exhibit.right.lower)
+            widths.append(0.0)
+        else:
+            telling += int(_telling(rival, exhibit, within).sum())
+            widths.append(_width(within, exhibit))
+    return _Score(
+        rival, tuple(explained), tuple(contradicted), telling, size, float(np.mean(widths)) if widths else np.inf
+    )
+
+
+def _telling(rival: Rival, exhibit: Exhibit, within: Interval) -> Mask:
+    """Wrong elements for which the rival has more to say than that anything goes."""
+    return _outside(exhibit) & (rival.is_vague | ~within.encloses(exhibit.right))
+
+
+def _outside(exhibit: Exhibit) -> Mask:
+    assert exhibit.got is not None
+    return ~inside(exhibit.got, exhibit.right)
+
+
+def _width(within: object, exhibit: Exhibit) -> float:
+    """The room that a prediction leaves, beside the room of what is right."""
+    lower, upper = within.lower, within.upper  # type: ignore[attr-defined]
+    with np.errstate(all="ignore"):
+        room = np.nan_to_num(upper - lower, nan=0.0, posinf=1e300)
+        own = np.nan_to_num(exhibit.right.width, nan=0.0, posinf=1e300)
+        scale = np.fmax(np.abs(exhibit.right.lower), np.abs(exhibit.right.upper)) * 2.0**-60 + own + 1e-300
+        return float(np.minimum(room / scale, 1e12).mean()) if room.size else 0.0
+
+
+def _confident(score: _Score, right: Sequence[Exhibit]) -> Fit | None:
+    if score.rival.is_vague and not _is_broad(score):
+        return None
+    is_all = not score.contradicted and score.size <= 2 * ENOUGH
+    if score.telling < (FEWEST if is_all else ENOUGH):
+        return None
+    names = {exhibit.name for exhibit in score.explained}
+    other_failures = [each.question for each in score.contradicted if each.name in names]
+    contradicting = [each.question for each in right if agrees(score.rival, each) is False]
+    by_activation = score.rival.defect.startswith("activation")
+    inside = [each.question for each in score.explained]
+    where = separating(inside, other_failures, contradicting, by_activation=by_activation)
+    if where is not None:
+        return Fit(score.rival, score.explained, where, score.telling, score.size, score.width)
+    return _in_some_dtypes(score, other_failures, contradicting)
+
+
+def _is_broad(score: _Score) -> bool:
+    """Whether a vague rival explains tensors of several families, linear ones among them."""
+    questions = [exhibit.question for exhibit in score.explained]
+    return len({question.family for question in questions}) > 1 and "linear" in {q.config.activation for q in questions}
+
+
+def _in_some_dtypes(score: _Score, failing: Sequence[Question], right: Sequence[Question]) -> Fit | None:
+    """The same, said of those dtypes alone in which nothing speaks against it."""
+    doubtful = {question.config.dtype for question in (*failing, *right)}
+    left = tuple(each for each in score.explained if each.question.config.dtype not in doubtful)
+    where = separating((each.question for each in left), failing, right) if len(left) > 1 else None
+    telling = sum(int(_outside(each).sum()) for each in left if _is_shaped(each))
+    if where is None or telling < ENOUGH:
+        return None
+    return Fit(score.rival, left, where, telling, sum(elements(each.right.lower) for each in left), score.width)
+
+
+def _is_shaped(exhibit: Exhibit) -> bool:
+    return exhibit.got is not None and exhibit.got.shape == exhibit.right.shape
+
+
+def _only_best(fits: Sequence[Fit], failing: Sequence[Exhibit]) -> Fit | None:
+    """The fit that explains most, and of those the sharpest; None where another defect fits as sharply.
+
+    A vague one only where no other explains all that fails of the dtype that fails most.
+    """
+    sharp = [fit for fit in fits if not fit.rival.is_vague]
+    vague = [fit for fit in fits if fit.rival.is_vague]
+    if vague and not any(_explains_main_dtype(fit, failing) for fit in sharp):
+        most = max(len(fit.explained) for fit in vague)
+        return _sharpest([fit for fit in vague if len(fit.explained) >= MOSTLY * most])
+    if not sharp:
+        return None
+    most = max(len(fit.explained) for fit in sharp)
+    return _sharpest([fit for fit in sharp if len(fit.explained) == most])
+
+
+def _explains_main_dtype(fit: Fit, failing: Sequence[Exhibit]) -> bool:
+    counts = Counter(exhibit.question.config.dtype for exhibit in failing)
+    main = counts.most_common(1)[0][0]
+    return sum(exhibit.question.config.dtype == main for exhibit in fit.explained) == counts[main]
+
+
+def _sharpest(leading: Sequence[Fit]) -> Fit | None:
+    sharpest = min(fit.width for fit in leading)
+    sharp = [fit for fit in leading if fit.width <= ALIKE * sharpest]
+    best = [fit for fit in sharp if not fit.where.says] or sharp
+    seen = [fit for fit in best if fit.rival.defect.startswith(OBSERVED)]
+    if len({fit.rival.defect for fit in seen}) == 1:
+        return seen[0]
+    if len({fit.rival.about for fit in best}) == 1 and best[0].rival.about:
+        return best[0]  # of formulas that give the same values the plainest comes first
+    return best[0] if len({fit.rival.defect for fit in best}) == 1 else None

@@ -1,0 +1,296 @@
+"""What is wrong with plain outputs: the product, the bias, the arithmetic, the activation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from conformance.cases import Question
+from conformance.diagnosis.affine import all_affine
+from conformance.diagnosis.curves import curve_of
+from conformance.diagnosis.exhibits import Exhibit, Inquiry, spread, twin
+from conformance.diagnosis.families import plainest
+from conformance.diagnosis.fit import Fit, agrees, fitting
+from conformance.diagnosis.formulas import activation_rivals, with_epsilon
+from conformance.diagnosis.regions import constant_rivals, factor_rivals, region_rivals
+from conformance.diagnosis.rivals import Forward, Predicted, Rival
+from conformance.diagnosis.rounding import all_roundings, of_seen_bits
+from conformance.results import Diagnosis, Result
+from conformance.truth import Posed
+from reference.activations import ACTIVATIONS, Activation
+from reference.config import DenseConfig
+from reference.elementwise import Elementwise
+from reference.formats import FORMATS
+from reference.rivals import RIVALS
+from reference.rowwise import Rowwise
+
+PLAIN = ("call", "differentiate")
+#: Families with NaN, infinities or what overflows: of rules of their own.
+SPECIAL = ("specials", "special_weights", "special_upstream", "overflowing", "subnormal")
+#: Where Keras itself is wrong: other activations are the better witnesses.
+UNCERTAIN = frozenset(RIVALS) | {"squareplus"}
+#: How many questions are put again, of the failing and of the right ones, and how many with full mantissas.
+AGAIN, TWINS = 56, 8
+#: So many of them are put to a linear layer as well.
+LINEAR = 6
+#: A fit of so many questions is put to the proof with full mantissas.
+FEW = 3
+
+
+def wrong_outputs(inquiry: Inquiry) -> Iterator[Diagnosis]:
+    """The rule. A defect of the forward pass explains whatever is made of outputs that it changes."""
+    failing, right = exhibits(inquiry, "outputs")
+    if not failing:
+        return
+    for fit in _named(inquiry, failing, right):
+        yield concluded(fit, inquiry)
+
+
+def unknown_formulas(inquiry: Inquiry) -> Iterator[Diagnosis]:
+    """The rule for what no rival explains: an activation that is another function, but none that is known."""
+    failing, right = exhibits(inquiry, "outputs")
+    yield from _by_curve(inquiry, failing, right)
+
+
+def exhibits(inquiry: Inquiry, *names: str) -> tuple[list[Exhibit], list[Exhibit]]:
+    """Tensors of these names that fail, and ones that do not, of plain questions that are put again."""
+    open_results = [result for result in inquiry.open if _is_plain(result) and fails_in(result, *names)]
+    if not open_results:
+        return [], []
+    passed = [result for result in inquiry.passed if _is_plain(result)]
+    questions = spread(open_results, AGAIN)
+    twins = [twin(question) for question in spread(open_results, TWINS) if _has_twin(question)]
+    settled = {result.case.question for result in open_results}
+    asked = [*questions, *twins, *(each for each in _both(passed) if each not in settled)]
+    failing: list[Exhibit] = []
+    right: list[Exhibit] = []
+    for question in asked:
+        if not inquiry.witness.is_tired:
+            for exhibit in inquiry.witness.exhibits(question):
+                if exhibit.name in names:
+                    (failing if exhibit.fails else right).append(exhibit)
+    return _certain(failing), right
+
+
+def _both(passed: Sequence[Result]) -> list[Question]:
+    """Of right questions half are of plain layers, and half of others."""
+    plain = [result for result in passed if result.case.question.config.activation == "linear"]
+    others = [result for result in passed if result.case.question.config.activation != "linear"]
+    return [*spread(plain, AGAIN // 2), *spread(others, AGAIN // 2)]
+
+
+def fails_in(result: Result, *names: str) -> bool:
+    """True where a comparison of one of these tensors failed."""
+    return any(not each.holds and each.name.startswith(names) for each in result.comparisons)
+
+
+def _is_plain(result: Result) -> bool:
+    question = result.case.question
+    return question.procedure in PLAIN and question.family not in SPECIAL
+
+
+def _has_twin(question: Question) -> bool:
+    return question.family not in ("grid", "tails") and 0 not in question.known_shape
+
+
+def _certain(failing: list[Exhibit]) -> list[Exhibit]:
+    """Without the activations whose formula Keras has wrong, where others fail as well."""
+    certain = [exhibit for exhibit in failing if exhibit.question.config.activation not in UNCERTAIN]
+    return certain or failing
+
+
+def _named(inquiry: Inquiry, failing: Sequence[Exhibit], right: Sequence[Exhibit]) -> Iterator[Fit]:
+    """Where linear layers are right, activations are looked at first, each for itself."""
+    linear_fails = any(exhibit.question.config.activation == "linear" for exhibit in failing)
+    general = [*all_affine(), *all_roundings(), *of_seen_bits(failing), *factor_rivals(failing)]
+    general += [*region_rivals(failing), *constant_rivals(failing)]
+    steps: list[Callable[[list[Exhibit]], Iterable[Fit]]] = [
+        lambda left: fitting(general, _ordinary(left), right),
+        lambda left: _of_activations(inquiry, left, right),
+    ]
+    if not linear_fails:
+        steps = [lambda left: fitting([everywhere_missing()], left, right), *steps[::-1]]
+    left = list(failing)
+    for step in steps:
+        for fit in step(left):
+            if not is_confirmed(fit, inquiry):
+                continue
+            yield fit
+            left = [exhibit for exhibit in left if exhibit not in fit.explained]
+
+
+def _ordinary(failing: Sequence[Exhibit]) -> Sequence[Exhibit]:
+    """Without the tails, where others fail: what overflows on the way does so in many ways."""
+    ordinary = [exhibit for exhibit in failing if exhibit.question.family != "tails"]
+    return ordinary or failing
+
+
+def is_confirmed(fit: Fit, inquiry: Inquiry) -> bool:
+    """Whether the rival holds with full mantissas as well, where it is about few tensors of other families.
+
+    Small integers leave little to tell one rounding from another.
+    """
+    questions = dict.fromkeys(exhibit.question for exhibit in fit.explained)
+    if len(questions) > FEW or fit.rival.about:
+        return True
+    names = {exhibit.name for exhibit in fit.explained}
+    for question in questions:
+        if _has_twin(question) and question.family != "normal":
+            for exhibit in inquiry.witness.exhibits(twin(question)):
+                if exhibit.name in names and agrees(fit.rival, exhibit) is False:
+                    return False
+    return True
+
+
+def everywhere_missing() -> Rival:
+    """No activation is applied at all."""
+    linear = ACTIVATIONS["linear"]
+    step = Forward(enclose=lambda z, problem: linear.enclose(z.value, z.error, problem.format))
+
+    def predict(posed: Posed) -> Predicted | None:
+        """Of an activation that halves the units nothing is said: another shape would come without it."""
+        return {"outputs": step.bound(posed.problem)} if posed.definition.output_units(2) == 2 else None
+
+    return Rival("activation-missing", "no activation is applied", predict)
+
+
+def _of_activations(inquiry: Inquiry, failing: Sequence[Exhibit], right: Sequence[Exhibit]) -> list[Fit]:
+    found = []
+    for name in dict.fromkeys(exhibit.question.config.activation for exhibit in failing):
+        own = [exhibit for exhibit in failing if exhibit.question.config.activation == name]
+        others = [exhibit for exhibit in right if exhibit.question.config.activation == name]
+        if name != "linear":
+            row = own[0].posed.definition
+            widest = max(own, key=lambda exhibit: exhibit.posed.problem.format.precision)
+            grid = grid_of(inquiry, widest.question)
+            rivals = [*_with_epsilon(inquiry, name, row), *activation_rivals(name, row, grid)]
+            found += [fit for fit in fitting(rivals, own, others) if is_of_activation(fit.explained, inquiry)]
+    return found
+
+
+def is_of_activation(exhibits: Sequence[Exhibit], inquiry: Inquiry) -> bool:
+    """Whether a linear layer is right where these fail: else it is nothing about their activation."""
+    for question in list(dict.fromkeys(exhibit.question for exhibit in exhibits))[:LINEAR]:
+        names = {exhibit.name for exhibit in exhibits if exhibit.question == question}
+        twins = inquiry.witness.exhibits(linear_twin(question))
+        if any(exhibit.fails for exhibit in twins if exhibit.name in names):
+            return False
+    return True
+
+
+def linear_twin(question: Question) -> Question:
+    """The same question of a layer without activation."""
+    return replace(question, config=replace(question.config, activation="linear"))
+
+
+def _with_epsilon(inquiry: Inquiry, name: str, row: Activation) -> Iterator[Rival]:
+    """Of one unit softmax is 1, or 1 / (1 + epsilon) where one is added: in float64 that tells the number."""
+    if name != "softmax" or not isinstance(row, Rowwise):
+        return
+    for dtype in ("float64", "float32"):
+        question = Question("call", DenseConfig(1, name, True, dtype), (5, 7))
+        got = inquiry.witness.ask(question).answer.tensor("outputs")
+        if got is not None and got.shape == (5, 1) and (got > 0.5).all() and (got < 1).all():
+            u = FORMATS[dtype].unit_roundoff
+            least, greatest = (float(1 / (got.astype(np.float64) + side * 2 * u).max() - 1) for side in (1, -1))
+            if least > 0:
+                yield with_epsilon(name, row, plainest(least, greatest))
+                return
+
+
+def grid_of(inquiry: Inquiry, question: Question) -> Exhibit | None:
+    """The outputs on the dense grid of this question's activation and dtype."""
+    config, row = question.config, ACTIVATIONS[question.config.activation]
+    units = 1 if isinstance(row, Elementwise) else 3 if row.units_per_output == 1 else 2
+    asked = Question("call", DenseConfig(units, config.activation, config.use_bias, config.dtype), (509, 1), "grid")
+    found = [exhibit for exhibit in inquiry.witness.exhibits(asked) if exhibit.name == "outputs"]
+    return found[0] if found else None
+
+
+# ---- what a fit explains -------------------------------------------------------------------------------------------
+
+#: Tensors and facts that are made of the outputs, or of their gradients.
+MADE_OF_OUTPUTS = (
+    *("outputs", "training", "inference", "first", "second", "row_by_row", "baseline", "reported_loss", "nan_at"),
+    *("kernel_gradient", "bias_gradient", "inputs_gradient", "second_", "most outputs", "output_shape", "NaNs"),
+)
+
+
+def concluded(fit: Fit, inquiry: Inquiry) -> Diagnosis:
+    rival = fit.rival
+    activation = rival.about or fit.explained[0].question.config.activation
+    says = rival.says.format(activation=activation)
+    words = f"{says} {fit.where.says}".strip()
+    cases = tuple(result.case.id for result in inquiry.open if _follows(fit, result, inquiry))
+    return Diagnosis(rival.defect, words, fit.evidence, cases)
+
+
+def _follows(fit: Fit, result: Result, inquiry: Inquiry) -> bool:
+    """Whether a failed case comes of the defect: its question is one in which the defect shows."""
+    question = result.case.question
+    if not is_made_of_outputs(result):
+        return False
+    if _is_plain(result) and fails_in(result, "outputs") and not inquiry.witness.is_tired:
+        found = [each for each in inquiry.witness.exhibits(question) if each.name == "outputs" and each.fails]
+        certain = question.config.activation not in UNCERTAIN
+        agreed = agrees(fit.rival, found[0]) if certain and found else None
+        # another defect, where the activation alone fails; else it is but not predicted in every element
+        if agreed is not None and (agreed or not _linear_twin_fails(question, inquiry)):
+            return agreed
+    if not fit.where.holds(question):
+        return False
+    if fit.rival.about:
+        return question.config.activation == fit.rival.about
+    alone = replace(question, procedure="call", input_shape=(1, *question.input_shape[1:]))
+    rows = question.procedure == "call_rows" and shows(fit.rival, alone, inquiry)
+    return rows or shows(fit.rival, question, inquiry)
+
+
+def _linear_twin_fails(question: Question, inquiry: Inquiry) -> bool:
+    return any(each.fails for each in inquiry.witness.exhibits(linear_twin(question)) if each.name == "outputs")
+
+
+def is_made_of_outputs(result: Result) -> bool:
+    """Whether all that failed of a case depends on the outputs."""
+    question, missed = result.case.question, [each for each in result.comparisons if not each.holds]
+    depends: tuple[str, ...] = MADE_OF_OUTPUTS
+    if question.config.activity_regularizer:
+        depends = (*depends, "losses")
+    if question.procedure in ("fit", "step"):
+        depends = (*depends, "kernel_after", "bias_after")
+    return bool(missed) and all(each.name.startswith(depends) for each in missed)
+
+
+def shows(rival: Rival, question: Question, inquiry: Inquiry) -> bool:
+    """Whether the rival's outputs are others than the right ones; also where that cannot be said."""
+    if question.family in SPECIAL or len(question.input_shape) < 2:
+        return True
+    asked = inquiry.witness.tensors(question)
+    if asked is None:
+        return False
+    posed = inquiry.witness.posed(question, asked)
+    said = rival.predict(posed)
+    if said is None:
+        return False
+    within = said.get("outputs")
+    right = posed.outputs
+    if within is None or within.shape != right.shape:
+        return True
+    with np.errstate(all="ignore"):
+        return bool(((within.lower != right.lower) | (within.upper != right.upper)).any())
+
+
+# ---- an activation that is another one, but none that is known ---------------------------------------------------
+
+
+def _by_curve(inquiry: Inquiry, failing: Sequence[Exhibit], right: Sequence[Exhibit]) -> Iterator[Diagnosis]:
+    """Where the failing activations are few and linear layers are right, the formula is what is wrong."""
+    names = list(dict.fromkeys(exhibit.question.config.activation for exhibit in failing))
+    linear_right = [exhibit for exhibit in right if exhibit.question.config.activation == "linear"]
+    if not names or "linear" in names or not linear_right:
+        return
+    for name in names:
+        own = [exhibit for exhibit in failing if exhibit.question.config.activation == name]
+        yield from curve_of(name, own, inquiry)

@@ -1,0 +1,160 @@
+"""What a layer remembers: answers that depend on the calls before them, weights that stay, or that are shared."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+import numpy as np
+
+from conformance.diagnosis.exhibits import Asked, Inquiry, matches, spread
+from conformance.diagnosis.forwards import PLAIN, fails_in, is_made_of_outputs
+from conformance.families import Tensors
+from conformance.implementations.adapter import other_weights
+from conformance.results import Diagnosis, Result
+from conformance.truth import truth
+from reference.intervals import Interval
+
+AGAIN, UNTOUCHED = "state.same-answer-twice", "state.inputs-untouched"
+RELOADED, INDEPENDENT = "state.reloaded-weights", "state.layers-independent"
+#: Plain failures whose question is put to a fresh layer.
+SAMPLE = 10
+
+
+def wrong_state(inquiry: Inquiry) -> Iterator[Diagnosis]:
+    """The rule: the first of these that fails is the cause, and the later ones, and plain answers, follow from it."""
+    for clause, tell in ((UNTOUCHED, _overwritten), (AGAIN, _changing), (RELOADED, _stale), (INDEPENDENT, _shared)):
+        failing = [result for result in inquiry.failing(clause) if result.comparisons]
+        if failing:
+            defect, says, evidence = tell(inquiry, failing)
+            follow = [each for each in inquiry.open if each.clause.id in (AGAIN, UNTOUCHED, RELOADED, INDEPENDENT)]
+            if clause == INDEPENDENT:
+                follow = failing
+            if clause == UNTOUCHED and not all(_by_inputs(inquiry, each) for each in inquiry.failing(AGAIN)):
+                follow = failing
+            fresh = _right_when_fresh(inquiry)
+            cast = [
+                each for each in inquiry.failing("dtypes.inputs-") if clause == RELOADED and is_made_of_outputs(each)
+            ]
+            yield Diagnosis(defect, says, evidence, tuple(each.case.id for each in (*follow, *fresh, *cast)))
+
+
+def depends_on_history(inquiry: Inquiry) -> Iterator[Diagnosis]:
+    """The rule for layers whose plain answers are wrong, and right when a fresh layer is asked."""
+    fresh = _right_when_fresh(inquiry)
+    if len({result.case.question for result in fresh}) < SAMPLE:
+        return
+    cases = tuple(result.case.id for result in inquiry.open if is_made_of_outputs(result))
+    says = "what a layer was called on before decides its answers: a fresh layer answers right"
+    yield Diagnosis(
+        "history-dependent", says, f"{SAMPLE} of {SAMPLE} failing questions are answered right by a fresh layer", cases
+    )
+
+
+def _asked(inquiry: Inquiry, failing: list[Result]) -> list[Asked]:
+    return [inquiry.witness.ask(question) for question in spread(failing, 4)]
+
+
+def _overwritten(inquiry: Inquiry, failing: list[Result]) -> tuple[str, str, str]:
+    asked = _asked(inquiry, failing)
+    changed = sum(
+        int((a.answer.tensors["inputs_after"] != a.tensors.inputs).sum()) for a in asked if a.tensors is not None
+    )
+    return (
+        "inputs-overwritten",
+        "a call overwrites the caller's inputs",
+        f"{changed} elements of {len(asked)} inputs are others after a call",
+    )
+
+
+def _by_inputs(inquiry: Inquiry, result: Result) -> bool:
+    """Whether the second answer is right for what the inputs had become."""
+    asked = inquiry.witness.ask(result.case.question)
+    if asked.tensors is None or "inputs_after" not in asked.answer.tensors:
+        return False
+    return _matches(inquiry, asked, replace(asked.tensors, inputs=asked.answer.tensors["inputs_after"]), "second")
+
+
+def _changing(inquiry: Inquiry, failing: list[Result]) -> tuple[str, str, str]:
+    asked = _asked(inquiry, failing)
+    says = "the same inputs get another answer the second time"
+    evidence = f"{len(failing)} of {len(failing)} questions are answered differently when they are put again"
+    between = [(a, replace(a.tensors, inputs=1 - a.tensors.inputs[::-1])) for a in asked if a.tensors is not None]
+    if between and all(_matches(inquiry, a, other, "second") for a, other in between):
+        return (
+            "answers-remembered",
+            f"{says}: that of the call before",
+            f"{evidence}; each answer is right for the inputs before",
+        )
+    halved = [
+        (a, replace(a.tensors, kernel=a.tensors.kernel * a.tensors.kernel.dtype.type(0.25)))
+        for a in asked
+        if a.tensors is not None
+    ]
+    if halved and all(_matches(inquiry, a, other, "second") for a, other in halved):
+        return "weights-drift", f"{says}: every call halves the kernel", evidence
+    return "answers-change", says + _difference(asked), evidence
+
+
+def _difference(asked: list[Asked]) -> str:
+    """One number by which all second answers are off, in words."""
+    differences: set[float] = set()
+    for each in asked:
+        first, second = each.answer.tensor("first"), each.answer.tensor("second")
+        if first is None or second is None or first.shape != second.shape:
+            return ""
+        differences |= set(np.unique(second.astype(np.float64) - first.astype(np.float64)).tolist())
+    return f": it is off by {differences.pop():g}" if len(differences) == 1 else ""
+
+
+def _stale(inquiry: Inquiry, failing: list[Result]) -> tuple[str, str, str]:
+    asked = _asked(inquiry, failing)
+    parts: tuple[tuple[str, Callable[[Tensors, Tensors], Tensors]], ...] = (
+        ("the kernel and the bias that it was first called with stay", lambda t, o: o),
+        ("the kernel that it was first called with stays", lambda t, o: replace(t, kernel=o.kernel)),
+        ("the bias that it was first called with stays", lambda t, o: replace(t, bias=o.bias)),
+    )
+    for words, made in parts:
+        fits = [
+            _matches(inquiry, a, made(a.tensors, other_weights(a.tensors)), "outputs")
+            for a in asked
+            if a.tensors is not None
+        ]
+        if fits and all(fits):
+            says = f"weights that are set later are not used: {words} in use"
+            return "stale-weights", says, f"{len(fits)} of {len(fits)} answers are right for the weights before"
+    return (
+        "stale-weights",
+        "weights that are set later do not take effect as they should",
+        f"{len(failing)} answers after a second load are wrong",
+    )
+
+
+def _shared(inquiry: Inquiry, failing: list[Result]) -> tuple[str, str, str]:
+    asked = _asked(inquiry, failing)
+    fits = [_matches(inquiry, a, other_weights(a.tensors), "outputs") for a in asked if a.tensors is not None]
+    told = f"{sum(fits)} of {len(fits)} answers of one layer are right for the weights of the other"
+    return "weights-shared", "two layers share their weights: what one is given, the other uses", told
+
+
+def _matches(inquiry: Inquiry, asked: Asked, tensors: Tensors, name: str) -> bool:
+    """Whether a tensor of the answer is right for other tensors."""
+    question = replace(asked.question, procedure="call")
+    right: Interval = truth(question, tensors, inquiry.witness.oracle.dialect).bounds["outputs"]
+    return matches(asked.answer.tensor(name), right)
+
+
+def _right_when_fresh(inquiry: Inquiry) -> list[Result]:
+    """The plain failures, where a sample of them is right when a fresh layer is asked."""
+    plain = [r for r in inquiry.open if r.case.question.procedure in (*PLAIN, "call_rows") and is_made_of_outputs(r)]
+    plain = [result for result in plain if fails_in(result, "outputs", "row_by_row", "nan_at")]
+    asked = [replace(question, procedure="call_again") for question in spread(plain, SAMPLE)]
+    for question in asked:
+        tensors = inquiry.witness.tensors(question)
+        if tensors is None or not np.isfinite(tensors.inputs.astype(np.float64)).all():
+            continue
+        answered = inquiry.witness.ask(question)
+        first = answered.answer.tensor("first")
+        if not matches(first, answered.truth.bounds["outputs"]):
+            return []
+    return plain

@@ -1,0 +1,110 @@
+"""What a copy of a layer has lost: which argument its config does not keep."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import fields, replace
+from typing import Any
+
+from conformance.answers import Trial
+from conformance.diagnosis.exhibits import Inquiry
+from conformance.diagnosis.wording import listed, missed, names_missed, observed, raised
+from conformance.results import Diagnosis, Result, Verdict
+from conformance.truth import truth
+from reference.config import DenseConfig
+
+CLAUSES = ("saving.config", "saving.clone", "saving.file")
+#: Facts of a copy that its behaviour does not show.
+KEPT = ("name", "trainable", "compute_dtype")
+
+
+def wrong_config(inquiry: Inquiry) -> Iterator[Diagnosis]:
+    """The rule: the arguments without which all failing copies would be right."""
+    failing = [r for r in inquiry.failing(*CLAUSES) if r.case.question.procedure == "restore_config"]
+    plain = [r for r in failing if names_missed(r) & {"json", "untouched"}]
+    if plain:
+        changed = any("untouched" in names_missed(result) for result in plain)
+        says = "from_config changes the config that it is given" if changed else "the config holds what JSON cannot say"
+        yield Diagnosis("config-changed" if changed else "config-not-plain", says, observed(plain), _ids(plain))
+    kept = [r for r in failing if r not in plain and r.verdict is Verdict.FAIL]
+    lost = sorted({argument for result in kept for argument in _lost(inquiry, result)})
+    explained = [r for r in kept if _lost(inquiry, r)]
+    if lost:
+        says = f"the config does not keep {listed(lost)}: the copy is as if it had never been given"
+        cases = _ids([*explained, *_copies(inquiry, lost)])
+        yield Diagnosis("config-incomplete", says, f"{len(explained)} copies are right for a config without it", cases)
+    refused = [r for r in inquiry.failing("saving.config") if r.verdict is Verdict.ERROR]
+    if refused:
+        says = f"no layer can be made of its config: {raised(refused)}"
+        yield Diagnosis("config-refused", says, f"{len(refused)} configs", _ids(refused))
+
+
+def _ids(results: Sequence[Result]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(result.case.id for result in results))
+
+
+def _copies(inquiry: Inquiry, lost: Sequence[str]) -> list[Result]:
+    """Other ways of copying by a config."""
+    config = [r for r in inquiry.failing("saving.") if r.case.question.option("way") in ("clone", "file")]
+    return [r for r in config if any(_is_given(r.case.question.config, name) for name in lost)]
+
+
+def _is_given(config: DenseConfig, name: str) -> bool:
+    return hasattr(config, name) and getattr(config, name) != getattr(DenseConfig(config.units), name)
+
+
+def _lost(inquiry: Inquiry, result: Result) -> list[str]:
+    """The arguments whose loss explains one failing copy: alone, or where all of them are lost."""
+    names = names_missed(result)
+    if names and names <= set(KEPT):
+        return ["dtype" if name == "compute_dtype" else name for name in sorted(names)]
+    config = result.case.question.config
+    plain = DenseConfig(config.units)
+    given = [each.name for each in fields(config) if each.name != "units" and _is_given(config, each.name)]
+    given = ["activation_as"] if result.case.question.option("activation_as") else given
+    for name in given:
+        if name == "activation_as":
+            if _right_for(inquiry, result, {"activation": "linear"}):
+                return ["an activation that is a layer"]
+        elif _right_for(inquiry, result, {name: getattr(plain, name)}):
+            return [name]
+    if len(given) > 1 and _right_for(inquiry, result, {name: getattr(plain, name) for name in given}):
+        return given
+    return [name for name in given if _part_of(name, names)] if _each_is_apart(given, names) else []
+
+
+def _part_of(name: str, names: set[str]) -> bool:
+    weight = name.partition("_")[0]
+    return any(each.startswith(weight) for each in names)
+
+
+def _each_is_apart(given: Sequence[str], names: set[str]) -> bool:
+    """Of initializers and constraints each weight tells of its own argument."""
+    return bool(names) and all(name.endswith(("_initializer", "_constraint")) for name in given)
+
+
+def _right_for(inquiry: Inquiry, result: Result, changes: dict[str, Any]) -> bool:
+    """Whether the answer is right for a config with these arguments instead."""
+    question, asked = result.case.question, inquiry.witness.ask(result.case.question)
+    other = replace(question, config=replace(question.config, **changes))
+    tensors = asked.tensors
+    if tensors is None:
+        return False
+    if not other.config.use_bias and tensors.bias is not None:
+        tensors = replace(tensors, bias=None)
+    if other.config.use_bias and tensors.bias is None:
+        return _has_bias_again(result)
+    true = truth(other, tensors, inquiry.witness.oracle.dialect)
+    oracle = inquiry.witness.oracle_answer(question)
+    trial = Trial(other, asked.answer, true.bounds, true.facts, oracle, tensors.inputs)
+    drawn = [name for name in changes if name.endswith("_initializer")]
+    weights = {name.partition("_")[0] for name in drawn}
+    return all(comparison.holds or comparison.name in weights for comparison in result.clause.check(trial))
+
+
+def _has_bias_again(result: Result) -> bool:
+    """A copy with a bias where none was asked for."""
+    return any(
+        each.name.startswith("shape of the weights") and each.got.count("[") > each.allowed.count("[")
+        for each in missed([result])
+    )

@@ -1,0 +1,308 @@
+"""Rivals of the arithmetic: operands, weights, sums or results that are held in fewer bits than the dtype has."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import ml_dtypes
+import numpy as np
+from numpy.typing import DTypeLike
+
+from conformance.diagnosis.exhibits import Exhibit
+from conformance.diagnosis.rivals import Forward, Rival, forward
+from conformance.truth import Posed
+from reference.bounds import Estimate, Problem, exactly, product
+from reference.dense import flatten_leading
+from reference.formats import FORMATS, Array, Format
+from reference.grades import GRADES, Grade
+from reference.intervals import Interval
+
+Round = Callable[[Array], Array]
+
+
+@dataclass(frozen=True)
+class Narrow:
+    """A way to hold numbers in fewer bits. says: its name in a sentence. bits: of the mantissa, the hidden one too."""
+
+    says: str
+    bits: int
+    round: Round
+
+
+def to_bits(bits: int) -> Round:
+    """To nearest, ties to even, with every exponent."""
+
+    def rounded(values: Array) -> Array:
+        mantissa, exponent = np.frexp(values)
+        return np.asarray(np.ldexp(np.round(mantissa * 2.0**bits) / 2.0**bits, exponent))
+
+    return rounded
+
+
+def cut_to_bits(bits: int) -> Round:
+    """Truncated."""
+
+    def cut(values: Array) -> Array:
+        mantissa, exponent = np.frexp(values)
+        return np.asarray(np.ldexp(np.trunc(mantissa * 2.0**bits) / 2.0**bits, exponent))
+
+    return cut
+
+
+def to_steps(count: int, *, by_column: bool) -> Round:
+    """To so many steps on either side of 0, the largest of all values, or of a column, being the last one."""
+
+    def quantized(values: Array) -> Array:
+        axis = 0 if by_column else None
+        largest = np.abs(values).max(axis=axis, keepdims=True, initial=0.0)
+        step = np.where(largest > 0, largest, 1.0) / count
+        return np.asarray(np.round(values / step) * step)
+
+    return quantized
+
+
+def _stored_as(dtype: DTypeLike) -> Round:
+    return lambda values: values.astype(dtype).astype(np.float64)
+
+
+NARROW: tuple[Narrow, ...] = (
+    Narrow("float32", 24, FORMATS["float32"].round),
+    Narrow("float16", 11, FORMATS["float16"].round),
+    Narrow("11 bits, as TF32 does", 11, to_bits(11)),
+    Narrow("11 bits by truncation", 11, cut_to_bits(11)),
+    Narrow("bfloat16", 8, FORMATS["bfloat16"].round),
+    Narrow("bfloat16 by truncation", 8, cut_to_bits(8)),
+    Narrow("6 bits", 6, to_bits(6)),
+    Narrow("float8 (e4m3)", 4, _stored_as(ml_dtypes.float8_e4m3fn)),
+    Narrow("float8 (e5m2)", 3, _stored_as(ml_dtypes.float8_e5m2)),
+    Narrow("4 bits", 4, to_bits(4)),
+)
+NARROW_SUMS = Grade("narrow sums", "summed in a 16-bit type, operands as they are", sums_narrowly=True)
+INTEGERS: tuple[Narrow, ...] = (
+    Narrow("8-bit integers with one scale", 7, to_steps(127, by_column=False)),
+    Narrow("8-bit integers with a scale for each unit", 7, to_steps(127, by_column=True)),
+    Narrow("4-bit integers with one scale", 3, to_steps(7, by_column=False)),
+    Narrow("4-bit integers with a scale for each unit", 3, to_steps(7, by_column=True)),
+)
+
+
+def _narrower(narrow: Narrow) -> Callable[[Posed], bool]:
+    return lambda posed: narrow.bits < posed.problem.format.precision
+
+
+def _operands(narrow: Narrow, *, inputs: bool = False, kernel: bool = False, bias: bool = False) -> Forward:
+    def operands(problem: Problem) -> Problem:
+        if narrow.bits >= problem.format.precision:
+            return problem
+        own = problem.bias
+        return replace(
+            problem,
+            inputs=narrow.round(problem.inputs) if inputs else problem.inputs,
+            kernel=narrow.round(problem.kernel) if kernel else problem.kernel,
+            bias=narrow.round(own) if bias and own is not None else own,
+        )
+
+    return Forward(operands=operands)
+
+
+def _rounded(narrow: Narrow) -> Forward:
+    """Outputs rounded: rounding is monotone, so that the ends of an interval tell."""
+
+    def outputs(interval: Interval, problem: Problem) -> Interval:
+        if narrow.bits >= problem.format.precision:
+            return interval
+        return Interval(narrow.round(interval.lower), narrow.round(interval.upper))
+
+    return Forward(outputs=outputs)
+
+
+def _activated_in(format: Format) -> Forward:
+    """What is activated is rounded to the narrower format, and the activation computed in it."""
+
+    def z(estimate: Estimate, problem: Problem) -> Estimate:
+        if format.precision >= problem.format.precision:
+            return estimate
+        low, high = format.round(estimate.value - estimate.error), format.round(estimate.value + estimate.error)
+        return Estimate((low + high) / 2, (high - low) / 2)
+
+    def enclose(z: Estimate, problem: Problem) -> Interval:
+        narrow = format if format.precision < problem.format.precision else problem.format
+        return problem.activation.enclose(z.value, z.error, narrow)
+
+    return Forward(z=z, enclose=enclose)
+
+
+def _summed(sums_in: Format | None, *, products: bool, bias_within: bool, operands: bool) -> Forward:
+    """Partial sums from the first feature to the last, each rounded; None: in a half type to that type itself."""
+
+    def z(estimate: Estimate, problem: Problem) -> Estimate:
+        narrow = sums_in or problem.format
+        if not narrow.is_half:
+            return estimate
+        rows, kernel = flatten_leading(problem.inputs), problem.kernel
+        if operands:
+            rows, kernel = narrow.round(rows), narrow.round(kernel)
+        total = np.zeros((len(rows), kernel.shape[1]))
+        for feature in range(len(kernel)):
+            term = rows[:, feature : feature + 1] * kernel[feature]
+            total = narrow.round(total + (narrow.round(term) if products else term))
+        if problem.bias is not None:
+            total = narrow.round(total + problem.bias) if bias_within else problem.format.round(total + problem.bias)
+        value = total.reshape(*problem.inputs.shape[:-1], kernel.shape[1])
+        return Estimate(value, np.zeros_like(value))
+
+    return Forward(z=z)
+
+
+def _to_decimals(decimals: int) -> Forward:
+    """To nearest, within a rounding of the format: the decimal itself is none of its numbers."""
+
+    def outputs(interval: Interval, problem: Problem) -> Interval:
+        ends = np.round(interval.lower, decimals), np.round(interval.upper, decimals)
+        return Interval(*ends).widened(4 * problem.format.unit_roundoff * np.fmax(*map(np.abs, ends)))
+
+    return Forward(outputs=outputs)
+
+
+def _product_in(narrow: Format) -> Forward:
+    """Operands and product rounded to the narrow format, the bias added and the activation computed in the wide one."""
+
+    def z(estimate: Estimate, problem: Problem) -> Estimate:
+        if problem.format.is_half:
+            return estimate
+        kernel, rows = narrow.round(problem.kernel), narrow.round(problem.rows)
+        found = product(rows, exactly(kernel), narrow, GRADES["F"])
+        error = np.where(np.isfinite(found.error), found.error, np.inf)
+        value = found.value if problem.bias is None else found.value + problem.bias
+        error = error + problem.format.unit_roundoff * (np.abs(value) + error)
+        return Estimate(problem.unflatten(value), problem.unflatten(error))
+
+    return Forward(z=z)
+
+
+def _summed_anyhow(narrow: Format) -> Forward:
+    """In any order, each term and each partial sum rounded to the narrow format; operands are exact."""
+
+    def z(estimate: Estimate, problem: Problem) -> Estimate:
+        if problem.format.is_half:
+            return estimate
+        summed = product(problem.rows, exactly(problem.kernel), narrow, NARROW_SUMS)
+        value = summed.value if problem.bias is None else summed.value + problem.bias
+        error = summed.error + np.where(summed.error == 0, 0.0, narrow.unit_roundoff * np.abs(summed.value))
+        error = error + flatten_leading(estimate.error)
+        return Estimate(problem.unflatten(value), problem.unflatten(error))
+
+    return Forward(z=z)
+
+
+def _in(computes_in: str) -> Callable[[Posed], dict[str, Interval | None] | None]:
+    """Everything in a narrower format."""
+
+    def predict(posed: Posed) -> dict[str, Interval | None] | None:
+        problem, format = posed.problem, FORMATS[computes_in]
+        if format.precision >= problem.format.precision or problem.format.is_half:
+            return None
+        own = problem.bias
+        narrow = replace(
+            problem,
+            inputs=format.round(problem.inputs),
+            kernel=format.round(problem.kernel),
+            bias=None if own is None else format.round(own),
+            format=format,
+            grade=GRADES["F"] if format.is_half else None,
+        )
+        return {"outputs": Forward().bound(narrow)}
+
+    return predict
+
+
+def _unrounded(posed: Posed) -> dict[str, Interval | None] | None:
+    """Of a mixed policy: the variables' own values are multiplied, and the outputs rounded alone."""
+    config, problem, tensors = posed.question.config, posed.problem, posed.tensors
+    if config.format is config.variable_format:
+        return None
+    bias = None if tensors.bias is None else tensors.bias.astype(np.float64)
+    wide = replace(
+        problem,
+        inputs=tensors.inputs.astype(np.float64),
+        kernel=tensors.kernel.astype(np.float64),
+        bias=bias,
+        format=config.variable_format,
+    )
+    found = Forward().bound(wide)
+    return {"outputs": Interval(problem.format.round(found.lower), problem.format.round(found.upper))}
+
+
+def of_seen_bits(failing: Sequence[Exhibit]) -> Iterator[Rival]:
+    """Outputs rounded to as many bits as the wrong ones have in use."""
+    most = 0
+    for exhibit in failing:
+        if exhibit.got is not None and exhibit.got.shape == exhibit.right.shape and exhibit.got.size:
+            values = exhibit.got.astype(np.float64)
+            most = max(most, int(_bits_in_use(values[np.isfinite(values)]).max(initial=0)))
+    if 1 < most < 24:
+        for says, rounds in (("", to_bits(most)), (" by truncation", cut_to_bits(most))):
+            narrow = Narrow(f"{most} bits{says}", most, rounds)
+            yield forward(
+                "outputs-rounded",
+                f"the outputs are rounded to {narrow.says}",
+                _rounded(narrow),
+                applies=_narrower(narrow),
+            )
+
+
+def _bits_in_use(values: Array) -> Array:
+    """How many bits each mantissa needs."""
+    mantissa, _ = np.frexp(values)
+    digits = np.abs(mantissa * 2.0**53).astype(np.int64)
+    lowest = np.frexp((digits & -digits).astype(np.float64))[1] - 1
+    return np.where(digits == 0, 0, 53 - lowest).astype(np.float64)
+
+
+def all_roundings() -> Iterator[Rival]:  # noqa: PLR0912
+    """Sharper ones first: of two that fit alike the one that predicts more is the likelier."""
+    for narrow in NARROW:
+        bits, applies = narrow.says, _narrower(narrow)
+        for says, which in (
+            ("inputs and kernel are", {"inputs": True, "kernel": True}),
+            ("inputs, kernel and bias are", {"inputs": True, "kernel": True, "bias": True}),
+            ("the inputs are", {"inputs": True}),
+        ):
+            yield forward("operands-rounded", f"{says} rounded to {bits}", _operands(narrow, **which), applies=applies)
+        for says, which in (
+            ("the kernel is", {"kernel": True}),
+            ("the bias is", {"bias": True}),
+            ("kernel and bias are", {"kernel": True, "bias": True}),
+        ):
+            yield forward("narrow-storage", f"{says} held in {bits}", _operands(narrow, **which), applies=applies)
+        yield forward("outputs-rounded", f"the outputs are rounded to {bits}", _rounded(narrow), applies=applies)
+    for narrow in INTEGERS:
+        step = _operands(narrow, kernel=True)
+        yield forward("narrow-storage", f"the kernel is held in {narrow.says}", step, applies=_narrower(narrow))
+    for name in ("float16", "bfloat16"):
+        for products in (False, True):
+            for bias_within in (False, True):
+                for operands in (False, True):
+                    step = _summed(FORMATS[name], products=products, bias_within=bias_within, operands=operands)
+                    yield forward("narrow-accumulator", f"partial sums are kept in {name}", step)
+    for products in (False, True):
+        for bias_within in (False, True):
+            step = _summed(None, products=products, bias_within=bias_within, operands=False)
+            yield forward("narrow-accumulator", "half types are summed in the half type itself", step)
+    for decimals in range(1, 8):
+        says = f"the outputs are rounded to {decimals} decimal places"
+        yield forward("outputs-rounded", says, _to_decimals(decimals))
+    for name in ("float16", "bfloat16"):
+        yield forward(
+            "narrow-arithmetic", f"inputs @ kernel is computed in {name}", _product_in(FORMATS[name]), is_vague=True
+        )
+        says = f"sums of products are kept in no more than the {FORMATS[name].precision} bits of {name}"
+        yield forward("narrow-accumulator", says, _summed_anyhow(FORMATS[name]), is_vague=True)
+    yield Rival(
+        "operands-unrounded", "a mixed policy's operands are not rounded before they are multiplied", _unrounded
+    )
+    for name in ("float32", "bfloat16", "float16"):
+        step = _activated_in(FORMATS[name])
+        yield forward("activation-narrow", f"the activation is computed in {name}", step)
+        yield Rival("narrow-arithmetic", f"everything is computed in {name}", _in(name), is_vague=True)

@@ -1,0 +1,258 @@
+"""Defects that a clause itself names: what it observed is all that there is to say."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from conformance.diagnosis.exhibits import Inquiry
+from conformance.diagnosis.wording import listed, missed, observed, options, raised
+from conformance.results import Diagnosis, Result, Verdict
+
+
+@dataclass(frozen=True)
+class Topic:
+    """defect: its name. clauses: those whose failure is this defect. says: the sentence, of all their failures.
+
+    follow: clauses whose failures come of it. raises: None for any verdict, else whether it is one of raising.
+    """
+
+    defect: str
+    clauses: tuple[str, ...]
+    says: Callable[[Sequence[Result]], str]
+    follow: tuple[str, ...] = ()
+    raises: bool | None = None
+
+
+def _observed(words: str) -> Callable[[Sequence[Result]], str]:
+    return lambda results: f"{words}: {observed(results)}"
+
+
+def _raised(words: str) -> Callable[[Sequence[Result]], str]:
+    return lambda results: f"{words}: {raised(results)}"
+
+
+def _odd(results: Sequence[Result]) -> str:
+    """Odd arguments by the names that the suite gives them."""
+    words = [each.replace("-", " ") for each in options(results, "odd")]
+    return f"what Keras refuses is accepted: {listed(words)}"
+
+
+def _policies(results: Sequence[Result]) -> str:
+    forms = {
+        "object": "as a policy object",
+        "global": "by the global policy",
+        "dtype": "as a tf.DType",
+        "argument": "by name",
+    }
+    given = [forms.get(each, each) for each in options(results, "policy_by")]
+    return f"a dtype that is given {listed(given)} is ignored: {observed(results)}"
+
+
+def _attributes(results: Sequence[Result]) -> str:
+    """Each attribute once."""
+    told = {each.name: f"{each.name} is {each.got} where {each.allowed} is right" for each in missed(results)}
+    return (
+        f"what can be read of a layer is wrong: {'; '.join(list(told.values())[:3])}"
+        if told
+        else _raised("its attributes cannot be read")(results)
+    )
+
+
+def _built(results: Sequence[Result]) -> str:
+    forms = options(results, "shape_as")
+    if forms and all(
+        result.verdict is not Verdict.FAIL and result.case.question.option("shape_as") for result in results
+    ):
+        return f"build refuses a shape that is given as {listed(forms)}: {raised(results)}"
+    return f"the weights are not made when the layer is built: {observed(results)}"
+
+
+def _wrong_weights(results: Sequence[Result]) -> str:
+    names = {each.name for each in missed(results)}
+    wrong = [each.replace("-", " ") for each in options(results, "wrong")]
+    if "refused" in names:
+        return f"set_weights accepts what does not fit: {listed(wrong)}"
+    if "unchanged" in names:
+        return f"weights that set_weights refuses change the layer: {listed(wrong)}"
+    return f"after a refusal of set_weights the layer is wrong: {observed(results)}"
+
+
+def _shapes(words: str) -> Callable[[Sequence[Result]], str]:
+    def says(results: Sequence[Result]) -> str:
+        shapes = list(
+            dict.fromkeys(str(result.case.question.input_shape).replace("None", "unknown") for result in results)
+        )
+        return f"{words}: inputs of shape {listed(shapes[:4])}"
+
+    return says
+
+
+#: What other rules would take for a defect of its own.
+EARLY: tuple[Topic, ...] = (
+    Topic("built-when", ("weights.built-when",), _built, ("weights.", "losses.when-built", "composition.", "saving.")),
+    Topic("attributes-wrong", ("weights.attributes",), _attributes, ("parameters.stack", "saving.config-keeps")),
+    Topic("frozen-wrong", ("weights.frozen[",), _attributes, ("weights.frozen-in-training", "saving.config-keeps")),
+    Topic(
+        "frozen-weights-move",
+        ("weights.frozen-in-training",),
+        _observed("a call in training mode moves the weights by itself"),
+        ("state.training-mode", "modes.fit", "losses.training", "constraints.training", "constraints.only-after-steps"),
+    ),
+)
+TOPICS: tuple[Topic, ...] = (
+    Topic(
+        "low-rank-accepted",
+        ("shapes.low-rank-refused",),
+        _shapes("inputs of rank 0 or 1 are accepted"),
+        ("errors.inputs", "errors.recovery"),
+    ),
+    Topic(
+        "other-width-accepted",
+        ("shapes.other-width-refused",),
+        _shapes("a built layer accepts another number of features"),
+        ("errors.inputs",),
+    ),
+    Topic(
+        "unknown-width-accepted",
+        ("shapes.undefined-width-refused",),
+        _shapes("a last axis of unknown length is accepted"),
+        ("errors.inputs",),
+    ),
+    Topic(
+        "rank-refused",
+        ("shapes.other-rank-accepted",),
+        _raised("inputs of another rank than the first are refused"),
+        raises=True,
+    ),
+    Topic(
+        "symbolic-shape-wrong",
+        ("shapes.symbolic",),
+        _observed("a symbolic call declares a wrong shape"),
+        ("parameters.stack",),
+    ),
+    Topic(
+        "inferred-shape-wrong", ("shapes.inferred",), _observed("compute_output_shape is wrong"), ("parameters.stack",)
+    ),
+    Topic("policy-ignored", ("dtypes.policy-argument",), _policies),
+    Topic("declared-dtype-wrong", ("dtypes.declared",), _observed("a symbolic call declares a wrong dtype")),
+    Topic("narrow-storage", ("dtypes.weights-kept",), _observed("weights lose bits when they are stored")),
+    Topic("gradient-dtype", ("dtypes.gradients",), _observed("a gradient has another dtype than what it belongs to")),
+    Topic(
+        "operands-unrounded",
+        ("dtypes.mixed-rounds-operands",),
+        _observed("a mixed policy's operands are not rounded to nearest before they are multiplied"),
+    ),
+    Topic(
+        "training-differs",
+        ("state.training-mode",),
+        _observed("training mode changes the outputs"),
+        (
+            "modes.fit",
+            "losses.training",
+            "constraints.training",
+            "weights.frozen-in-training",
+            "constraints.only-after-steps",
+            "modes.evaluate",
+        ),
+    ),
+    Topic(
+        "training-steps-wrong",
+        ("modes.fit", "losses.training", "constraints.training"),
+        _observed("fit makes other steps than it should"),
+        ("modes.fit-lanes",),
+    ),
+    Topic("evaluation-wrong", ("modes.evaluate", "losses.evaluation"), _observed("evaluate reports another loss")),
+    Topic(
+        "penalties-before-call",
+        ("losses.when-built",),
+        _observed("a layer that is built, not called, has the wrong losses"),
+    ),
+    Topic(
+        "initializer-asked-twice",
+        ("initializers.callable",),
+        _observed("a callable initializer is not called once for each weight"),
+        ("initializers.",),
+    ),
+    Topic("arrays-ignored", ("initializers.arrays",), _observed("an array is no initializer")),
+    Topic(
+        "orthogonal-wrong",
+        ("initializers.orthogonal",),
+        _observed("orthogonal does not make orthonormal rows or columns"),
+    ),
+    Topic(
+        "seed-not-used", ("initializers.repeatable",), _observed("the global seed does not decide how weights begin")
+    ),
+    Topic("initializer-wrong", ("initializers.",), _observed("weights begin otherwise than by their initializer")),
+    Topic(
+        "weights-given-wrong",
+        ("weights.taken-and-given",),
+        _observed("get_weights and set_weights do not carry the weights over"),
+    ),
+    Topic("wrong-weights-accepted", ("weights.wrong-ones-refused", "errors.weights"), _wrong_weights),
+    Topic(
+        "mask-wrong", ("composition.masks",), _observed("a mask is not carried through, or changes what is computed")
+    ),
+    Topic("stacked-weights-wrong", ("parameters.stack",), _observed("in a Sequential model the layer is another")),
+    Topic("penalty-of-masked", ("losses.masked",), _observed("behind a mask the losses are others")),
+    Topic(
+        "misfits-accepted",
+        ("saving.misfits-refused",),
+        lambda results: (
+            "stored weights that do not fit are loaded without a word: of another layer's "
+            f"{listed(options(results, 'of'))}"
+        ),
+    ),
+    Topic(
+        "odd-argument-accepted",
+        (
+            "errors.units",
+            "errors.fractional-units",
+            "errors.activation",
+            "errors.initializer",
+            "errors.regularizer",
+            "errors.constraint",
+            "errors.dtype",
+            "errors.keyword",
+            "errors.keras-2",
+        ),
+        _odd,
+        ("errors.moment-and-type",),
+    ),
+    Topic("odd-inputs-accepted", ("errors.inputs",), _shapes("inputs that no Dense takes are accepted")),
+    Topic(
+        "refused-otherwise",
+        ("errors.moment-and-type",),
+        _observed("what is refused is refused at another moment, or by an exception of another type"),
+    ),
+    Topic("recovery-wrong", ("errors.recovery",), _observed("a refusal leaves its traces")),
+    Topic(
+        "positions-wrong",
+        ("errors.positions",),
+        _observed("the ten arguments, given by position, mean something else than in Dense"),
+    ),
+)
+
+
+def early_topics(inquiry: Inquiry) -> Iterator[Diagnosis]:
+    yield from _in_turn(inquiry, EARLY)
+
+
+def wrong_topics(inquiry: Inquiry) -> Iterator[Diagnosis]:
+    yield from _in_turn(inquiry, TOPICS)
+
+
+def _in_turn(inquiry: Inquiry, topics: Sequence[Topic]) -> Iterator[Diagnosis]:
+    """Topic by topic, causes before what follows from them."""
+    for topic in topics:
+        failing = [r for r in inquiry.open if f"{r.clause.id}[".startswith(topic.clauses) and _is_of(topic, r)]
+        if failing:
+            follow = inquiry.failing(*topic.follow) if topic.follow else []
+            ran = sum(f"{r.clause.id}[".startswith(topic.clauses) for r in inquiry.report.results)
+            evidence = f"{len(failing)} of {ran} cases of {', '.join(dict.fromkeys(r.clause.id for r in failing))} fail"
+            cases = tuple(dict.fromkeys(result.case.id for result in (*failing, *follow)))
+            yield Diagnosis(topic.defect, topic.says(failing), evidence, cases)
+
+
+def _is_of(topic: Topic, result: Result) -> bool:
+    return topic.raises is None or (result.verdict is not Verdict.FAIL) == topic.raises

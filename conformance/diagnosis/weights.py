@@ -1,0 +1,143 @@
+"""What is wrong with the weights themselves: which there are, in which order, of which names, shapes and dtypes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from conformance.cases import Json
+from conformance.diagnosis.exhibits import Inquiry
+from conformance.diagnosis.forwards import UNCERTAIN, fails_in
+from conformance.diagnosis.wording import names_missed, observed
+from conformance.results import Diagnosis, Result, Verdict
+
+#: Comparisons of facts that tell of weights alone.
+TELL_OF_WEIGHTS = (
+    *("weights", "count", "trainable", "shape of the", "shapes of", "dtype of the weights", "dtype of the kernel_gr"),
+    *("dtype of the bias_gr", "order", "names", "number of weights", "kernel", "bias"),
+)
+
+
+def wrong_weights(inquiry: Inquiry) -> Iterator[Diagnosis]:
+    """The rule: what a plain layer's weights are; where these are right, those of the setting that fails."""
+    failing = [result for result in inquiry.failing("parameters.", "dtypes.variables") if _has_records(result)]
+    if not failing:
+        return
+    for result in failing:
+        asked = inquiry.witness.ask(result.case.question)
+        told = _compared(_records(asked.answer.fact("weights")), _records(asked.truth.facts.get("weights")), result)
+        if told is not None:
+            defect, says = told
+            cases = tuple(each.case.id for each in inquiry.open if _follows(defect, each, says))
+            if result.case.id in cases:
+                evidence = f"{len(cases)} cases that list, count, set or use weights fail"
+                yield Diagnosis(defect, f"{says}{_where(result, failing, inquiry)}", evidence, cases)
+                return
+    counts = [result for result in failing if names_missed(result) <= {"count", "trainable", "counts"}]
+    if counts:
+        cases = tuple(
+            each.case.id
+            for each in inquiry.open
+            if names_missed(each) and names_missed(each) <= {"count", "counts", "trainable"}
+        )
+        yield Diagnosis(
+            "parameter-count",
+            f"the weights are right, but not their count: {observed(counts)}",
+            f"{len(counts)} cases",
+            cases,
+        )
+
+
+def _has_records(result: Result) -> bool:
+    return result.case.question.procedure in ("build", "call_unbuilt")
+
+
+def _records(weights: Json) -> list[Mapping[str, Json]]:
+    return [weight for weight in weights if isinstance(weight, dict)] if isinstance(weights, list) else []
+
+
+def _compared(
+    got: Sequence[Mapping[str, Json]], right: Sequence[Mapping[str, Json]], result: Result
+) -> tuple[str, str] | None:
+    """The name of the defect, and what is seen of it."""
+    if len(got) > len(right):
+        more = [weight for weight in got if weight.get("shape") not in [each["shape"] for each in right]] or got[
+            len(right) :
+        ]
+        more = more if len(got) - len(more) == len(right) else got[len(right) :]
+        extra = " and ".join(f"{weight.get('name')} of shape {weight.get('shape')}" for weight in more)
+        if not result.case.question.config.use_bias and any(each.get("name") == "bias" for each in more):
+            return "bias-made-unused", "a bias is made although use_bias is False"
+        return "weights-extra", f"there is a weight too many: {extra}"
+    if len(got) < len(right):
+        return "weights-missing", f"there are {len(got)} weights where {len(right)} are right"
+    shapes, wanted = [each.get("shape") for each in got], [each["shape"] for each in right]
+    names, wanted_names = [each.get("name") for each in got], [each["name"] for each in right]
+    if shapes != wanted and shapes == wanted[::-1]:
+        return "weights-order", "the weights come in another order: the bias before the kernel"
+    for weight, shape in zip(right, shapes, strict=True):
+        if shape != weight["shape"]:
+            turned = " (transposed)" if shape == weight["shape"][::-1] and len(weight["shape"]) > 1 else ""
+            return (
+                f"{weight['name']}-shape",
+                f"the {weight['name']} has the shape {shape}{turned} where {weight['shape']} is right",
+            )
+    if names != wanted_names:
+        return (
+            "weights-names",
+            f"the weights are called {' and '.join(map(str, names))} where {' and '.join(wanted_names)} is right",
+        )
+    for weight, other in zip(right, got, strict=True):
+        if other.get("dtype") != weight["dtype"]:
+            policy = result.case.question.config.dtype
+            return (
+                "weights-dtype",
+                f"the {weight['name']} is of dtype {other.get('dtype')} where {weight['dtype']} is right, "
+                f"under {policy}",
+            )
+        if other.get("trainable") != weight["trainable"]:
+            return "weights-not-trainable", f"the {weight['name']} is not trainable: no optimizer sees it"
+    return None
+
+
+def _where(result: Result, failing: Sequence[Result], inquiry: Inquiry) -> str:
+    """Of weights that a first call alone makes."""
+    built = [each for each in failing if each.case.question.procedure == "build"]
+    return (
+        " when it is built by its first call" if not built and result.case.question.procedure == "call_unbuilt" else ""
+    )
+
+
+def _follows(defect: str, result: Result, says: str) -> bool:
+    """Facts of weights follow from wrong weights; of those that cannot be loaded everything else as well."""
+    names = names_missed(result)
+    if names and all(name.startswith(TELL_OF_WEIGHTS) for name in names):
+        return True
+    if defect in (
+        "weights-extra",
+        "weights-missing",
+        "kernel-shape",
+        "bias-shape",
+        "weights-order",
+        "bias-made-unused",
+        "weights-names",
+    ):
+        refused = result.verdict in (Verdict.ERROR, Verdict.BLOCKED)
+        return refused or (defect.endswith("-shape") and result.case.question.procedure != "construct_by_position")
+    if defect == "weights-not-trainable":
+        weight = says.split()[1]
+        if result.case.question.config.activation in UNCERTAIN and f"{weight}_gradient" in names:
+            return True
+        touched = (
+            f"{weight}_gradient",
+            f"{weight}_after",
+            "losses",
+            "reported_loss",
+            "trainable and",
+            "dtype of the",
+            "kernel_after",
+        )
+        return result.verdict is Verdict.ERROR or (bool(names) and all(name.startswith(touched) for name in names))
+    if defect == "weights-dtype":
+        held = says.rpartition("under ")[2].split()[0]
+        return result.case.question.config.dtype == held and (fails_in(result, "") or result.verdict is Verdict.ERROR)
+    return False

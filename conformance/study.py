@@ -13,7 +13,7 @@ from conformance.diagnosis.conclude import diagnose
 from conformance.implementations.protocol import Implementation
 from conformance.reproduction.kinds import CannotReproduceError
 from conformance.reproduction.script import script
-from conformance.results import Report
+from conformance.results import Diagnosis, Report
 from conformance.session import Oracle, Planned
 from conformance.shrink import smallest_of
 
@@ -26,14 +26,24 @@ def has_failures(report: Report) -> bool:
 def study(
     report: Report, implementation: Implementation, oracle: Oracle, *, curves: bool = False, scripts: bool = False
 ) -> Report:
-    """The report with the smallest case of each failed clause. curves, scripts: with those as well."""
+    """The report with the likely defects and the smallest case of each failed clause; curves, scripts: with these."""
     studied = report
     if has_failures(report):
         smallest = smallest_of(report, implementation, oracle)
-        studied = replace(studied, smallest=smallest, diagnoses=diagnose(report, implementation, oracle))
+        studied = replace(studied, smallest=smallest, diagnoses=_diagnosed(report, implementation, oracle))
     if scripts:
         studied = replace(studied, reproductions=dict(_scripts(studied, implementation, oracle)))
     return replace(studied, curves=measure(implementation, oracle.dialect)) if curves else studied
+
+
+def _diagnosed(report: Report, implementation: Implementation, oracle: Oracle) -> tuple[Diagnosis, ...]:
+    """Whatever an implementation answers when it is asked again, its verdicts stand."""
+    try:
+        return diagnose(report, implementation, oracle)
+    except Exception as failure:
+        failed = tuple(result.case.id for result in report.results if result.verdict.accuses)
+        says, why = "the suite could not look into the failures", f"{type(failure).__name__}: {failure}"
+        return (Diagnosis("", says, why, failed),)
 
 
 def _scripts(report: Report, implementation: Implementation, oracle: Oracle) -> Iterator[tuple[str, str]]:

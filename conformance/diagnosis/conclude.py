@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+import numpy as np
+
 from conformance.diagnosis.backwards import unstable_gradients, wrong_gradients
 from conformance.diagnosis.beginning import wrong_beginning
 from conformance.diagnosis.casting import inputs_decide, wrong_casts
@@ -55,6 +57,7 @@ RULES: tuple[Rule, ...] = (
 )
 
 
+@np.errstate(all="ignore")  # rivals are tried on everything, tails included
 def diagnose(report: Report, implementation: Implementation, oracle: Oracle) -> tuple[Diagnosis, ...]:
     """The likely defects, each with the failed cases that it explains; last what no defect explains, without a name."""
     inquiry, found = Inquiry.into(report, implementation, oracle), []

@@ -6,21 +6,21 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from conformance.diagnosis.backwards import unstable_gradients, wrong_gradients
-from conformance.diagnosis.beginning import wrong_beginning
-from conformance.diagnosis.casting import inputs_decide, wrong_casts
-from conformance.diagnosis.constraining import wrong_constraints
-from conformance.diagnosis.costs import wrong_costs
-from conformance.diagnosis.elsewhere import wrong_graphs, wrong_lanes, wrong_training
 from conformance.diagnosis.exhibits import Inquiry
-from conformance.diagnosis.facts import coupled_rows, half_formula, raises_plainly, wrong_dtype, wrong_shape
-from conformance.diagnosis.forwards import unknown_formulas, wrong_outputs
-from conformance.diagnosis.remembering import depends_on_history, wrong_state
-from conformance.diagnosis.restoring import wrong_config
+from conformance.diagnosis.rules.casts import inputs_decide, wrong_casts
+from conformance.diagnosis.rules.config import wrong_config
+from conformance.diagnosis.rules.constraints import wrong_constraints
+from conformance.diagnosis.rules.facts import coupled_rows, half_formula, raises_plainly, wrong_dtype, wrong_shape
+from conformance.diagnosis.rules.gradients import unstable_gradients, wrong_gradients
+from conformance.diagnosis.rules.initializers import wrong_beginning
+from conformance.diagnosis.rules.lanes import wrong_graphs, wrong_lanes, wrong_training
+from conformance.diagnosis.rules.losses import wrong_costs
+from conformance.diagnosis.rules.outputs import unknown_formulas, wrong_outputs
+from conformance.diagnosis.rules.specials import wrong_specials
+from conformance.diagnosis.rules.state import depends_on_history, wrong_state
+from conformance.diagnosis.rules.topics import early_topics, wrong_topics
+from conformance.diagnosis.rules.weights import wrong_weights
 from conformance.diagnosis.scope import described
-from conformance.diagnosis.specials import wrong_specials
-from conformance.diagnosis.topics import early_topics, wrong_topics
-from conformance.diagnosis.weights import wrong_weights
 from conformance.implementations.protocol import Implementation
 from conformance.results import Diagnosis, Report
 from conformance.session import Oracle

@@ -16,7 +16,7 @@ import numpy as np
 
 from conformance.cases import Question
 from conformance.diagnosis.exhibits import Exhibit, elements, inside, matches
-from conformance.diagnosis.rivals import Predicted, Rival
+from conformance.diagnosis.rivals.rival import Predicted, Rival
 from conformance.diagnosis.scope import Trait, separating
 from reference.formats import Mask
 from reference.intervals import Interval

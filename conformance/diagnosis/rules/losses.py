@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from conformance.cases import Question
 from conformance.diagnosis.exhibits import Inquiry
-from conformance.diagnosis.families import written
+from conformance.diagnosis.rivals.families import written
 from conformance.diagnosis.wording import listed, names_missed, options
 from conformance.implementations.adapter import other_weights
 from conformance.results import Diagnosis, Result, Verdict

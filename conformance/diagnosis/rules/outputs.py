@@ -8,15 +8,15 @@ from dataclasses import replace
 import numpy as np
 
 from conformance.cases import Question
-from conformance.diagnosis.affine import all_affine
-from conformance.diagnosis.curves import curve_of
 from conformance.diagnosis.exhibits import Exhibit, Inquiry, spread, twin
-from conformance.diagnosis.families import plainest
 from conformance.diagnosis.fit import Fit, agrees, fitting
-from conformance.diagnosis.formulas import activation_rivals, with_epsilon
-from conformance.diagnosis.regions import constant_rivals, factor_rivals, region_rivals
-from conformance.diagnosis.rivals import Forward, Predicted, Rival
-from conformance.diagnosis.rounding import all_roundings, of_seen_bits
+from conformance.diagnosis.rivals.affine import all_affine
+from conformance.diagnosis.rivals.families import plainest
+from conformance.diagnosis.rivals.formulas import activation_rivals, with_epsilon
+from conformance.diagnosis.rivals.regions import constant_rivals, factor_rivals, region_rivals
+from conformance.diagnosis.rivals.rival import Forward, Predicted, Rival
+from conformance.diagnosis.rivals.rounding import all_roundings, of_seen_bits
+from conformance.diagnosis.rules.curves import curve_of
 from conformance.results import Diagnosis, Result
 from conformance.truth import Posed
 from reference.activations import ACTIVATIONS, Activation

@@ -13,7 +13,7 @@ from conformance.answers import Answer, Trial
 from conformance.cases import Question
 from conformance.contract.initializers import drawn_from_its_distribution
 from conformance.diagnosis.exhibits import Inquiry
-from conformance.diagnosis.families import plainest
+from conformance.diagnosis.rivals.families import plainest
 from conformance.diagnosis.scope import separating
 from conformance.diagnosis.wording import listed, names_missed, observed, options
 from conformance.results import Diagnosis, Result, Verdict

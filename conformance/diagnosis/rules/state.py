@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from conformance.diagnosis.exhibits import Asked, Inquiry, matches, spread
-from conformance.diagnosis.forwards import PLAIN, fails_in, is_made_of_outputs
+from conformance.diagnosis.rules.outputs import PLAIN, fails_in, is_made_of_outputs
 from conformance.families import Tensors
 from conformance.implementations.adapter import other_weights
 from conformance.results import Diagnosis, Result

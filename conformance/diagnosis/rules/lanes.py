@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from conformance.diagnosis.affine import all_affine
-from conformance.diagnosis.backward import of_products, of_slope, of_upstream, plain_kinks
 from conformance.diagnosis.exhibits import Exhibit, Inquiry
 from conformance.diagnosis.fit import fitting
-from conformance.diagnosis.forwards import everywhere_missing
-from conformance.diagnosis.rivals import Rival
-from conformance.diagnosis.rounding import all_roundings
+from conformance.diagnosis.rivals.affine import all_affine
+from conformance.diagnosis.rivals.gradients import of_products, of_slope, of_upstream, plain_kinks
+from conformance.diagnosis.rivals.rival import Rival
+from conformance.diagnosis.rivals.rounding import all_roundings
+from conformance.diagnosis.rules.outputs import everywhere_missing
 from conformance.diagnosis.wording import context, names_missed, observed
 from conformance.procedures import GRADIENTS
 from conformance.results import Diagnosis, Result, Verdict

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from scipy.special import expit, ndtr
 
-from conformance.diagnosis.formulas import MORE_ROUNDINGS
-from conformance.diagnosis.rivals import ROUNDINGS, Predicted, Rival, permuted, scaled
-from conformance.diagnosis.rounding import NARROW
+from conformance.diagnosis.rivals.formulas import MORE_ROUNDINGS
+from conformance.diagnosis.rivals.rival import ROUNDINGS, Predicted, Rival, permuted, scaled
+from conformance.diagnosis.rivals.rounding import NARROW
 from conformance.procedures import GRADIENTS
 from conformance.truth import Posed
 from reference.activations import ACTIVATIONS, Activation, sech_squared, softplus, tail_product

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from conformance.diagnosis.exhibits import Exhibit, inside
-from conformance.diagnosis.families import plainest, written
-from conformance.diagnosis.rivals import Forward, Rival, forward, inexactly, scaled
+from conformance.diagnosis.rivals.families import plainest, written
+from conformance.diagnosis.rivals.rival import Forward, Rival, forward, inexactly, scaled
 from conformance.truth import Posed
 from reference.bounds import Estimate, Problem
 from reference.elementwise import Elementwise

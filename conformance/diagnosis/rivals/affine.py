@@ -8,7 +8,7 @@ from math import prod
 
 import numpy as np
 
-from conformance.diagnosis.rivals import Forward, Rival, forward, inexactly, moved, permuted
+from conformance.diagnosis.rivals.rival import Forward, Rival, forward, inexactly, moved, permuted
 from conformance.truth import Posed
 from reference.bounds import Estimate, Problem
 from reference.formats import Array

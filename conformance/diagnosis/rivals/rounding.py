@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from conformance.diagnosis.exhibits import Exhibit
-from conformance.diagnosis.rivals import Forward, Rival, forward
+from conformance.diagnosis.rivals.rival import Forward, Rival, forward
 from conformance.truth import Posed
 from reference.bounds import Estimate, Problem, exactly, product
 from reference.dense import flatten_leading

@@ -9,8 +9,8 @@ import numpy as np
 from scipy.special import erf, expit
 
 from conformance.diagnosis.exhibits import Exhibit
-from conformance.diagnosis.families import families_of, fitted, written
-from conformance.diagnosis.rivals import Enclose, Rival, of_activation, of_activation_by, permuted
+from conformance.diagnosis.rivals.families import families_of, fitted, written
+from conformance.diagnosis.rivals.rival import Enclose, Rival, of_activation, of_activation_by, permuted
 from reference.activations import ACTIVATIONS, Activation, softplus, tail_product
 from reference.bounds import Estimate, Problem
 from reference.elementwise import Elementwise, nowhere

@@ -8,12 +8,12 @@ from functools import partial
 import numpy as np
 
 from conformance.cases import Question
-from conformance.diagnosis.backward import at_kinks, of_products, of_slope, of_upstream
 from conformance.diagnosis.exhibits import Exhibit, Inquiry, inside, spread
-from conformance.diagnosis.families import plainest, written
 from conformance.diagnosis.fit import Fit, fitting
-from conformance.diagnosis.forwards import PLAIN, UNCERTAIN, exhibits, fails_in, is_of_activation
-from conformance.diagnosis.rivals import Predicted, Rival, scaled
+from conformance.diagnosis.rivals.families import plainest, written
+from conformance.diagnosis.rivals.gradients import at_kinks, of_products, of_slope, of_upstream
+from conformance.diagnosis.rivals.rival import Predicted, Rival, scaled
+from conformance.diagnosis.rules.outputs import PLAIN, UNCERTAIN, exhibits, fails_in, is_of_activation
 from conformance.procedures import GRADIENTS
 from conformance.results import Diagnosis, Result, Verdict
 from conformance.truth import Posed

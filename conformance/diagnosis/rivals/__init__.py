@@ -1,0 +1,1 @@
+"""Rival models: what a Dense with one defect would answer, in certified intervals."""

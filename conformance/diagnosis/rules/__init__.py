@@ -1,0 +1,1 @@
+"""Rules: what the failures of a report say, one file for each kind of defect."""

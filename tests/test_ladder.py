@@ -64,6 +64,17 @@ INSIDE = {
         ),
         *("modes", "losses", "constraints", "weights", "composition", "saving", "errors", "specials", "__init__"),
     ),
+    "conformance.diagnosis": (
+        "scope",
+        "wording",
+        "exhibits",
+        "rivals",
+        "fit",
+        "rules",
+        "conclude",
+        "measuring",
+        "__init__",
+    ),
     "conformance.implementations": (
         *("protocol", "attempt", "wire", "process", "adapter", "reference", "mutant", "function", "keras"),
         *("frameworks", "named", "torch_module", "mutants", "right_layers", "load", "worker", "__init__"),

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -18,7 +17,7 @@ from typing import Any
 from conformance.answers import Level
 from conformance.reports import jsonlines
 from conformance.reports.jsonlines import ReportError
-from conformance.reports.terminal import WIDTH, plain
+from conformance.reports.text import counted, plain, wrapped
 from conformance.results import ExitCode
 
 Record = Mapping[str, Any]
@@ -187,14 +186,17 @@ def compared(old: Side | None, new: Side | None) -> tuple[list[str], bool]:
         assert side is not None
         name = plain(str(side.header["implementation"]))
         where = "gone: it was judged in" if new is None else "new: it is judged in"
-        return _wrapped(f"{name}: {where} {side.file} alone"), new is None
+        return wrapped(f"{name}: {where} {side.file} alone", rest="    "), new is None
     changes = list(_changes(old, new))
     lost = new.reached < old.reached
-    lines = [*_wrapped(f"{plain(str(new.header['implementation']))}: {old.file} → {new.file}"), *_settings(old, new)]
+    lines = [
+        *wrapped(f"{plain(str(new.header['implementation']))}: {old.file} → {new.file}", rest="    "),
+        *_settings(old, new),
+    ]
     for change in Change:
         lines += _block(change, [each for each in changes if each.change is change])
     worse = [each for each in changes if each.is_regression]
-    return [*lines, *_wrapped(_conclusion(old, new, worse))], bool(worse) or lost
+    return [*lines, *wrapped(_conclusion(old, new, worse), rest="    ")], bool(worse) or lost
 
 
 #: What is told where it differs between two runs.
@@ -226,9 +228,9 @@ def _settings(old: Side, new: Side) -> Iterator[str]:
     told["conforms"] = (_yes(old.footer["conforms"]), _yes(new.footer["conforms"]))
     differing = {what: pair for what, pair in told.items() if pair[0] != pair[1]}
     for what, (before, after) in differing.items():
-        yield from _wrapped(plain(f"{before} → {after}"), f"  {what:<20}")
+        yield from wrapped(plain(f"{before} → {after}"), f"  {what:<20}", "    ")
     if any(what in _EXPLAINING or what.startswith("oracle") for what in differing):
-        yield from _wrapped("The runs were not set alike: what follows may be due to that.", "  ")
+        yield from wrapped("The runs were not set alike: what follows may be due to that.", "  ", "    ")
     yield ""
 
 
@@ -266,11 +268,11 @@ def _block(change: Change, changes: Sequence[Changed]) -> Iterator[str]:
     by_clause: dict[str, list[Changed]] = {}
     for each in changes:
         by_clause.setdefault(each.told["clause"], []).append(each)
-    yield f"{change.value}: {_number(len(changes), 'case')} of {_number(len(by_clause), 'clause')}"
+    yield f"{change.value}: {counted(len(changes), 'case')} of {counted(len(by_clause), 'clause')}"
     for clause, of_clause in by_clause.items():
         first = of_clause[0]
         weight = "" if first.told["requirement"] == "MUST" else f" ({first.told['requirement']})"
-        yield f"  {plain(clause) + weight:<60} {_number(len(of_clause), 'case')}"
+        yield f"  {plain(clause) + weight:<60} {counted(len(of_clause), 'case')}"
         if change in (Change.WORSE, Change.OTHERWISE, Change.FAILING):
             yield from _example(first)
     yield ""
@@ -278,10 +280,10 @@ def _block(change: Change, changes: Sequence[Changed]) -> Iterator[str]:
 
 def _example(changed: Changed) -> Iterator[str]:
     """Names that cannot be broken stand on a line of their own."""
-    yield from _wrapped(plain(changed.told["id"]), "    ")
-    yield from _wrapped(_fault(changed.new), "      now ", "          ")
+    yield from wrapped(plain(changed.told["id"]), "    ", "    ")
+    yield from wrapped(_fault(changed.new), "      now ", "          ")
     if changed.change is Change.OTHERWISE:
-        yield from _wrapped(_fault(changed.old), "      was ", "          ")
+        yield from wrapped(_fault(changed.old), "      was ", "          ")
 
 
 def _fault(record: Record | None) -> str:
@@ -304,7 +306,7 @@ def _short(value: str) -> str:
 def _conclusion(old: Side, new: Side, worse: Sequence[Changed]) -> str:
     name = plain(str(new.header["implementation"]))
     found = [
-        f"{_number(sum(each.change is change for each in worse), 'case')} {change.value}"
+        f"{counted(sum(each.change is change for each in worse), 'case')} {change.value}"
         for change in REGRESSIONS
         if any(each.change is change for each in worse)
     ]
@@ -313,20 +315,5 @@ def _conclusion(old: Side, new: Side, worse: Sequence[Changed]) -> str:
     return f"{name}: worse: {'; '.join(found)}" if found else f"{name}: no worse than before"
 
 
-def _number(count: int, noun: str) -> str:
-    return f"{count} {noun}{'' if count == 1 else 's'}"
-
-
 def _yes(truth: bool) -> str:
     return "yes" if truth else "no"
-
-
-def _wrapped(text: str, first: str = "", rest: str = "    ") -> list[str]:
-    return textwrap.wrap(
-        text,
-        WIDTH,
-        initial_indent=first,
-        subsequent_indent=rest,
-        break_long_words=False,
-        break_on_hyphens=False,
-    )

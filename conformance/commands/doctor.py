@@ -14,7 +14,6 @@ import platform
 import shlex
 import shutil
 import sys
-import textwrap
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from importlib import import_module
@@ -34,7 +33,7 @@ from conformance.implementations.process import ANSWER_LIMIT
 from conformance.implementations.protocol import Implementation, declared
 from conformance.procedures import PROCEDURES
 from conformance.recording import oracle_named, shipped
-from conformance.reports.terminal import WIDTH, plain
+from conformance.reports.text import plain, wrapped
 from conformance.results import ExitCode
 from conformance.run import Selection
 from conformance.screen import aside
@@ -110,7 +109,7 @@ def surroundings() -> tuple[list[str], bool]:
     for finding in findings:
         lines += _row("runs" if finding.runs else "cannot", f"{finding.what}{_mending(finding)}")
     job = "can run: dense-conformance run tensorflow" if main.runs else f"cannot run here: {main.mend}"
-    return [*lines, "", *_wrapped(f"The main job {job}")], main.runs
+    return [*lines, "", *wrapped(f"The main job {job}")], main.runs
 
 
 def _mending(finding: Finding) -> str:
@@ -258,18 +257,18 @@ def examined(naming: str, place: Place = HERE) -> tuple[list[str], bool]:
         oracle = _oracle_for(implementation)
         converse(implementation, oracle)
     except (NamingError, PlugError, OracleError) as failure:
-        return _wrapped(f"{plain(naming)} cannot be judged: {plain(str(failure))}"), False
+        return wrapped(f"{plain(naming)} cannot be judged: {plain(str(failure))}"), False
     except ModuleNotFoundError as failure:
         mend = "pip install 'dense-conformance[tensorflow]'"
-        return _wrapped(f"{plain(naming)} cannot be judged: {failure}; {mend}"), False
+        return wrapped(f"{plain(naming)} cannot be judged: {failure}; {mend}"), False
     probed = [_probe(implementation, each) for each in PROBES if each in implementation.capabilities]
     faults = [fault for _, fault in probed if fault]
     lines = [*_declared(implementation), "", *(line for told, _ in probed for line in told)]
     if faults:
-        return [*lines, "", *_wrapped(f"{plain(naming)} is not ready to be judged: {faults[0]}")], False
+        return [*lines, "", *wrapped(f"{plain(naming)} is not ready to be judged: {faults[0]}")], False
     option = " --oracle recorded" if oracle.is_recorded else ""
     ready = f"{plain(naming)} can be judged: dense-conformance run {plain(shlex.quote(naming))}{option} --tier smoke"
-    return [*lines, "", *_wrapped(ready)], True
+    return [*lines, "", *wrapped(ready)], True
 
 
 def _oracle_for(implementation: Implementation) -> Oracle:
@@ -336,10 +335,4 @@ def _unloaded(implementation: Implementation, tensors: Tensors, answer: Answer) 
 
 
 def _row(name: str, text: str) -> list[str]:
-    return _wrapped(text, f"{name:<13} ", " " * 14) if text else []
-
-
-def _wrapped(text: str, first: str = "", rest: str = "  ") -> list[str]:
-    return textwrap.wrap(
-        text, WIDTH, initial_indent=first, subsequent_indent=rest, break_long_words=False, break_on_hyphens=False
-    )
+    return wrapped(text, f"{name:<13} ", " " * 14) if text else []

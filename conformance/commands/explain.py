@@ -19,6 +19,7 @@ from conformance.contract.clause import Clause
 from conformance.families import draw
 from conformance.implementations.protocol import Implementation
 from conformance.recording import KERAS_ALONE, oracle_named
+from conformance.reports.text import wrapped
 from conformance.run import catalogue
 from conformance.session import Oracle, Planned, live_oracle
 from conformance.truth import needs_tensors
@@ -288,9 +289,7 @@ def _shape(shape: Any) -> str:
 
 
 def _paragraph(text: str, *, first: str = "- ") -> list[str]:
-    return textwrap.wrap(
-        text, 80, initial_indent=first, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
-    )
+    return wrapped(text, first)
 
 
 # ---- a clause, a case ----------------------------------------------------------------------------------------------

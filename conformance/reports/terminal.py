@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from conformance.compare import Comparison
 from conformance.contract.clause import Requirement
 from conformance.reports import outcomes
+from conformance.reports.text import counted, plain, wrapped
 from conformance.results import Report, Result, Verdict
 
-WIDTH = 80
 #: Of an erratum that this run did not meet.
 NOT_SEEN = "not seen here: Keras is repaired, or the processor is another"
 _RED, _GREEN, _YELLOW, _PLAIN = "\x1b[31m", "\x1b[32m", "\x1b[33m", "\x1b[0m"
@@ -29,8 +28,8 @@ def render(report: Report, *, colour: bool = False) -> str:
         *_unclaimed(report),
         *_grades(report),
         *_causes(report, colour=colour),
-        *_wrapped(headline(report)),
-        *_wrapped(_paint(conclusion(report), _GREEN if report.conforms else _YELLOW, colour=colour)),
+        *wrapped(headline(report)),
+        *wrapped(_paint(conclusion(report), _GREEN if report.conforms else _YELLOW, colour=colour)),
     ]
     return "\n".join(lines) + "\n"
 
@@ -73,14 +72,6 @@ def conclusion(report: Report) -> str:
         return f"{name}: {', '.join(_waived(report))}, nothing else fails at level {report.level}; {best}"
     lacking = report.counts.get(Verdict.NOT_APPLICABLE, 0)
     return f"{name}: right in all it has, but {lacking} cases ask for what it does not have; {best}"
-
-
-def plain(text: str) -> str:
-    """What an implementation says, in one line: a character that could move a cursor or hide text is its escape."""
-    return "".join(
-        each if each.isprintable() else " " if each.isspace() else each.encode("unicode_escape").decode("ascii")
-        for each in text
-    )
 
 
 def verdicts(report: Report, *, colour: bool = False) -> str:
@@ -145,11 +136,11 @@ def about_waivers(report: Report, *, colour: bool = False) -> list[str]:
     words = {Verdict.WAIVED: (_YELLOW, "WAIVED"), Verdict.UNEXPECTED_PASS: (_RED, "UNEXPECTED PASS")}
     told = Counter((each.verdict, each.clause.id, each.reason) for each in report.results if each.verdict in words)
     lines = [
-        (words[verdict][0], f"{words[verdict][1]} {clause}, {_counted(count, 'case')}: {reason}")
+        (words[verdict][0], f"{words[verdict][1]} {clause}, {counted(count, 'case')}: {reason}")
         for (verdict, clause, reason), count in told.items()
     ]
     lines += [(_RED, f"WAIVERS {complaint}") for complaint in report.complaints]
-    painted = (_paint("\n".join(_wrapped(line)), code, colour=colour) for code, line in lines)
+    painted = (_paint("\n".join(wrapped(line)), code, colour=colour) for code, line in lines)
     return [*painted, ""] if lines else []
 
 
@@ -186,7 +177,7 @@ def _errata(report: Report) -> Iterator[str]:
         decided = {result.answers_as for result in report.results if result.erratum == erratum}
         answers = f"; it answers as {' and as '.join(sorted(decided))}" if decided else ""
         state = "seen" if seen else NOT_SEEN
-        yield from _wrapped(f"erratum {erratum}: {state}{answers}")
+        yield from wrapped(f"erratum {erratum}: {state}{answers}")
 
 
 def _unclaimed(report: Report) -> Iterator[str]:
@@ -198,7 +189,7 @@ def _unclaimed(report: Report) -> Iterator[str]:
         totals[result.clause.id] = (free, size + sum(comparison.size for comparison in result.comparisons))
     for clause_id, (free, size) in totals.items():
         if size and free > size / 100:
-            yield from _wrapped(
+            yield from wrapped(
                 f"no claim about {free / size:.1%} of the elements of {clause_id}: NaN, or what may overflow"
             )
 
@@ -206,15 +197,15 @@ def _unclaimed(report: Report) -> Iterator[str]:
 def _grades(report: Report) -> list[str]:
     """How accurate it was, by dtype."""
     told = ", ".join(f"{dtype} {grade}" for dtype, grade in report.grades.items())
-    return _wrapped(f"grades: {told}") if told else []
+    return wrapped(f"grades: {told}") if told else []
 
 
 def _causes(report: Report, *, colour: bool) -> Iterator[str]:
     """Last but the conclusion, where they are seen first: the likely defects, and what no defect explains."""
     for diagnosis in report.diagnoses:
         kind = "likely cause" if diagnosis.defect else "unexplained"
-        count = _counted(len(diagnosis.cases), "failed case")
-        first, *rest = _wrapped(f"{kind}: {plain(diagnosis.says)} ({count})")
+        count = counted(len(diagnosis.cases), "failed case")
+        first, *rest = wrapped(f"{kind}: {plain(diagnosis.says)} ({count})")
         yield _paint("\n".join([first, *rest]), _RED, colour=colour)
         yield from _indented(plain(diagnosis.evidence))
     if report.diagnoses:
@@ -227,18 +218,14 @@ def _failures(report: Report) -> list[Result]:
 
 def _waived(report: Report) -> list[str]:
     waived = report.counts[Verdict.WAIVED]
-    return [f"{_counted(waived, 'failure')} {'is' if waived == 1 else 'are'} waived"] if waived else []
+    return [f"{counted(waived, 'failure')} {'is' if waived == 1 else 'are'} waived"] if waived else []
 
 
 def _out_of_date(report: Report) -> list[str]:
     """What is wrong with the waivers of a run, counted."""
     passing, complaints = report.counts[Verdict.UNEXPECTED_PASS], len(report.complaints)
-    told = [f"{_counted(passing, 'unexpected pass', 'es')}"] if passing else []
-    return [*told, f"{_counted(complaints, 'complaint')} about the waivers"] if complaints else told
-
-
-def _counted(count: int, noun: str, plural: str = "s") -> str:
-    return f"{count} {noun}{'' if count == 1 else plural}"
+    told = [f"{counted(passing, 'unexpected pass', 'es')}"] if passing else []
+    return [*told, f"{counted(complaints, 'complaint')} about the waivers"] if complaints else told
 
 
 def _areas(results: Iterable[Result]) -> str:
@@ -253,24 +240,11 @@ def _oracle(report: Report) -> str:
 
 
 def _field(name: str, text: str) -> list[str]:
-    return textwrap.wrap(
-        plain(text) or "nothing",
-        WIDTH,
-        initial_indent=f"  {name:<9}",
-        subsequent_indent=" " * 11,
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
+    return wrapped(plain(text) or "nothing", f"  {name:<9}", " " * 11)
 
 
 def _indented(text: str) -> list[str]:
-    return textwrap.wrap(
-        plain(text), WIDTH, initial_indent="  ", subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
-    )
-
-
-def _wrapped(text: str) -> list[str]:
-    return textwrap.wrap(text, WIDTH, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
+    return wrapped(plain(text), "  ")
 
 
 def _paint(text: str, code: str, *, colour: bool, first_line_only: bool = False) -> str:

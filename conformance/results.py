@@ -29,19 +29,14 @@ class Verdict(Enum):
     UNEXPECTED_PASS = "unexpected-pass"  # a waiver says that it fails
 
     @property
+    def fails(self) -> bool:
+        """True where the implementation failed a case that applies to it."""
+        return self in (Verdict.FAIL, Verdict.ERROR, Verdict.CRASH, Verdict.TIMEOUT, Verdict.BLOCKED)
+
+    @property
     def accuses(self) -> bool:
-        """True where the implementation failed a case that applies to it, or a waiver is out of date."""
-        return self in _ACCUSING
-
-
-_ACCUSING = (
-    Verdict.FAIL,
-    Verdict.ERROR,
-    Verdict.CRASH,
-    Verdict.TIMEOUT,
-    Verdict.BLOCKED,
-    Verdict.UNEXPECTED_PASS,
-)
+        """True where it failed, or a waiver is out of date."""
+        return self.fails or self is Verdict.UNEXPECTED_PASS
 
 
 class ExitCode(IntEnum):

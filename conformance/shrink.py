@@ -53,7 +53,7 @@ def smallest_of(
     until = time.monotonic() + seconds
     failures: dict[str, list[Result]] = {}
     for result in report.results:
-        if result.verdict.accuses:
+        if result.verdict.fails:
             failures.setdefault(result.clause.id, []).append(result)
     # one that a waiver does not waive comes first: why is what its reader looks for
     first = {

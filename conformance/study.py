@@ -20,7 +20,7 @@ from conformance.shrink import smallest_of
 
 def has_failures(report: Report) -> bool:
     """True where there is anything to study."""
-    return any(result.verdict.accuses for result in report.results)
+    return any(result.verdict.fails for result in report.results)
 
 
 def study(
@@ -41,7 +41,7 @@ def _diagnosed(report: Report, implementation: Implementation, oracle: Oracle) -
     try:
         return diagnose(report, implementation, oracle)
     except Exception as failure:
-        failed = tuple(result.case.id for result in report.results if result.verdict.accuses)
+        failed = tuple(result.case.id for result in report.results if result.verdict.fails)
         says, why = "the suite could not look into the failures", f"{type(failure).__name__}: {failure}"
         return (Diagnosis("", says, why, failed),)
 

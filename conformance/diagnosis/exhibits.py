@@ -139,7 +139,7 @@ class Inquiry:
 
     @staticmethod
     def into(report: Report, implementation: Implementation, oracle: Oracle) -> Inquiry:
-        failed = [result for result in report.results if result.verdict.accuses]
+        failed = [result for result in report.results if result.verdict.fails]
         return Inquiry(report, Witness(implementation, oracle), failed)
 
     @property
@@ -154,11 +154,6 @@ class Inquiry:
     def failing(self, *clauses: str) -> list[Result]:
         """The open failures of clauses whose id begins so."""
         return [result for result in self.open if result.clause.id.startswith(clauses)]
-
-    def passes(self, *clauses: str) -> bool:
-        """True where cases of these clauses ran and all of them passed."""
-        ran = [result for result in self.report.results if result.clause.id.startswith(clauses)]
-        return bool(ran) and all(result.verdict is Verdict.PASS for result in ran)
 
 
 def matches(got: NDArray[Any] | None, within: Interval) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from conformance.cases import Question
 from conformance.compare import Comparison
@@ -119,6 +119,3 @@ def options(results: Iterable[Result], name: str) -> list[str]:
 
 def listed(words: Sequence[str]) -> str:
     return ", ".join(words[:-1]) + (" and " if len(words) > 1 else "") + words[-1] if words else "nothing"
-
-
-Says = Callable[[Sequence[Result]], str]

@@ -93,7 +93,7 @@ def _outcome(report: Report, results: tuple[Result, ...]) -> Outcome:
     # of those that failed, what could not even be asked says less than what was asked
     first = min(results, key=lambda each: (order.index(state_of(each.verdict)), each.verdict is Verdict.BLOCKED))
     smallest = report.smallest.get(clause.id)
-    failed = {result.case.id for result in results if result.verdict.accuses}
+    failed = {result.case.id for result in results if result.verdict.fails}
     causes = tuple(each for each in report.diagnoses if failed & set(each.cases))
     return Outcome(clause, results, smallest or first, smallest is not None, causes)
 

@@ -118,7 +118,7 @@ def _failed_clauses(report: Report, *, colour: bool) -> Iterator[str]:
     """The plainest failing case of each clause, or the first of the run, in the contract's order."""
     by_clause: dict[str, list[Result]] = {}
     for result in report.results:
-        if result.verdict.accuses and result.verdict is not Verdict.UNEXPECTED_PASS:
+        if result.verdict.fails:
             by_clause.setdefault(result.clause.id, []).append(result)
     for clause_id, failures in by_clause.items():
         ran = sum(result.clause.id == clause_id for result in report.results)
@@ -213,7 +213,7 @@ def _causes(report: Report, *, colour: bool) -> Iterator[str]:
 
 
 def _failures(report: Report) -> list[Result]:
-    return [result for result in report.accusations if result.verdict is not Verdict.UNEXPECTED_PASS]
+    return [result for result in report.accusations if result.verdict.fails]
 
 
 def _waived(report: Report) -> list[str]:

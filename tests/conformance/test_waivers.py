@@ -679,6 +679,21 @@ def test_1_a_worsened_layer_fails(
     assert ("stopped at its first failure" in told) == (more == ["--exitfirst"])
 
 
+def test_what_passes_unexpectedly_has_no_likely_cause(
+    layers: Path, known: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nothing failed, so there is nothing to explain, to shrink or to reproduce."""
+    target, folder = tmp_path / "run.jsonl", tmp_path / "scripts"
+    written = ["--json", str(target), "--repro-dir", str(folder), "--waivers", str(known)]
+    assert cli.main(["run", f"{layers}:right", "--oracle", "recorded", "--tier", "smoke", *written]) == 1
+    told = capsys.readouterr()
+    assert "UNEXPECTED PASS" in told.out
+    assert "unexplained" not in told.out
+    assert "no script is written" not in told.err
+    ((*_, footer),) = jsonlines.read(target.read_text("utf-8"))
+    assert (footer["diagnoses"], footer["smallest"]) == ([], [])
+
+
 def test_update_takes_a_run_that_had_waivers(layers: Path, known: Path, tmp_path: Path) -> None:
     """Of CI, say: what was waived in it is not lost, and is not added twice."""
     stored, before = tmp_path / "again.jsonl", known.read_text("utf-8")

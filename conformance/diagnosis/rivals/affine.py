@@ -101,10 +101,6 @@ def _has_bias(posed: Posed) -> bool:
     return posed.problem.bias is not None
 
 
-def _is_nonlinear(posed: Posed) -> bool:
-    return posed.problem.bias is not None and posed.question.config.activation != "linear"
-
-
 def _after(name: str, says: str, *, also_before: bool) -> Rival:
     def bound(problem: Problem) -> Interval:
         return _late_bias(problem, also_before=also_before)

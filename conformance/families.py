@@ -175,6 +175,20 @@ def _cancel(numbers: Stream, config: DenseConfig, rows: int, input_dim: int) -> 
     return parts
 
 
+def _scaled(numbers: Stream, config: DenseConfig, rows: int, input_dim: int) -> Parts:
+    """Integers; each feature times a power of two, its weights divided by it: terms and sums are those of the integers.
+
+    Half the range of the exponents, so that a product of any two of them is finite.
+    """
+    parts = _integers(numbers, config, rows, input_dim)
+    limit = min(-config.format.min_exponent, config.format.max_exponent) // 2
+    exponents = numbers.integers((input_dim,), -limit, limit)
+    exponents[:2] = np.array([limit, -limit])[:input_dim]
+    inputs, kernel = np.ldexp(parts.rows, exponents), np.ldexp(parts.kernel, -exponents[:, None])
+    assert (inputs @ kernel == parts.rows @ parts.kernel).all(), "scaled features should leave the sums as they are"
+    return Parts(inputs, kernel, parts.bias, parts.upstream)
+
+
 def _huge(numbers: Stream, config: DenseConfig, rows: int) -> Array:
     """What leaves no room for small integers in 21 bits, or, of a half type, in its own precision."""
     if not config.format.is_half:
@@ -395,6 +409,7 @@ FAMILIES: Mapping[str, Family] = {
     "wide": Family("odd integers of 12 bits: operands rounded to 11 bits or fewer show", True, _wide),
     "gather": Family("one-hot weights, full mantissas: a wrong axis, order or type shows", True, _gather),
     "cancel": Family("huge values that cancel: a narrow accumulator shows", True, _cancel),
+    "scaled": Family("integers, features and weights scaled against each other: tiny weights count", True, _scaled),
     "bits": Family("inputs of 0 and 1: every numeric type has them", True, _bits),
     "counts": Family("large odd integers, moved: a cast by way of a narrower type shows", True, _counts),
     "large_counts": Family("the same beyond 32 bits", True, _large_counts),

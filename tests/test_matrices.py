@@ -74,14 +74,14 @@ def test_outputs_and_gradients_of_every_rank(activation: str, use_bias: bool, dt
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("family", ["integers", "wide", "gather", "cancel"])
+@pytest.mark.parametrize("family", ["integers", "wide", "gather", "cancel", "scaled"])
 @pytest.mark.parametrize("activation", [name for name in EXACT if name != "soft_shrink"])
 def test_exact_data_agree_to_the_last_bit(activation: str, family: str, dtype: str) -> None:
     """The outputs' interval is one number everywhere, for integers the gradients' too, and TensorFlow's is that one."""
     config = DenseConfig(5, activation, dtype=dtype)
     for shape in ((3, 7), (2, 3, 7), (2, 61)):
         answered, bounds = held(config, shape, family)
-        exact = bounds.values() if family == "integers" else [bounds["outputs"]]
+        exact = bounds.values() if family in ("integers", "scaled") else [bounds["outputs"]]
         assert all(interval.is_exact.all() for interval in exact), f"{shape} is not certified"
         assert misses(answered, bounds) == dict.fromkeys(bounds, 0)
 

@@ -35,7 +35,7 @@ HALF = ("float16", "bfloat16")
 MIXED = ("mixed_float16", "mixed_bfloat16")
 POLICIES = (*FLOATS, *HALF, *MIXED)
 #: Whose sums have no room to round, in the order of the families.
-HALF_EXACT_FAMILIES = ("integers", "gather", "cancel")
+HALF_EXACT_FAMILIES = ("integers", "gather", "cancel", "scaled")
 
 DENSE_PY = "keras/src/layers/core/dense.py: Dense.call"
 LAYER_PY = "keras/src/layers/layer.py"

@@ -60,6 +60,7 @@ weight_gradients = those_bounded("kernel_gradient", "bias_gradient")
 PRODUCTS = (
     *ask("differentiate", activation=("linear", "relu"), rank=(2, 3)),
     *ask("differentiate", shape=((5, 7), (7, 7), (5, 1)), units=(7,)),
+    *ask("differentiate", family=("scaled",)),
     *ask(
         "differentiate",
         activation=EXACT,

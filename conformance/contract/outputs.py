@@ -27,7 +27,7 @@ SMOOTH = ("sigmoid", "tanh", "exponential", "silu", "gelu", "mish", "squareplus"
 #: NaN and infinities go through alike in every lane of TensorFlow: facts measured for eager, tf.function and XLA.
 SPECIAL = ("linear", "relu", "leaky_relu", "sigmoid", "tanh", "softplus", "exponential")
 FLOATS = ("float32", "float64")
-EXACT_FAMILIES = ("integers", "wide", "gather", "cancel")
+EXACT_FAMILIES = ("integers", "wide", "gather", "cancel", "scaled")
 RANDOM_FAMILIES = ("normal", "positive", "wide_range", "cancelling")
 BOTH = (True, False)
 
@@ -101,7 +101,8 @@ CLAUSES = (
         id="outputs.affine",
         says="Without an activation the outputs are inputs @ kernel + bias, the product running over the last axis.",
         source=DENSE_PY,
-        guards="a transposed or permuted kernel, a lost feature, a bias that is dropped, doubled or subtracted",
+        guards="a transposed or permuted kernel, a lost feature, tiny weights taken for 0, a bias that is dropped, doubled "
+        "or subtracted",
         level=Level.INFERENCE,
         asks=(
             *ask(family=EXACT_FAMILIES, dtype=FLOATS),

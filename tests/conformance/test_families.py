@@ -18,9 +18,9 @@ from reference.activations import ACTIVATIONS
 from reference.config import DenseConfig
 from reference.dense import flatten_leading
 from reference.dialects import DIALECTS
-from reference.formats import Array
+from reference.formats import FORMATS, Array
 
-EXACT = ("integers", "wide", "gather", "cancel")
+EXACT = ("integers", "wide", "gather", "cancel", "scaled")
 KINKED = [name for name, row in ACTIVATIONS.items() if row.kinks]
 WHOLE = ("inputs", "kernel", "upstream")
 SHAPES = st.lists(st.integers(1, 5), min_size=2, max_size=4).map(tuple)
@@ -48,6 +48,8 @@ DIGESTS = {
     ("wide_range", "float64"): "f4dbaddc4f60d64a",
     ("cancelling", "float32"): "3e258ae2db1dda9a",
     ("cancelling", "float64"): "0a3b26088346eb7b",
+    ("scaled", "float32"): "48c36b16c02d5dea",
+    ("scaled", "float64"): "42c9608ec86fea2d",
     ("bits", "float32"): "965db111023fd36f",
     ("bits", "float64"): "7a097ab4460d803b",
     ("uncast", "float32"): "6892b860e06b079e",
@@ -151,8 +153,10 @@ def test_no_sum_of_an_exact_family_can_round(
 
 
 def fraction_bits(values: Array) -> int:
-    """The power of two that makes whole numbers of them all."""
-    return max((value.denominator.bit_length() - 1 for value in map(Fraction, values.ravel().tolist())), default=0)
+    """The smallest power of two that makes whole numbers of them all; negative where they have it as a factor."""
+    whole = [value.numerator & -value.numerator for value in map(Fraction, values.ravel().tolist()) if value]
+    parts = [value.denominator for value in map(Fraction, values.ravel().tolist()) if value]
+    return max((part.bit_length() - low.bit_length() for part, low in zip(parts, whole, strict=True)), default=0)
 
 
 def bits_of_product(left: Array, right: Array) -> int:
@@ -186,10 +190,11 @@ def test_no_gradient_of_the_contracts_exact_questions_can_round(family: str, act
     assert asked
     for tensors in asked:
         inputs, upstream = flatten_leading(tensors.inputs), flatten_leading(tensors.upstream)
-        assert bits_of_product(upstream, tensors.kernel.T) <= 24
         assert bits_of_product(np.ones((1, len(upstream))), upstream) <= 24
-        if family in ("integers", "wide"):
-            assert bits_of_product(inputs.T, upstream) <= 24
+        for feature in range(inputs.shape[1]):
+            assert bits_of_product(upstream, tensors.kernel[[feature]].T) <= 24
+            if family in ("integers", "wide", "scaled"):
+                assert bits_of_product(inputs[:, [feature]].T, upstream) <= 24
 
 
 @pytest.mark.parametrize("use_bias", [True, False])
@@ -239,6 +244,18 @@ def test_cancelling_sums_lose_something_in_a_narrow_accumulator() -> None:
             step = tensors.inputs[:, feature, None] * tensors.kernel[feature]
             narrow = (narrow.astype(np.float32) + step).astype(np.float16)
     assert (narrow != tensors.inputs @ tensors.kernel).any()
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "float64"])
+def test_scaled_weights_go_down_to_half_the_range_of_the_exponents(dtype: str) -> None:
+    """The sums are those of the integers; a weight that is taken for 0 is missed in them."""
+    tensors, format = drawn("scaled", dtype=dtype), FORMATS[dtype]
+    kernel, inputs = np.abs(tensors.kernel.astype(np.float64)), np.abs(tensors.inputs.astype(np.float64))
+    limit = min(-format.min_exponent, format.max_exponent) // 2
+    assert kernel[0].max() == 2.0**-limit
+    assert kernel[1].max() == 2.0**limit
+    assert (inputs @ kernel == np.round(inputs @ kernel)).all()
+    assert (inputs @ np.where(kernel > 2.0**-limit, kernel, 0) != inputs @ kernel).any()
 
 
 def test_the_grid_is_dense_and_has_the_kinks_and_their_neighbours() -> None:

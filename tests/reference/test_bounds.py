@@ -30,7 +30,7 @@ from reference.grades import GRADES
 from reference.intervals import Interval
 
 SHAPES = [(3, 7), (2, 3, 5), (4, 64)]
-EXACT_FAMILIES = ("integers", "wide", "gather", "cancel")
+EXACT_FAMILIES = ("integers", "wide", "gather", "cancel", "scaled")
 RANDOM_FAMILIES = ("normal", "positive", "wide_range", "cancelling")
 ORDERS: dict[str, Callable[[Array, Array], Array]] = {
     "as numpy": lambda rows, kernel: rows @ kernel,

@@ -136,6 +136,8 @@ FACTORS: tuple[tuple[str, str, Callable[[Posed], float]], ...] = (
     ("gradient-scaled", "multiplied by the length of the batch", lambda posed: float(_batch(posed))),
 )
 
+#: What training loops clip at.
+CLIPPED_AT = (0.5, 1.0, 5.0, 10.0, 100.0, 1000.0)
 SETS = (GRADIENTS, *((name,) for name in GRADIENTS), ("kernel_gradient", "bias_gradient"))
 
 
@@ -149,8 +151,8 @@ def _absolute(right: Interval, posed: Posed) -> Interval:
     return Interval(np.where(crosses, 0.0, ends.min(axis=0)), ends.max(axis=0))
 
 
-def _clipped(right: Interval, posed: Posed) -> Interval:
-    return Interval(np.clip(right.lower, -1, 1), np.clip(right.upper, -1, 1))
+def _clipped(at: float) -> Callable[[Interval, Posed], Interval]:
+    return lambda right, posed: Interval(np.clip(right.lower, -at, at), np.clip(right.upper, -at, at))
 
 
 def _rounded(rounds: Callable[[Array], Array]) -> Callable[[Interval, Posed], Interval]:
@@ -180,7 +182,10 @@ def of_products() -> Iterator[Rival]:
             f"{subject} lose their sign".replace("gradient lose their", "gradient loses its"),
             _changed(names, _absolute),
         )
-        yield Rival("gradient-clipped", f"{subject} {verb} clipped to [-1, 1]", _changed(names, _clipped))
+        for at in CLIPPED_AT:
+            yield Rival(
+                "gradient-clipped", f"{subject} {verb} clipped to [-{at:g}, {at:g}]", _changed(names, _clipped(at))
+            )
         yield Rival(
             "gradient-nan-for-empty",
             f"{subject} {verb} NaN for a batch without rows",

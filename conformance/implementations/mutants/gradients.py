@@ -195,6 +195,13 @@ MUTANTS: tuple[Mutant, ...] = (
         lambda *given: -given[-1],
     ),
     _mutant(
+        "kernel-gradient-clipped",
+        "the kernel's gradient is clipped at 1000: a training loop's clipping left in the layer",
+        KERNEL,
+        "kernel",
+        lambda *given: np.clip(given[-1], -1000, 1000),
+    ),
+    _mutant(
         "bias-gradient-mean",
         "the bias's gradient is a mean over rows",
         BIAS,

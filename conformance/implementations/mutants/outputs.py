@@ -64,6 +64,11 @@ def _absolute_kernel(inputs: Array, kernel: Array, bias: Bias) -> Array:
     return affine(inputs, np.abs(kernel), bias)
 
 
+def _tiny_weights_lost(inputs: Array, kernel: Array, bias: Bias) -> Array:
+    """As where a generator writes the weights with twelve decimals."""
+    return affine(inputs, np.where(np.abs(kernel) < 1e-12, 0.0, kernel), bias)
+
+
 # ---- ranks, batches, units -----------------------------------------------------------------------------------------
 
 
@@ -194,6 +199,7 @@ MUTANTS: tuple[Mutant, ...] = (
     numpy_mutant("last-feature-dropped", "the sum stops one feature early", AFFINE, pre=_last_feature_dropped),
     numpy_mutant("features-reversed", "the features are read backwards", AFFINE, pre=_features_reversed),
     numpy_mutant("kernel-absolute", "the kernel's signs are lost", AFFINE, pre=_absolute_kernel),
+    numpy_mutant("tiny-weights-lost", "weights below 1e-12 are taken for 0", AFFINE, pre=_tiny_weights_lost),
     numpy_mutant("bias-dropped", "the bias is not added", AFFINE, pre=_bias_factor(0)),
     numpy_mutant("bias-doubled", "the bias is added twice", AFFINE, pre=_bias_factor(2)),
     numpy_mutant("bias-subtracted", "the bias is subtracted", AFFINE, pre=_bias_factor(-1)),

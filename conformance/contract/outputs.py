@@ -101,8 +101,8 @@ CLAUSES = (
         id="outputs.affine",
         says="Without an activation the outputs are inputs @ kernel + bias, the product running over the last axis.",
         source=DENSE_PY,
-        guards="a transposed or permuted kernel, a lost feature, tiny weights taken for 0, a bias that is dropped, doubled "
-        "or subtracted",
+        guards="a transposed or permuted kernel, a lost feature, tiny weights taken for 0, a bias that is dropped, "
+        "doubled or subtracted",
         level=Level.INFERENCE,
         asks=(
             *ask(family=EXACT_FAMILIES, dtype=FLOATS),

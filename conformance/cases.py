@@ -32,6 +32,8 @@ STANDARD_SHAPES: Mapping[int, Shape] = {
 STANDARD_UNITS = 11
 #: Every other argument at its standard value.
 _PLAIN = DenseConfig(STANDARD_UNITS)
+#: Procedures that a label leaves out.
+_UNSAID = ("call", "differentiate")
 #: For an axis of unknown length, where an input must have one.
 ASSUMED_LENGTH = 3
 
@@ -78,11 +80,10 @@ class Question:
         """Once: a question is looked up by every clause that asks it."""
         return self._hash
 
-    @cached_property
+    @property
     def capabilities(self) -> frozenset[str]:
         """What an implementation must declare to be asked this."""
-        plain = self.config.dtype in ("float32", "float64")
-        return frozenset({PROCEDURES[self.procedure].capability} | (set() if plain else {"dtype_policies"}))
+        return _capabilities(self.procedure, self.config.dtype)
 
     @property
     def layer(self) -> tuple[DenseConfig, int | None]:
@@ -99,20 +100,28 @@ class Question:
     @cached_property
     def label(self) -> str:
         """What the square brackets of a case id hold: fields that differ from their standard value."""
-        config = self.config
-        parts = (
-            config.activation,
-            _shape_label(self.input_shape),
-            config.dtype,
-            "" if config.units == STANDARD_UNITS else f"units{config.units}",
-            "" if config.use_bias else "nobias",
-            "" if self.family == "integers" else self.family,
-            f"seed{self.seed}" if self.seed else "",
-            *(f"{each}={getattr(config, each)}" for each in TABLES if getattr(config, each) != getattr(_PLAIN, each)),
-            "" if self.procedure in ("call", "differentiate") else self.procedure,
-            *(f"{name}={value}" for name, value in self.options),
-        )
-        return "-".join(part for part in parts if part)
+        before, after = _said_of(self.config)
+        family = "" if self.family == "integers" else f"-{self.family}"
+        seed = f"-seed{self.seed}" if self.seed else ""
+        procedure = "" if self.procedure in _UNSAID else f"-{self.procedure}"
+        options = "".join(f"-{name}={value}" for name, value in self.options)
+        asked = f"{self.config.activation}-{_shape_label(self.input_shape)}{before}"
+        return f"{asked}{family}{seed}{after}{procedure}{options}"
+
+
+@cache
+def _capabilities(procedure: str, dtype: str) -> frozenset[str]:
+    plain = dtype in ("float32", "float64")
+    return frozenset({PROCEDURES[procedure].capability} | (set() if plain else {"dtype_policies"}))
+
+
+@cache
+def _said_of(config: DenseConfig) -> tuple[str, str]:
+    """What a label says of a config: before family and seed, and behind them."""
+    units = "" if config.units == STANDARD_UNITS else f"-units{config.units}"
+    differing = (each for each in TABLES if getattr(config, each) != getattr(_PLAIN, each))
+    arguments = "".join(f"-{each}={getattr(config, each)}" for each in differing)
+    return f"-{config.dtype}{units}{'' if config.use_bias else '-nobias'}", arguments
 
 
 @dataclass(frozen=True)
@@ -138,10 +147,6 @@ class Case:
         fields["input_shape"] = tuple(fields["input_shape"])
         fields["options"] = tuple((name, value) for name, value in fields["options"])
         return Case(record["clause"], Question(**fields), Tier[record["tier"].upper()])
-
-
-#: Procedures that a label leaves out.
-_UNSAID = ("call", "differentiate")
 
 
 def question_of(label: str, beside: Iterable[Question]) -> Question:
@@ -190,6 +195,7 @@ def pattern(text: str) -> re.Pattern[str]:
     return re.compile(".*".join(re.escape(part) for part in text.split("*")))
 
 
+@cache
 def _shape_label(shape: tuple[int | None, ...]) -> str:
     if shape == STANDARD_SHAPES.get(len(shape)):
         return f"rank{len(shape)}"

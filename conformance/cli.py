@@ -7,27 +7,13 @@ import io
 import logging
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from importlib import import_module
+from types import ModuleType
 from typing import NoReturn
 
 from conformance import __version__
 from conformance.api import UsageError
-from conformance.commands import (
-    benchmark,
-    diff,
-    doctor,
-    explain,
-    floors,
-    init,
-    list_clauses,
-    merge,
-    mutants,
-    record,
-    repro,
-    scoreboard,
-)
-from conformance.commands import run as run_command
-from conformance.commands import waivers as waivers_command
 from conformance.implementations.load import NamingError
 from conformance.reports.jsonlines import ReportError
 from conformance.reproduction.kinds import CannotReproduceError
@@ -37,10 +23,23 @@ from conformance.session import OracleError, PlugError
 from conformance.waivers.file import WaiverError
 from conformance.workers import WorkerError
 
-COMMANDS = (
-    *(run_command, repro, merge, diff, list_clauses, explain, init, doctor),
-    *(waivers_command, scoreboard, record, mutants, floors, benchmark),
-)
+#: Each command's module in `conformance.commands`, in the order of the help. Only the one that is named is imported.
+COMMANDS: Mapping[str, str] = {
+    "run": "run",
+    "repro": "repro",
+    "merge": "merge",
+    "diff": "diff",
+    "list": "list_clauses",
+    "explain": "explain",
+    "init": "init",
+    "doctor": "doctor",
+    "waivers": "waivers",
+    "scoreboard": "scoreboard",
+    "record": "record",
+    "mutants": "mutants",
+    "floors": "floors",
+    "benchmark": "benchmark",
+}
 
 
 class _Parser(argparse.ArgumentParser):
@@ -56,7 +55,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # TensorFlow's greetings on standard error; only here: in somebody's own process they are not ours to silence
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
-    parsed = _parser().parse_args(arguments)
+    given = sys.argv[1:] if arguments is None else arguments
+    parsed = _parser(given).parse_args(given)
     if isinstance(sys.stdout, io.TextIOWrapper):  # a name that cannot be printed here is no reason to fail
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
@@ -87,15 +87,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _complain("interrupted", ExitCode.INTERRUPTED)
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
     parser = _Parser(
         prog="dense-conformance", description="Decides whether a Dense layer is really tf.keras.layers.Dense."
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
-    for command in COMMANDS:
+    for command in _named(arguments):
         command.add_parser(subparsers)
     return parser
+
+
+def _named(arguments: Sequence[str]) -> Iterator[ModuleType]:
+    """The command that comes first; all of them where none does, for the help or for what is wrong."""
+    chosen = [arguments[0]] if arguments and arguments[0] in COMMANDS else COMMANDS
+    for name in chosen:
+        yield import_module(f"conformance.commands.{COMMANDS[name]}")
 
 
 def _complain(message: str, code: ExitCode) -> int:

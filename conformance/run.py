@@ -60,8 +60,9 @@ class Selection:
         """
         clause, case = planned.clause, planned.case
         tier = Tier.EXHAUSTIVE if self.case else self.tier
-        in_area = clause.area in (self.areas or (clause.area,))
-        return case.tier <= tier and in_area and pattern(self.case).search(case.id) is not None
+        if case.tier > tier or (self.areas and clause.area not in self.areas):
+            return False
+        return not self.case or pattern(self.case).search(case.id) is not None
 
     def level_of(self, implementation: Implementation) -> Level:
         """The level asked for, or the highest all of whose capabilities are declared; inference at least."""

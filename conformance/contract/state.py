@@ -70,10 +70,11 @@ CLAUSES = (
         id="state.inputs-untouched",
         says="The inputs are not changed by a call.",
         source=CALL_PY,
-        guards="arithmetic in place on the caller's array",
+        guards="arithmetic in place on the caller's array, above all where the outputs have its shape",
         level=Level.INFERENCE,
         asks=(
             *ask("call_again", activation=("linear", "relu"), rank=(2, 3)),
+            *ask("call_again", activation=("linear", "relu"), shape=((5, 7),), units=(7,)),
             *ask("call_again", activation=("relu", "tanh"), use_bias=(True, False), dtype=FLOATS, tier=Tier.DEFAULT),
         ),
         check=inputs_untouched,

@@ -212,7 +212,7 @@ EXPECTED: Mapping[str, tuple[str, ...]] = {
     **_all("counts-calls", "answers-change"),
     **_all("answers-late", "answers-remembered"),
     **_all("weights-decay", "weights-drift"),
-    **_all("inputs-in-place", "inputs-overwritten"),
+    **_all("inputs-in-place answers-in-place", "inputs-overwritten"),
     **_all("kernel-packed inputs-remembered", "stale-weights"),
     **_all("weights-shared", "weights-shared"),
     **_all("half-in-training noise-in-training", "training-differs"),

@@ -330,7 +330,7 @@ PRODUCT: tuple[Rival, ...] = (
     forward("kernel-clipped", "negative weights are taken for 0", _kernel(lambda k, _: np.maximum(k, 0))),
     forward("kernel-clipped", "the kernel is clipped to [-1, 1]", _kernel(lambda k, _: np.clip(k, -1, 1))),
     *(
-        forward("tiny-weights-zero", f"weights below {least:.0e} are taken for 0", _kernel(_lost_below(least)))
+        forward("tiny-weights-zero", "tiny weights are taken for 0", _kernel(_lost_below(least)))
         for least in (1e-18, 1e-15, 1e-12, 1e-10, 1e-9, 1e-8, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3)
     ),
     *(

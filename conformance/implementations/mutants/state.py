@@ -70,6 +70,16 @@ def _works_in_place(
     return outputs
 
 
+def _answers_in_place(
+    layer: ReferenceLayer, inputs: Array, right: Callable[[Array], Array], memory: dict[str, Any]
+) -> Array:
+    """One buffer for both, where the outputs have the inputs' shape."""
+    outputs = right(inputs)
+    if outputs.shape == inputs.shape and outputs.dtype == inputs.dtype:
+        inputs[...] = outputs
+    return outputs
+
+
 def _packs_kernel(
     layer: ReferenceLayer, inputs: Array, right: Callable[[Array], Array], memory: dict[str, Any]
 ) -> Array:
@@ -107,6 +117,12 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant("weights-decay", "each call halves the kernel", AGAIN, _stateful("weights-decay", _decays_weights)),
     Mutant(
         "inputs-in-place", "the caller's array is overwritten", UNTOUCHED, _stateful("inputs-in-place", _works_in_place)
+    ),
+    Mutant(
+        "answers-in-place",
+        "outputs of the inputs' shape are written into them",
+        UNTOUCHED,
+        _stateful("answers-in-place", _answers_in_place),
     ),
     Mutant("kernel-packed", "the first weights stay in use", RELOADED, _stateful("kernel-packed", _packs_kernel)),
     Mutant(

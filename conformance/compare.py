@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -56,30 +56,14 @@ class Comparison:
 
 def compare(name: str, got: NDArray[Any] | None, *, within: Interval) -> Comparison:
     """Holds a tensor to its interval. A missing tensor and one of another shape are misses."""
-    return replace(_compared(name, got, within), claim=Claim(got, within))
-
-
-def agree(name: str, got: Json, *, expected: Json) -> Comparison:
-    """Holds a discrete fact to the expected one."""
-    holds = got == expected and type(got) is type(expected)
-    ratio, directions = (0.0, ()) if holds else (np.inf, ("fact",))
-    told, claim = (f"{got!r}", f"{expected!r}"), Claim(got, expected)
-    return Comparison(name, holds, *told, ratio, misses=int(not holds), directions=directions, claim=claim)
-
-
-def _compared(name: str, got: NDArray[Any] | None, within: Interval) -> Comparison:
-    size = int(np.prod(within.shape, dtype=int))
+    claim, size = Claim(got, within), int(np.prod(within.shape, dtype=int))
     if got is None or got.shape != within.shape:
-        came, allowed = ("nothing", "a tensor of shape") if got is None else (f"shape {got.shape}", "shape")
-        direction = "missing" if got is None else "shape"
-        return Comparison(
-            name, False, came, f"{allowed} {within.shape}", np.inf, misses=size, size=size, directions=(direction,)
-        )
+        return _without_elements(name, claim, size)
+    if size == 0:
+        return Comparison(name, True, "no elements", "no elements", size=0, claim=claim)
     values = got.astype(np.float64)
     outside, unclaimed = ~within.contains(values), int(within.makes_no_claim.sum())
     distances = ratios(values, within, outside)
-    if size == 0:
-        return Comparison(name, True, "no elements", "no elements", size=0)
     place = tuple(int(index) for index in np.unravel_index(int(np.argmax(distances)), within.shape))
     misses = int(outside.sum())
     return Comparison(
@@ -93,7 +77,24 @@ def _compared(name: str, got: NDArray[Any] | None, within: Interval) -> Comparis
         size=size,
         unclaimed=unclaimed,
         directions=_directions(values[outside], within.upper[outside]) if misses else (),
+        claim=claim,
     )
+
+
+def agree(name: str, got: Json, *, expected: Json) -> Comparison:
+    """Holds a discrete fact to the expected one."""
+    holds = got == expected and type(got) is type(expected)
+    ratio, directions = (0.0, ()) if holds else (np.inf, ("fact",))
+    told, claim = (f"{got!r}", f"{expected!r}"), Claim(got, expected)
+    return Comparison(name, holds, *told, ratio, misses=int(not holds), directions=directions, claim=claim)
+
+
+def _without_elements(name: str, claim: Claim, size: int) -> Comparison:
+    """Of no tensor at all, or one of another shape: all elements are missed."""
+    got, shape = claim.got, claim.allowed.shape
+    came, allowed = ("nothing", "a tensor of shape") if got is None else (f"shape {got.shape}", "shape")
+    told, direction = (came, f"{allowed} {shape}"), "missing" if got is None else "shape"
+    return Comparison(name, False, *told, np.inf, misses=size, size=size, directions=(direction,), claim=claim)
 
 
 def number(value: float) -> str:

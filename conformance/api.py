@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import sys
 from collections.abc import Callable, Sequence
 from functools import cache, partial
 from pathlib import Path
@@ -99,13 +100,21 @@ def runnable_cases(implementation: Any, chosen: Selection, oracle: str = "tensor
     tested = load(implementation, dialect)
     level = chosen.level_of(tested)
     cases = [
-        RunnableCase(planned, tested, chosen, partial(_shared_session, oracle))
+        RunnableCase(planned, tested, chosen, partial(_shared_session, oracle), _naming_of(implementation), oracle)
         for planned in plan(chosen, dialect)
         if planned.clause.level <= level
     ]
     if not cases:
         raise UsageError(f"no case matches {chosen.case!r} in {', '.join(chosen.areas) or 'any area'} at level {level}")
     return cases
+
+
+def _naming_of(implementation: Any) -> str:
+    """What names it, or `module:Name` for what its module has under its name; "" for any other object."""
+    if isinstance(implementation, str):
+        return implementation
+    module, name = getattr(implementation, "__module__", ""), getattr(implementation, "__qualname__", "")
+    return f"{module}:{name}" if name and getattr(sys.modules.get(module), name, None) is implementation else ""
 
 
 def _one_of(what: str, given: object, allowed: Sequence[object]) -> None:

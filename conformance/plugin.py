@@ -6,6 +6,7 @@ and says nothing where neither was.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -14,7 +15,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
+    from conformance.implementations.protocol import Implementation
     from conformance.results import Report
+    from conformance.session import Oracle
 
 #: The attribute in which a test report carries a result's record from a worker to the summary: plain data.
 RECORD = "dense_conformance"
@@ -23,6 +26,8 @@ UNNAMED = "no-dense-implementation"
 CASES = pytest.StashKey[list[Any]]()
 #: What the file of --dense-waivers says.
 WAIVING = pytest.StashKey[Any]()
+#: Whoever answered in this process, and the oracle, by the heading of the report: none in a controller of xdist.
+ANSWERERS = pytest.StashKey[dict[str, Any]]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -74,9 +79,10 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
         if WAIVING in item.config.stash:
             _waive(report, case, item.config.stash[WAIVING])
         heading = {**asdict(case.ran), "level": str(case.ran.level), "tier": str(case.ran.tier)}
-        setattr(
-            report, RECORD, {"heading": heading, "result": result_record(case.settled), "errata": case.session().errata}
-        )
+        session, named = case.session(), {"naming": case.naming, "oracle": case.oracle}
+        record = {"heading": heading, **named, "result": result_record(case.settled), "errata": session.errata}
+        setattr(report, RECORD, record)
+        item.config.stash.setdefault(ANSWERERS, {})[str(heading)] = case.implementation, session.oracle
     return report
 
 
@@ -86,6 +92,8 @@ class _Collector:
     def __init__(self) -> None:
         self.records: list[dict[str, Any]] = []
         self.deselected = 0
+        self.a_worker_ended = False
+        self.studied: dict[str, Report] = {}
 
     def pytest_deselected(self, items: list[pytest.Item]) -> None:
         self.deselected += sum(_case_of(item) is not None for item in items)
@@ -95,11 +103,15 @@ class _Collector:
         if record is not None:
             self.records.append(record)
 
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, error: object) -> None:
+        self.a_worker_ended = self.a_worker_ended or bool(error)
+
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         if hasattr(session.config, "workerinput") or not self.records:
             return
-        reports = self.reports(session.config)
+        reports = self.reports(session.config).values()
         codes = {int(report.exit_code) for report in reports}
         if 3 in codes:
             session.exitstatus = 3
@@ -109,25 +121,39 @@ class _Collector:
         if target:
             from conformance.reports.jsonlines import render_all
 
-            Path(target).write_text(render_all(reports), "utf-8")
+            told = self.with_causes(session.config, session.exitstatus)
+            Path(target).write_text(render_all(told), "utf-8")
 
-    def pytest_terminal_summary(self, terminalreporter: Any, config: pytest.Config) -> None:
+    def pytest_terminal_summary(self, terminalreporter: Any, exitstatus: int, config: pytest.Config) -> None:
         if not self.records:
             return
-        from conformance.reports.terminal import NOT_SEEN, about_waivers, conclusion, headline
+        from conformance.reports.terminal import NOT_SEEN, about_waivers, causes, conclusion, headline
 
+        screen = config.get_terminal_writer()
         terminalreporter.section("dense-conformance")
-        for report in self.reports(config):
+        for report in self.with_causes(config, exitstatus):
             terminalreporter.write_line(headline(report))
             for erratum, seen in report.errata.items():
                 if not seen:
                     terminalreporter.write_line(f"erratum {erratum}: {NOT_SEEN}")
             for line in about_waivers(report):
                 terminalreporter.write_line(line)
+            for line in causes(report, width=screen.fullwidth, colour=screen.hasmarkup):
+                terminalreporter.write_line(line)
             terminalreporter.write_line(conclusion(report))
 
-    def reports(self, config: pytest.Config) -> list[Report]:
-        """One report for each implementation and level, its results in the contract's order."""
+    def with_causes(self, config: pytest.Config, exitstatus: int) -> Iterator[Report]:
+        """The reports, those of failures with their likely causes: looked for once, and not for who interrupts."""
+        for heading, report in self.reports(config).items():
+            if exitstatus != pytest.ExitCode.INTERRUPTED and any(each.verdict.fails for each in report.results):
+                if heading not in self.studied:
+                    self.studied[heading] = self._studied(report, heading, config)
+                yield self.studied[heading]
+            else:
+                yield report
+
+    def reports(self, config: pytest.Config) -> dict[str, Report]:
+        """One report for each implementation and level, by its heading, its results in the contract's order."""
         from conformance.answers import Level
         from conformance.cases import Tier
         from conformance.contract import CONTRACT
@@ -139,9 +165,9 @@ class _Collector:
 
         waiving = config.stash.get(WAIVING, NOTHING_WAIVED)
         clauses = {clause.id: clause for clause in CONTRACT}
-        headings = list({str(record["heading"]): record["heading"] for record in self.records}.values())
-        made = []
-        for heading in headings:
+        headings = {str(record["heading"]): record["heading"] for record in self.records}
+        made = {}
+        for key, heading in headings.items():
             of = [record for record in self.records if record["heading"] == heading]
             ran = Ran(**{**heading, "level": Level[heading["level"].upper()], "tier": Tier[heading["tier"].upper()]})
             errata: dict[str, bool] = {}
@@ -151,8 +177,48 @@ class _Collector:
             results = sorted((result_of(record["result"], clauses) for record in of), key=lambda r: order[r.clause.id])
             whole = ran.is_everything and not self._narrowed(config)
             report = report_of(replace(ran, is_everything=whole), results, errata=errata)
-            made.append(apply(report, waiving))
+            made[key] = apply(report, waiving)
         return made
+
+    def _studied(self, report: Report, heading: str, config: pytest.Config) -> Report:
+        """With its likely causes, for which the implementation is asked again; what it prints is no part of them."""
+        from conformance.run import catalogue
+        from conformance.screen import aside
+        from conformance.study import diagnosed, undiagnosed
+        from reference.dialects import DIALECTS
+
+        dialect = next(each for each in DIALECTS if each.name == report.dialect)
+        # workers finish in any order, and of what is alike the first is asked
+        places = {each.case.id: at for at, each in enumerate(catalogue(dialect, seed=report.seed))}
+        results = sorted(report.results, key=lambda each: places.get(each.case.id, len(places)))
+        with aside(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            try:
+                return diagnosed(replace(report, results=tuple(results)), *self._answerers(heading, config))
+            except KeyboardInterrupt:
+                return undiagnosed(report, "it was interrupted")
+            except Exception as failure:
+                return undiagnosed(report, str(failure))
+
+    def _answerers(self, heading: str, config: pytest.Config) -> tuple[Implementation, Oracle]:
+        """The implementation and its oracle: who answered in this process, or else as they are named.
+
+        Raises RuntimeError where nobody can be asked, and what loading them raises.
+        """
+        from conformance.implementations.load import load
+        from conformance.recording import oracle_named
+
+        here = config.stash.get(ANSWERERS, {})
+        if heading in here:
+            found: tuple[Implementation, Oracle] = here[heading]
+            return found
+        record = next(each for each in self.records if str(each["heading"]) == heading)
+        if self.a_worker_ended:
+            raise RuntimeError("a worker of xdist ended, and the process that is left must not: nothing is asked again")
+        if not record["naming"]:
+            raise RuntimeError("what answered in a worker of xdist has no name by which it is found: leave out -n")
+        oracle = oracle_named(record["oracle"])
+        return load(record["naming"], oracle.dialect), oracle
 
     def _narrowed(self, config: pytest.Config) -> bool:
         """True where pytest's own options chose among the cases."""

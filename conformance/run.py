@@ -357,12 +357,17 @@ class SuiteFailedError(Exception):
 
 @dataclass(frozen=True)
 class RunnableCase:
-    """A case with what it takes to run it: the item that pytest gets. Its session is shared by all of a process."""
+    """A case with what it takes to run it: the item that pytest gets. Its session is shared by all of a process.
+
+    naming: by which another process finds the implementation; "" where none does. oracle: as `oracle_named` takes it.
+    """
 
     planned: Planned
     implementation: Implementation
     selection: Selection
     session: Callable[[], Session]
+    naming: str
+    oracle: str
 
     @property
     def id(self) -> str:

@@ -29,21 +29,26 @@ def study(
     """The report with the likely defects and the smallest case of each failed clause; curves, scripts: with these."""
     studied = report
     if has_failures(report):
-        smallest = smallest_of(report, implementation, oracle)
-        studied = replace(studied, smallest=smallest, diagnoses=_diagnosed(report, implementation, oracle))
+        studied = diagnosed(
+            replace(report, smallest=smallest_of(report, implementation, oracle)), implementation, oracle
+        )
     if scripts:
         studied = replace(studied, reproductions=dict(_scripts(studied, implementation, oracle)))
     return replace(studied, curves=measure(implementation, oracle.dialect)) if curves else studied
 
 
-def _diagnosed(report: Report, implementation: Implementation, oracle: Oracle) -> tuple[Diagnosis, ...]:
-    """Whatever an implementation answers when it is asked again, its verdicts stand."""
+def diagnosed(report: Report, implementation: Implementation, oracle: Oracle) -> Report:
+    """The report with the likely defects. Whatever an implementation answers when asked again, its verdicts stand."""
     try:
-        return diagnose(report, implementation, oracle)
+        return replace(report, diagnoses=diagnose(report, implementation, oracle))
     except Exception as failure:
-        failed = tuple(result.case.id for result in report.results if result.verdict.fails)
-        says, why = "the suite could not look into the failures", f"{type(failure).__name__}: {failure}"
-        return (Diagnosis("", says, why, failed),)
+        return undiagnosed(report, f"{type(failure).__name__}: {failure}")
+
+
+def undiagnosed(report: Report, why: str) -> Report:
+    """The report, saying of its failures that nobody could look into them, and why."""
+    failed = tuple(result.case.id for result in report.results if result.verdict.fails)
+    return replace(report, diagnoses=(Diagnosis("", "the suite could not look into the failures", why, failed),))
 
 
 def _scripts(report: Report, implementation: Implementation, oracle: Oracle) -> Iterator[tuple[str, str]]:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from conformance.compare import Comparison
 from conformance.contract.clause import Requirement
 from conformance.reports import outcomes
-from conformance.reports.text import counted, plain, wrapped
+from conformance.reports.text import WIDTH, counted, plain, wrapped
 from conformance.results import Report, Result, Verdict
 
 #: Of an erratum that this run did not meet.
@@ -27,7 +27,7 @@ def render(report: Report, *, colour: bool = False) -> str:
         *_errata(report),
         *_unclaimed(report),
         *_grades(report),
-        *_causes(report, colour=colour),
+        *causes(report, colour=colour),
         *wrapped(headline(report)),
         *wrapped(_paint(conclusion(report), _GREEN if report.conforms else _YELLOW, colour=colour)),
     ]
@@ -200,14 +200,14 @@ def _grades(report: Report) -> list[str]:
     return wrapped(f"grades: {told}") if told else []
 
 
-def _causes(report: Report, *, colour: bool) -> Iterator[str]:
+def causes(report: Report, *, width: int = WIDTH, colour: bool = False) -> Iterator[str]:
     """Last but the conclusion, where they are seen first: the likely defects, and what no defect explains."""
     for diagnosis in report.diagnoses:
         kind = "likely cause" if diagnosis.defect else "unexplained"
         count = counted(len(diagnosis.cases), "failed case")
-        first, *rest = wrapped(f"{kind}: {plain(diagnosis.says)} ({count})")
-        yield _paint("\n".join([first, *rest]), _RED, colour=colour)
-        yield from _indented(plain(diagnosis.evidence))
+        lines = wrapped(f"{kind}: {plain(diagnosis.says)} ({count})", width=width)
+        yield _paint("\n".join(lines), _RED, colour=colour)
+        yield from wrapped(plain(diagnosis.evidence), "  ", width=width)
     if report.diagnoses:
         yield ""
 

@@ -22,10 +22,10 @@ def plain(text: str) -> str:
     return "".join(each if each.isprintable() else " " if each.isspace() else _escape(each) for each in text)
 
 
-def wrapped(text: str, first: str = "", rest: str = "  ") -> list[str]:
+def wrapped(text: str, first: str = "", rest: str = "  ", width: int = WIDTH) -> list[str]:
     """The lines of a paragraph in a terminal: ids and numbers stay whole. first, rest: what the lines begin with."""
     return textwrap.wrap(
-        text, WIDTH, initial_indent=first, subsequent_indent=rest, break_long_words=False, break_on_hyphens=False
+        text, width, initial_indent=first, subsequent_indent=rest, break_long_words=False, break_on_hyphens=False
     )
 
 

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from conformance.reports import jsonlines
+
 LAYERS = """
 import numpy as np
 
@@ -107,6 +109,152 @@ def test_without_the_option_nothing_is_loaded_or_said(folder: Path) -> None:
     ran = run_pytest(folder, "-q")
     assert ran.returncode == 0, ran.stdout
     assert "dense-conformance" not in ran.stdout
+
+
+# ---- likely causes -------------------------------------------------------------------------------------------------
+
+#: Of `wrong` in the area shapes, where all outputs are doubled.
+CAUSE = "likely cause: the outputs are doubled (16 failed cases)"
+ANONYMOUS = "lambda *given: layers.wrong(*given)"
+
+
+def of_shapes(folder: Path, name: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return run_pytest(
+        folder, "--pyargs", "conformance", "--dense-implementation", f"layers.py:{name}", "--dense-tier", "smoke",
+        "--dense-oracle", "recorded", "--dense-area", "shapes", "-q", *arguments, **environment,
+    )  # fmt: skip
+
+
+def with_a_test_of(what: str, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """A test file of the user's; `what` is an expression in which the module is known."""
+    (folder / "test_mine.py").write_text(
+        f"import layers\nfrom conformance import parametrize\n\n\n"
+        f"@parametrize({what}, tier='smoke', areas=['shapes'], oracle='recorded')\n"
+        f"def test_dense(case):\n    case.run()\n",
+        "utf-8",
+    )
+    return run_pytest(folder, "-q", *arguments, PYTHONPATH=f"{ROOT}{os.pathsep}{folder}")
+
+
+def summary(ran: subprocess.CompletedProcess[str]) -> list[str]:
+    """The lines of our section."""
+    return ran.stdout.partition("= dense-conformance =")[2].partition("\n=")[0].splitlines()[1:]
+
+
+@pytest.mark.parametrize("workers", [[], ["-n", "2"]], ids=["alone", "xdist"])
+def test_likely_causes_stand_above_the_conclusion(folder: Path, workers: list[str]) -> None:
+    """The sentence, how many cases, and its evidence: in the section alone, and in the file for machines."""
+    ran = of_shapes(folder, "wrong", "--dense-json", "report.jsonl", *workers)
+    lines = summary(ran)
+    at = lines.index(CAUSE)
+    assert lines[0].startswith("layers.py:wrong: ")
+    assert re.match(r"  \d+ of \d+ failing tensors that were asked for again match it", lines[at + 1])
+    assert lines[-1].startswith("layers.py:wrong: 16 failed; ")
+    assert ran.stdout.count("likely cause") == 1
+    ((*_, footer),) = jsonlines.read((folder / "report.jsonl").read_text("utf-8"))
+    assert [len(each["cases"]) for each in footer["diagnoses"]] == [16]
+
+
+@pytest.mark.parametrize(("what", "workers"), [(ANONYMOUS, []), ("layers.wrong", ["-n", "2"])], ids=["alone", "xdist"])
+def test_in_a_users_own_test_file_too(what: str, workers: list[str], folder: Path) -> None:
+    """An object: under xdist it is found by its name, and alone it needs none."""
+    assert CAUSE in summary(with_a_test_of(what, folder, *workers))
+
+
+def test_what_only_a_worker_has_is_not_asked_again(folder: Path) -> None:
+    """It is said why, and nothing else is different."""
+    ran = with_a_test_of(ANONYMOUS, folder, "-n", "2")
+    assert ran.returncode == 1
+    assert "16 failed" in ran.stdout
+    told = " ".join(" ".join(summary(ran)).split())
+    assert "unexplained: the suite could not look into the failures (16 failed cases) what answered in a" in told
+    assert "leave out -n" in told
+
+
+def test_after_a_crash_nothing_is_asked_in_the_process_that_is_left(folder: Path) -> None:
+    """It would end as the worker did, and the summary with it."""
+    with (folder / "layers.py").open("a", encoding="utf-8") as file:
+        file.write("\n\nimport os\n\n\ndef crashing(inputs, kernel, bias, activation):\n")
+        file.write("    return wrong(inputs, kernel, bias, activation) if len(inputs) else os._exit(9)\n")
+    ran = of_shapes(folder, "crashing", "-n", "2", "--dense-area", "outputs")
+    assert ran.returncode == 1
+    assert "crashed while running" in ran.stdout
+    assert "a worker of xdist ended" in " ".join(summary(ran))
+    assert "a selection claims nothing" in ran.stdout
+
+
+@pytest.mark.parametrize("columns", [50, 100])
+def test_causes_are_as_wide_as_the_terminal(columns: int, folder: Path) -> None:
+    lines = summary(of_shapes(folder, "wrong", COLUMNS=str(columns)))
+    at = next(place for place, line in enumerate(lines) if line.startswith("likely cause"))
+    widths = [len(line) for line in lines[at : lines.index("", at)]]
+    assert max(widths) <= columns
+    assert (max(widths) > 80) == (columns > 80)
+
+
+def test_colours_are_pytests_own(folder: Path) -> None:
+    assert f"\x1b[31m{CAUSE}\x1b[0m" in summary(of_shapes(folder, "wrong", "--color", "yes"))
+
+
+NEARLY = """
+
+def nearly(inputs, kernel, bias, activation):
+    functions = {"tanh": np.tanh, "exponential": np.exp}
+    if activation not in functions:
+        return right(inputs, kernel, bias, activation)
+    return (1.001 * functions[activation](right(inputs, kernel, bias, "linear"))).astype(inputs.dtype)
+"""
+
+
+def test_causes_are_the_same_in_whatever_order_cases_end(folder: Path) -> None:
+    """Workers end in any order; what is asked again, and so the evidence, follows the contract's."""
+    with (folder / "layers.py").open("a", encoding="utf-8") as file:
+        file.write(NEARLY)
+    asked = ["--dense-area", "outputs", "--tb", "no"]
+    forwards = summary(of_shapes(folder, "nearly", *asked))
+    (folder / "conftest.py").write_text("def pytest_collection_modifyitems(items):\n    items.reverse()\n", "utf-8")
+    assert any(line.startswith("likely cause: tanh is 1.001 times tanh") for line in forwards)
+    assert summary(of_shapes(folder, "nearly", *asked)) == forwards
+
+
+def test_what_an_implementation_prints_is_no_part_of_the_summary(folder: Path) -> None:
+    with (folder / "layers.py").open("a", encoding="utf-8") as file:
+        file.write("\n\ndef noisy(*given):\n    print('noise')\n    return wrong(*given)\n")
+    ran = of_shapes(folder, "noisy", "--tb", "no")
+    assert CAUSE in summary(ran)
+    assert "noise" not in ran.stdout
+    assert "noise" in ran.stderr
+
+
+@pytest.mark.parametrize("name", ["right", "wrong"])
+def test_nothing_is_looked_into_where_nothing_fails(name: str, folder: Path) -> None:
+    """A layer that passes, or whose failures are waived, does not pay for it."""
+    (folder / "conftest.py").write_text(
+        "import sys\n\n\ndef pytest_unconfigure(config):\n"
+        "    print('loaded:', [each for each in sys.modules if each.startswith('conformance.diagnosis')])\n",
+        "utf-8",
+    )
+    (folder / "waivers.toml").write_text("".join(map(waiver, FAILED)), "utf-8")
+    ran = of_shapes(folder, name, *(["--dense-waivers", "waivers.toml"] if name == "wrong" else []))
+    assert ran.returncode == 0, ran.stdout
+    assert "loaded: []" in ran.stdout
+    assert "likely cause" not in ran.stdout
+
+
+def test_who_interrupts_does_not_wait_for_causes(folder: Path) -> None:
+    (folder / "test_mine.py").write_text(
+        "from conformance import parametrize\n\n\n"
+        "@parametrize('layers.py:wrong', tier='smoke', areas=['shapes'], oracle='recorded')\n"
+        "def test_dense(case):\n    case.run()\n\n\ndef test_later():\n    raise KeyboardInterrupt\n",
+        "utf-8",
+    )
+    ran = run_pytest(folder, "-q")
+    assert ran.returncode == 2
+    assert "16 failed" in " ".join(summary(ran))
+    assert "likely cause" not in ran.stdout
+
+
+# ---- waivers -------------------------------------------------------------------------------------------------------
 
 
 def waiver(case: str, **changed: str) -> str:

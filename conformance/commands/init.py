@@ -6,9 +6,10 @@ Both run as they are written, and nothing that is there is written over.
 from __future__ import annotations
 
 import argparse
+import datetime
 import json
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, distribution
 from importlib.resources import files
@@ -17,17 +18,22 @@ from string import Template
 
 from conformance import __version__
 from conformance.api import UsageError
+from conformance.commands.waivers import DAYS
 from conformance.implementations import frameworks
 from conformance.implementations.load import load
 from conformance.recording import oracle_named
 from conformance.screen import aside
 from conformance.session import converse
+from conformance.waivers.file import read
 
 TEMPLATES = files("conformance.commands") / "templates"
 ADAPTER = "my_adapter.py"
+#: The file of known failures that the others name.
+WAIVERS = "tests/dense_waivers.toml"
 #: What a CI set-up consists of: each file, and its template.
 CI: Mapping[str, str] = {
     "tests/test_dense_conformance.py": "ci_test.py.txt",
+    WAIVERS: "ci_waivers.toml.txt",
     "tox.ini": "ci_tox.ini.txt",
     ".github/workflows/dense-conformance.yml": "ci_workflow.yml.txt",
 }
@@ -42,8 +48,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "init",
         help="begin an adapter, or a CI set-up",
         description="adapter [FILE]: an adapter in NumPy, of five methods, to be filled with calls of a framework. "
-        "ci IMPLEMENTATION: a pytest file, a tox environment and a GitHub workflow for the repository of the current "
-        "folder. Nothing: both, for that adapter. All of it runs as it is, and nothing is written over.",
+        "ci IMPLEMENTATION: a pytest file, a file of waivers, a tox environment and a GitHub workflow for the "
+        "repository of the current folder. Nothing: both, for that adapter. All of it runs as it is, and nothing is "
+        "written over.",
     )
     parser.add_argument("what", nargs="?", choices=["adapter", "ci"])
     parser.add_argument("subject", nargs="?", default="", metavar="FILE-OR-IMPLEMENTATION")
@@ -70,9 +77,10 @@ def run(arguments: argparse.Namespace) -> int:
         return 0
     oracle = arguments.oracle or ("recorded" if adapter else _oracle_for(naming))
     environment = _environment(naming, oracle, arguments.package)
-    has_tox = _tox_settings()
-    _write({**adapter, **_ci(naming, oracle, environment, has_tox)})
-    print(*_told(environment, has_tox), sep="\n")
+    has_tox, has_waivers = _tox_settings(), _has_waivers()
+    kept = {name for name, is_there in (("tox.ini", has_tox), (WAIVERS, has_waivers)) if is_there}
+    _write({**adapter, **_ci(naming, oracle, environment, kept)})
+    print(*_told(environment, has_tox, has_waivers), sep="\n")
     return 0
 
 
@@ -82,9 +90,9 @@ def _template(name: str, **words: str) -> str:
 
 
 def _refuse_what_is_there(adapter: Mapping[str, str], what: str | None) -> None:
-    """Before anything is written; tox's settings may be there."""
+    """Before anything is written; tox's settings and waivers may be there."""
     targets = [*adapter, *(CI if what != "adapter" else ())]
-    there = [name for name in targets if Path(name).exists() and name != "tox.ini"]
+    there = [name for name in targets if Path(name).exists() and name not in ("tox.ini", WAIVERS)]
     if there:
         raise UsageError(
             f"already there, so that nothing was written: {', '.join(there)}; move it away, or name another file"
@@ -107,10 +115,12 @@ def _oracle_for(naming: str) -> str:
     return oracle
 
 
-def _ci(naming: str, oracle: str, environment: str, has_tox: str) -> dict[str, str]:
-    """Every file that is to be written."""
+def _ci(naming: str, oracle: str, environment: str, kept: Container[str]) -> dict[str, str]:
+    """Every file that is to be written: all but those that are kept as they are."""
+    expires = datetime.date.today() + datetime.timedelta(days=DAYS)
     words = {"naming": _as_python(naming), "oracle": oracle, "environment": environment}
-    return {name: _template(template, **words) for name, template in CI.items() if not (name == "tox.ini" and has_tox)}
+    words |= {"waivers": WAIVERS, "expires": str(expires)}
+    return {name: _template(template, **words) for name, template in CI.items() if name not in kept}
 
 
 def _as_python(naming: str) -> str:
@@ -136,6 +146,7 @@ def _environment(naming: str, oracle: str, package: str) -> str:
         "ci_environment.ini.txt",
         package="wheel" if _is_package() else "skip",
         requirements="\n    ".join(requirements),
+        waivers=WAIVERS,
     ).rstrip()
 
 
@@ -172,8 +183,18 @@ def _tox_settings() -> str:
     return found or ("pyproject.toml" if isinstance(tools, dict) and "tox" in tools else "")
 
 
-def _told(environment: str, has_tox: str) -> Iterator[str]:
+def _has_waivers() -> bool:
+    """Whether the set-up will use a file that is there. Raises WaiverError for one that cannot be used."""
+    if not Path(WAIVERS).exists():
+        return False
+    read(Path(WAIVERS))
+    return True
+
+
+def _told(environment: str, has_tox: str, has_waivers: bool) -> Iterator[str]:
     """What to do next."""
+    if has_waivers:
+        yield f"{WAIVERS} is there already and is used as it is."
     if has_tox and ENVIRONMENT not in Path(has_tox).read_text("utf-8", errors="replace"):
         form = "" if has_tox.endswith(".ini") else ", in the form of TOML"
         yield f"{has_tox} is there already and was left as it is; add this to it{form}:"

@@ -14,6 +14,7 @@ import yaml
 
 from conformance import cli
 from conformance.commands import init
+from conformance.waivers.file import read
 
 ROOT = Path(__file__).parent.parent.parent
 LAYERS = """
@@ -27,7 +28,7 @@ def right(inputs, kernel, bias, activation):
 def without_bias(inputs, kernel, bias, activation):
     return inputs @ kernel
 """
-TEST, TOX, WORKFLOW = init.CI
+TEST, WAIVERS, TOX, WORKFLOW = init.CI
 
 
 @pytest.fixture
@@ -49,8 +50,9 @@ def tox_ini(folder: Path) -> configparser.SectionProxy:
 
 def ran_as_written(folder: Path, *selection: str) -> subprocess.CompletedProcess[str]:
     """The command of tox.ini, without its processes, for some of the cases."""
-    words = shlex.split(tox_ini(folder)["commands"].replace("{env_dir}", str(folder)).replace("{posargs}", ""))
-    assert words[:4] == ["pytest", TEST, "-n", "auto"]
+    command = tox_ini(folder)["commands"].replace("\\\n", " ")
+    words = shlex.split(command.replace("{env_dir}", str(folder)).replace("{posargs}", ""))
+    assert words[:6] == ["pytest", TEST, "-n", "auto", "--dense-waivers", WAIVERS]
     call = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *words[1:2], *words[4:], *selection]
     return subprocess.run(
         call, capture_output=True, text=True, check=False, env={**os.environ, "PYTHONPATH": str(ROOT)}
@@ -72,6 +74,51 @@ def test_the_set_up_fails_a_wrong_layer(project: Path) -> None:
     done = ran_as_written(project, "-k", "outputs.affine", "-x")
     assert done.returncode == 1
     assert "FAIL outputs.affine[" in done.stdout
+
+
+def test_failures_that_are_known_are_lived_with(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The command that the file of waivers shows, with the run that the set-up has written."""
+    assert cli.main(["init", "ci", "mine/layers.py:without_bias"]) == 0
+    assert cli.main(["waivers", "check", WAIVERS]) == 0
+    assert f"{WAIVERS}: 0 waivers, 0 untriaged, 0 complaints" in capsys.readouterr().out
+    few = ["-k", "outputs.affine and rank2 and float32"]
+    assert ran_as_written(project, *few).returncode == 1
+    (shown,) = [line for line in (project / WAIVERS).read_text("utf-8").splitlines() if "waivers update" in line]
+    words = shlex.split(shown.removeprefix("#").replace(".tox/dense-conformance/", ""))
+    assert cli.main(words[1:]) == 0
+    done = ran_as_written(project, *few)
+    assert done.returncode == 0, done.stdout
+    assert " xfailed" in done.stdout
+
+
+def test_the_example_of_a_waiver_is_a_good_one(project: Path) -> None:
+    """It is a comment, and whoever takes the mark of one away has an entry."""
+    assert cli.main(["init"]) == 0
+    file = project / WAIVERS
+    before, example = file.read_text("utf-8").split("# [[waiver]]\n")
+    assert read(file) == ()
+    file.write_text(before + "[[waiver]]\n" + example.replace("# ", ""), "utf-8")
+    assert len(read(file)) == 1
+    assert cli.main(["waivers", "check", WAIVERS]) == 0
+
+
+def test_waivers_that_are_there_are_used_as_they_are(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (project / WAIVERS).parent.mkdir()
+    (project / WAIVERS).write_text("# ours\n", "utf-8")
+    assert cli.main(["init", "ci", "mine.layers:right"]) == 0
+    assert f"{WAIVERS} is there already and is used as it is" in capsys.readouterr().out
+    assert (project / WAIVERS).read_text("utf-8") == "# ours\n"
+    assert f"--dense-waivers {WAIVERS} " in tox_ini(project)["commands"]
+
+
+def test_4_waivers_that_cannot_be_used_get_no_set_up(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """It would fail as it is written."""
+    (project / WAIVERS).parent.mkdir()
+    (project / WAIVERS).write_text("ours\n", "utf-8")
+    assert cli.main(["init", "ci", "mine.layers:right"]) == 4
+    assert f"{WAIVERS} is not TOML" in capsys.readouterr().err
+    assert not (project / TEST).exists()
+    assert (project / WAIVERS).read_text("utf-8") == "ours\n"
 
 
 def test_the_workflow_runs_what_tox_has(project: Path) -> None:

@@ -59,6 +59,7 @@ INSIDE = {
             "parameters",
             "shapes",
             "state",
+            "half_precision",
             "dtypes",
             "initializers",
         ),

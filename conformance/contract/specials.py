@@ -11,7 +11,7 @@ from conformance.cases import Tier
 from conformance.compare import Comparison, agree, compare
 from conformance.contract import errata
 from conformance.contract.clause import SHOULD, Clause, ask
-from conformance.contract.dtypes import HALF, MIXED
+from conformance.contract.half_precision import HALF, MIXED
 from conformance.contract.outputs import FLOATS, SPECIAL, overflows_with_its_sign, specials_pass_through
 from conformance.procedures import GRADIENTS
 from reference.intervals import Interval

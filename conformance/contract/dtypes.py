@@ -24,8 +24,6 @@ from conformance.contract.parameters import field_of_weights
 from conformance.procedures import GRADIENTS
 
 POLICIES = (*FLOATS, *HALF, *MIXED)
-#: Under the area's name, too, by which they are looked for.
-RIVAL_FORMULAS = half_precision.RIVAL_FORMULAS
 
 LAYER_PY = "keras/src/layers/layer.py"
 POLICY_PY = "keras/src/dtype_policies/dtype_policy.py"

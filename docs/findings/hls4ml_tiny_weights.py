@@ -1,4 +1,4 @@
-"""hls4ml, with the type float: weights are written as text with 16 decimals, so that small ones lose digits or become 0.
+"""hls4ml, with the type float: weights are written as text with 16 decimals, which small ones lose digits by.
 
 The weights of a feature that comes in large units are small.
 

@@ -1,5 +1,6 @@
-"""scikinC writes weights with 20 decimals: below 1e-11 fewer than the nine digits of a float32 are left, below 5e-21 none.
+"""scikinC writes weights with 20 decimals: below 1e-11 fewer than the nine digits of a float32 are left.
 
+Below 5e-21 a weight is 0.
 array2c formats every number with "%.20f". The weights of a feature that comes in large units are small.
 
 Expected: 2^63 times a weight of 2^-63 is 1. Seen with scikinC 0.2.9, TensorFlow 2.21.0, gcc.

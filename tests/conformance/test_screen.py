@@ -13,13 +13,15 @@ import pytest
 
 from conformance import cli
 from conformance.answers import Level
-from conformance.cases import Case, Question, Tier
+from conformance.cases import Case, Question, Tier, pattern
 from conformance.compare import Comparison
 from conformance.contract import CONTRACT
 from conformance.reports import terminal
 from conformance.results import Diagnosis, Report, Result, Verdict
+from conformance.run import catalogue
 from conformance.screen import progress, wants_colour
 from reference.config import DenseConfig
+from reference.dialects import DIALECTS
 
 NOISY = """
 import ctypes
@@ -204,7 +206,8 @@ def test_verbose_tells_every_case(file: Path, capsys: pytest.CaptureFixture[str]
     lines = capsys.readouterr().out.splitlines()
     cases = lines[: lines.index("")]
     assert cases[0] == "pass            outputs.affine[linear-rank2-float32]"
-    assert len(cases) == 120
+    asked = [each for each in catalogue(DIALECTS[-1]) if pattern("outputs.affine*rank2").search(each.case.id)]
+    assert len(cases) == len(asked) > 1
     assert lines[len(cases) + 1].startswith("area")
 
 

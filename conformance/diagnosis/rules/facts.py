@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from conformance.cases import Question
-from conformance.contract.dtypes import RIVAL_FORMULAS
+from conformance.contract.half_precision import RIVAL_FORMULAS
 from conformance.diagnosis.exhibits import Inquiry, spread
 from conformance.diagnosis.rules.outputs import PLAIN, fails_in, is_made_of_outputs
 from conformance.diagnosis.scope import separating

@@ -207,7 +207,9 @@ MUTANTS: tuple[Mutant, ...] = (
     numpy_mutant("bias-after-activation", "the bias is added to the activated outputs", BIASED, whole=_bias_last),
     numpy_mutant("bias-always", "a small bias is added although none was asked for", PLAIN, pre=_always_biased),
     numpy_mutant("rank-4-reversed", "from rank 4 on the batch is reversed", RANK, pre=_from_rank(4, lambda z: z[::-1])),
-    numpy_mutant("rank-5-doubled", "from rank 5 on the outputs are doubled", RANK, pre=_from_rank(5, lambda z: 2 * z)),
+    numpy_mutant(
+        "rank-5-doubled", "from rank 5 on what is activated is doubled", RANK, pre=_from_rank(5, lambda z: 2 * z)
+    ),
     numpy_mutant(
         "activation-with-bias-only", "without bias there is no activation either", SETTING, whole=_activated_with_bias
     ),

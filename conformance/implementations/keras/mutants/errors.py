@@ -172,9 +172,9 @@ def _any_width() -> Methods:
 def _refused_late() -> Methods:
     """Nothing is looked at before the layer is built."""
 
-    def __init__(self: Layer, *units: Any, **arguments: Any) -> None:  # noqa: N807
+    def __init__(self: Layer, *given: Any, **arguments: Any) -> None:  # noqa: N807
         try:
-            written_by_hand().__init__(self, *units, **arguments)
+            written_by_hand().__init__(self, *given, **arguments)
         except (TypeError, ValueError) as failure:
             written_by_hand().__init__(self, 3)
             self.failure = failure
@@ -188,9 +188,9 @@ def _refused_late() -> Methods:
 
 
 def _refused_by_another_type() -> Methods:
-    def __init__(self: Layer, *units: Any, **arguments: Any) -> None:  # noqa: N807
+    def __init__(self: Layer, *given: Any, **arguments: Any) -> None:  # noqa: N807
         try:
-            written_by_hand().__init__(self, *units, **arguments)
+            written_by_hand().__init__(self, *given, **arguments)
         except (TypeError, ValueError) as failure:
             raise RuntimeError(str(failure)) from None
 

@@ -21,7 +21,7 @@ def _none_means_relu() -> Methods:
     given = object()
 
     def __init__(self: Layer, units: int, activation: Any = given, **arguments: Any) -> None:  # noqa: N807
-        named = {None: "relu", given: None}.get(activation, activation) if not callable(activation) else activation
+        named = None if activation is given else "relu" if activation is None else activation
         written_by_hand().__init__(self, units, activation=named, **arguments)
 
     return {"__init__": __init__}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from importlib.metadata import version
 from typing import Any
 
 import numpy as np
@@ -36,4 +37,4 @@ def adapter() -> FromKerasAdapter:
     import tensorflow  # noqa: F401 - is what it converts from
 
     run = partial(_run, openvino.Core())
-    return FromKerasAdapter("openvino_from_keras", declares(openvino.__version__), run)
+    return FromKerasAdapter("openvino_from_keras", declares(version("openvino")), run)

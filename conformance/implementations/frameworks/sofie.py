@@ -103,6 +103,7 @@ def adapter() -> FromKerasAdapter:
     """On the CPU, with g++. Raises ImportError where SOFIE, TensorFlow or OpenBLAS is not installed."""
     import scipy_openblas32  # noqa: F401 - what the header calls
     import sofie.keras  # noqa: F401 - generates
+    import tensorflow  # noqa: F401 - what is generated from
 
     declares = Declaration(ACTIVATIONS, frozenset({"float32"}), ranks=(2, 99), version=version("sofie"))
     return FromKerasAdapter("sofie", declares, _run)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from importlib.metadata import version
 from typing import Any
 
 import numpy as np
@@ -104,5 +105,5 @@ def adapter() -> OpenVinoAdapter:
     """
     import openvino
 
-    declares = Declaration(frozenset(ACTIVATIONS), frozenset({"float32"}), version=openvino.__version__)
+    declares = Declaration(frozenset(ACTIVATIONS), frozenset({"float32"}), version=version("openvino"))
     return OpenVinoAdapter(declares, openvino.Core())

@@ -158,7 +158,7 @@ class Report:
     defects. complaints: what is wrong with the waivers that were applied, in words; any fails the run. version: of the
     implementation, as it declares it; "" where it does not. curves: of each activation, measured only where a report
     shows them. reproductions: of each failed clause the text of a script that shows its smallest case, by the clause's
-    id, likewise.
+    id, likewise; unwritten: why there is none, by the clause's id.
     """
 
     implementation: str
@@ -185,6 +185,7 @@ class Report:
     version: str = ""
     curves: tuple[Curve, ...] = ()
     reproductions: Mapping[str, str] = field(default_factory=dict)
+    unwritten: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def counts(self) -> Mapping[Verdict, int]:

@@ -5,7 +5,6 @@ Nothing here changes a verdict.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 from conformance.curves import measure
@@ -24,16 +23,25 @@ def has_failures(report: Report) -> bool:
 
 
 def study(
-    report: Report, implementation: Implementation, oracle: Oracle, *, curves: bool = False, scripts: bool = False
+    report: Report,
+    implementation: Implementation,
+    oracle: Oracle,
+    naming: str = "",
+    *,
+    curves: bool = False,
+    scripts: bool = False,
 ) -> Report:
-    """The report with the likely defects and the smallest case of each failed clause; curves, scripts: with these."""
+    """The report with the likely defects and the smallest case of each failed clause; curves, scripts: with these.
+
+    naming: by which a script finds the implementation, as the command line takes it; "" where there is no such.
+    """
     studied = report
     if has_failures(report):
         studied = diagnosed(
             replace(report, smallest=smallest_of(report, implementation, oracle)), implementation, oracle
         )
     if scripts:
-        studied = replace(studied, reproductions=dict(_scripts(studied, implementation, oracle)))
+        studied = _with_scripts(studied, naming or report.implementation, implementation, oracle)
     return replace(studied, curves=measure(implementation, oracle.dialect)) if curves else studied
 
 
@@ -51,11 +59,13 @@ def undiagnosed(report: Report, why: str) -> Report:
     return replace(report, diagnoses=(Diagnosis("", "the suite could not look into the failures", why, failed),))
 
 
-def _scripts(report: Report, implementation: Implementation, oracle: Oracle) -> Iterator[tuple[str, str]]:
-    """None for a clause of which no script can be written."""
+def _with_scripts(report: Report, naming: str, implementation: Implementation, oracle: Oracle) -> Report:
+    """The report with a script for each failed clause, or why there is none."""
+    written: dict[str, str] = {}
+    unwritten: dict[str, str] = {}
     for clause_id, result in report.smallest.items():
         try:
-            text = script(Planned(result.clause, result.case), report.implementation, implementation, oracle)
-        except CannotReproduceError:
-            continue
-        yield clause_id, text
+            written[clause_id] = script(Planned(result.clause, result.case), naming, implementation, oracle)
+        except CannotReproduceError as failure:
+            unwritten[clause_id] = str(failure)
+    return replace(report, reproductions=written, unwritten=unwritten)

@@ -22,11 +22,14 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser = subparsers.add_parser(
         "repro",
         help="write a script that shows a failure without this package",
-        description="Writes one Python file for a failing case. It imports NumPy and the implementation, holds the "
-        "exact numbers and what is allowed, and exits with 1 while the defect is there, 0 once it is gone.",
+        description="Writes one Python file for a failing case. It imports NumPy and the implementation (a program it "
+        "starts), holds the exact numbers and what is allowed, and exits with 1 while the defect is there, 0 once it "
+        "is gone.",
     )
     parser.add_argument("case", metavar="CASE", help="its id, or a pattern that one id alone holds")
-    parser.add_argument("implementation", metavar="IMPLEMENTATION", help="pkg.module:Name or path/to/file.py:Name")
+    parser.add_argument(
+        "implementation", metavar="IMPLEMENTATION", help="pkg.module:Name, path/to/file.py:Name or exec:COMMAND"
+    )
     parser.add_argument("--smallest", action="store_true", help="shrink the case first")
     parser.add_argument("--output", type=Path, metavar="FILE", help="write it there (default: print it)")
     parser.add_argument("--oracle", default="tensorflow", metavar="NAME", help="tensorflow, recorded, or a file")

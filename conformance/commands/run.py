@@ -200,14 +200,13 @@ def _write_scripts(reports: Sequence[Report], folder: Path) -> None:
 
 
 def _tell_of_missing_scripts(report: Report) -> None:
-    missing = [clause_id for clause_id in report.smallest if clause_id not in report.reproductions]
-    if missing:
-        others = f" and for {len(missing) - 1} other clauses" if len(missing) > 1 else ""
-        ask = f"dense-conformance repro {report.smallest[missing[0]].case.id!r} {report.implementation}"
-        print(
-            f"dense-conformance: no script is written for {missing[0]}{others}; {ask} writes one or says why not",
-            file=sys.stderr,
-        )
+    """One line for each reason: another interpreter, say, is the same one for all clauses."""
+    clauses: dict[str, list[str]] = {}
+    for clause_id, why in report.unwritten.items():
+        clauses.setdefault(why, []).append(clause_id)
+    for why, ids in clauses.items():
+        others = f" and {len(ids) - 1} other clause{'s' * (len(ids) > 2)}" if len(ids) > 1 else ""
+        print(f"dense-conformance: {ids[0]}{others}: {why}", file=sys.stderr)
 
 
 def _shard(text: str) -> Shard:

@@ -10,6 +10,7 @@ import numpy as np
 from conformance.cases import Question
 from conformance.implementations.protocol import Array
 from conformance.reproduction.kinds import Kind, Snippet
+from conformance.reproduction.under_test import imported
 from reference.dense import backward, forward
 from reference.dialects import Dialect, activation
 
@@ -100,8 +101,8 @@ def _wide(values: Array) -> Array:
 
 FUNCTION = Kind(
     subject="dense",
-    thing=lambda adapter: adapter.function,
-    imports=(),
+    thing=lambda adapter, _: adapter.function,
+    under_test=imported,
     snippets=SNIPPETS,
     helpers=HELPERS,
     fields=fields,

@@ -32,19 +32,22 @@ class Snippet:
 
 @dataclass(frozen=True)
 class Kind:
-    """subject: what its scripts call the thing under test. thing: that of an adapter.
+    """subject: what its scripts call the thing under test. thing: that of an adapter, or of what a script defines.
 
-    imports: lines that its scripts begin with, besides NumPy's. snippets: by procedure. helpers: functions by name,
-    with $names as well; a script has those that it uses. fields: of a question and the adapter, what the $names stand
-    for. dtype: of a dtype's name an expression for it. right: for a dialect, what is right in the place of the thing
-    under test; None where nothing of this kind is at hand.
+    under_test: of a naming the function of a script that gives the thing. absent: what is said where it gives none.
+    imports: of a question the lines that its script begins with, besides NumPy's. snippets: by procedure. helpers:
+    functions by name, with $names as well; a script has those that it uses. fields: of a question and the adapter, what
+    the $names stand for. dtype: of a dtype's name an expression for it. right: for a dialect, what is right in the
+    place of the thing under test; None where nothing of this kind is at hand.
     """
 
     subject: str
-    thing: Callable[[Any], Any]
-    imports: tuple[str, ...]
+    thing: Callable[[Any, Mapping[str, Any]], Any]
+    under_test: Callable[[str], str]
     snippets: Mapping[str, Snippet]
     helpers: Mapping[str, str]
     fields: Callable[[Question, Any], Mapping[str, str]]
     dtype: Callable[[str], str]
+    absent: str = "cannot be imported"
+    imports: Callable[[Question], tuple[str, ...]] = lambda _: ()
     right: Callable[[Dialect], Any] = lambda _: None

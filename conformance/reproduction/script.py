@@ -8,10 +8,10 @@ one is wrong itself, is seen by moving the other one: the interval moves along.
 
 from __future__ import annotations
 
+import ast
 import platform
 import re
 import textwrap
-import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from string import Template
@@ -27,30 +27,45 @@ from conformance.families import draw
 from conformance.implementations.adapter import AdapterImplementation
 from conformance.implementations.function import FunctionAdapter
 from conformance.implementations.keras.layers import KerasAdapter
+from conformance.implementations.process import ProcessAdapter
 from conformance.implementations.protocol import Implementation
 from conformance.implementations.torch_module import TorchModuleAdapter
 from conformance.reproduction import literals, measures
+from conformance.reproduction.adapters import ADAPTER
 from conformance.reproduction.functions import FUNCTION
 from conformance.reproduction.keras.kind import KERAS
 from conformance.reproduction.kinds import CannotReproduceError, Kind
+from conformance.reproduction.programs import PROGRAM
+from conformance.reproduction.proof import prove
 from conformance.reproduction.torch_modules import TORCH
 from conformance.results import Result, Verdict
 from conformance.session import Oracle, Planned, Session
 from conformance.truth import needs_tensors
 from reference.intervals import Interval
 
-KINDS: Mapping[type, Kind] = {KerasAdapter: KERAS, FunctionAdapter: FUNCTION, TorchModuleAdapter: TORCH}
+#: By the type of an adapter; any other is its author's own.
+KINDS: Mapping[type, Kind] = {
+    KerasAdapter: KERAS,
+    FunctionAdapter: FUNCTION,
+    TorchModuleAdapter: TORCH,
+    ProcessAdapter: PROGRAM,
+}
 #: Of more elements than this the real layer's answer is not written down beside what is allowed.
 TOLD = 1000
 #: By how much an answer is moved to see what moves along.
 FAR = 2.0**20
 #: Modules of the standard library, which a script imports as far as it uses them.
-_STANDARD = ("copy", "importlib", "json", "math", "os", "sys", "tempfile", "traceback")
+_STANDARD = (
+    *("base64", "copy", "importlib", "json", "math", "os", "queue", "shlex", "subprocess", "sys"),
+    *("tempfile", "threading", "traceback", "typing", "weakref"),
+)
+#: Verdicts with an answer behind them, or with an exception or the end of a program in its place.
+_SHOWN = (Verdict.FAIL, Verdict.ERROR, Verdict.CRASH)
 
 
 def script(planned: Planned, naming: str, implementation: Implementation, oracle: Oracle) -> str:
-    """The text of a Python file that exits with 1 while the case fails, with 0 once it does not, with 2 where the
-    implementation cannot be imported. naming: as the command line takes it.
+    """The text of a Python file that exits with 1 while the case fails, with 0 once it does not, with 2 where there is
+    no implementation. naming: as the command line takes it.
 
     Raises CannotReproduceError where there can be no such file, or where it would not show what it should.
     """
@@ -63,7 +78,7 @@ def script(planned: Planned, naming: str, implementation: Implementation, oracle
     result = Session(_asked_again(oracle)).result(planned, implementation)
     _expect_a_failure(result, naming)
     text = written(result, naming, implementation, oracle)
-    _prove(text, kind, _adapter(implementation), oracle, planned)
+    prove(text, kind, _adapter(implementation), oracle.dialect, result)
     return text
 
 
@@ -89,21 +104,26 @@ def _adapter(implementation: Implementation) -> Any:
 
 
 def _kind(implementation: Implementation, naming: str) -> Kind:
-    kind = KINDS.get(type(_adapter(implementation)))
-    if kind is None or ":" not in naming or naming.startswith("exec:"):
+    adapter = _adapter(implementation)
+    is_program = naming.startswith("exec:")
+    if adapter is None or ":" not in naming:
         raise CannotReproduceError(
-            f"no script is written for {naming}: it is talked to by an adapter, which a file without this package "
-            f"cannot have; scripts are written for module:Name and file.py:Name of a Keras layer, a torch.nn.Module "
-            f"or a function"
+            f"no script is written for {naming}: a script without this package can find what has a name of its own, "
+            f"module:Name, file.py:Name or exec:COMMAND; put what this name stands for into a file"
         )
-    return kind
+    if isinstance(adapter, ProcessAdapter) and not is_program:
+        raise CannotReproduceError(
+            f"no script is written for {naming} in another interpreter: run dense-conformance repro in that "
+            f"interpreter, without --python"
+        )
+    return KINDS.get(type(adapter), ADAPTER)
 
 
 def _expect_a_failure(result: Result, naming: str) -> None:
     case = result.case.id
     if result.verdict is Verdict.PASS:
         raise CannotReproduceError(f"{naming} passes {case}: there is nothing to reproduce")
-    if result.verdict not in (Verdict.FAIL, Verdict.ERROR):
+    if result.verdict not in _SHOWN:
         raise CannotReproduceError(f"{case} is {result.verdict.value} for {naming} ({result.reason}): choose another")
     if result.erratum:
         raise CannotReproduceError(
@@ -144,12 +164,13 @@ class _Script:
         ask = f"def ask({self.kind.subject}):\n{textwrap.indent(asking, '    ')}\n"
         misses = f'def misses(answer):\n    """What is not as it must be."""\n{_indented(map(_checked, claims))}'
         helpers = {**self.kind.helpers, **measures.HELPERS}
-        how = [*_used(helpers, ask + misses, fields), _MAIN.substitute(subject=self.kind.subject)]
-        code = "\n\n".join([ask, misses, _under_test(self.naming), *how])
+        main = _MAIN.substitute(subject=self.kind.subject, absent=self.kind.absent)
+        parts = [ask, misses, self.kind.under_test(self.naming)]
+        code = "\n\n".join([*parts, *_used(helpers, "".join(parts), fields), main])
         numbers = [*self._tensors(code), *self._allowed(claims)]
         read = [measures.FROMHEX] if any("fromhex(" in each for each in numbers) else []
-        parts = [self._docstring(), "", self._imports(code), *self._names(), "", *read, *numbers, "", "", code]
-        return "\n".join(parts)
+        head = [self._docstring(), "", self._imports(code), *self._names(), ""]
+        return "\n".join([*head, *read, *numbers, "", "", code])
 
     def _claims(self) -> list[_Claimed]:
         """Each name once, as the check looks at the oracle's answer."""
@@ -174,8 +195,9 @@ class _Script:
         tensors = draw(question.family, config, question.known_shape, question.seed)
         variable, compute = self.kind.dtype(config.variable_format.name), self.kind.dtype(config.format.name)
         named = (("inputs", variable), ("kernel", variable), ("bias", variable), ("upstream", compute))
+        used = {node.id for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Name)}
         for name, dtype in named:
-            if re.search(rf"\b{name}\b", code):
+            if name in used:
                 values = getattr(tensors, name)
                 yield f"{name} = {'None' if values is None else literals.array(values, dtype)}"
 
@@ -188,7 +210,8 @@ class _Script:
     def _imports(self, code: str) -> str:
         standard = [f"import {name}" for name in _STANDARD if re.search(rf"\b{name}\.", code)]
         standard = [each.replace("import importlib", "import importlib.util") for each in standard]
-        third = "\n".join(f"    {line}" for line in ("import numpy as np", *self.kind.imports))
+        lines = ("import numpy as np", *self.kind.imports(self.planned.case.question))
+        third = "\n".join(f"    {line}" for line in lines)
         return "\n".join(standard) + f"\n\ntry:\n{third}\n{_WITHOUT}"
 
     def _names(self) -> list[str]:
@@ -211,8 +234,8 @@ class _Script:
             *_paragraph(f"case: {self.planned.case.id}"),
             "",
             *_paragraph(
-                "Exit code 1 while the defect is there, 0 once it is gone, 2 where the layer cannot be imported. All "
-                "numbers are exact, in hexadecimal where decimals would not be; nothing else is needed."
+                f"Exit code 1 while the defect is there, 0 once it is gone, 2 where the layer {self.kind.absent}. All "
+                f"numbers are exact, in hexadecimal where decimals would not be; nothing else is needed."
             ),
         ]
         return f'"""{_harmless(chr(10).join(lines))}\n"""'
@@ -290,46 +313,6 @@ def _used(helpers: Mapping[str, str], code: str, fields: Mapping[str, str]) -> I
     return (text + "\n" for name, text in texts.items() if name in used)
 
 
-def _under_test(naming: str) -> str:
-    """The function that imports the implementation, from a file or by its module."""
-    place, _, name = naming.rpartition(":")
-    if not name.isidentifier():
-        raise CannotReproduceError(f"no script is written for {naming}: {name!r} is no name in Python")
-    if place.endswith(".py"):
-        return _FROM_FILE.substitute(place=repr(place), name=name)
-    if not all(part.isidentifier() for part in place.split(".")):
-        raise CannotReproduceError(f"no script is written for {naming}: {place!r} is no module's name in Python")
-    return _FROM_MODULE.substitute(place=place, name=name)
-
-
-def _prove(text: str, kind: Kind, adapter: Any, oracle: Oracle, planned: Planned) -> None:
-    """Runs the script's own functions on the implementation, which must fail, and on a right one, which must not."""
-    space: dict[str, Any] = {"__name__": "reproduction"}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        exec(compile(text, "<reproduction>", "exec"), space)
-        right = kind.right(oracle.dialect)
-        blamed = [] if right is None else _misses(space, right)
-        if blamed:
-            raise CannotReproduceError(
-                f"no script is written for {planned.case.id}: it would blame a right layer as well: {blamed[0]}"
-            )
-        if not _misses(space, kind.thing(adapter)):
-            raise CannotReproduceError(
-                f"no script is written for {planned.case.id}: put in plain code the question is answered rightly, so "
-                f"that what fails depends on more than this case"
-            )
-
-
-def _misses(space: Mapping[str, Any], thing: Any) -> list[str]:
-    try:
-        return list(space["misses"](space["ask"](thing)))
-    except SystemExit as ended:
-        return [str(ended.code)] if ended.code else []
-    except Exception as failure:
-        return [f"{type(failure).__name__}: {failure}"]
-
-
 def _harmless(text: str) -> str:
     """Text inside a docstring: it ends where it should, whatever a name or a message holds."""
     return text.replace("\\", "\\\\").replace('"', '\\"')
@@ -357,28 +340,11 @@ _WITHOUT = """except ImportError as failure:
     sys.exit(2)
 """
 
-_FROM_FILE = Template('''def under_test():
-    """From its file, which is looked for in the current folder."""
-    spec = importlib.util.spec_from_file_location("under_test", $place)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["under_test"] = module
-    spec.loader.exec_module(module)
-    return module.$name
-''')
-
-_FROM_MODULE = Template('''def under_test():
-    """From its module, which is looked for in the current folder as well."""
-    sys.path.append(os.getcwd())
-    from $place import $name
-
-    return $name
-''')
-
 _MAIN = Template("""if __name__ == "__main__":
     try:
         $subject = under_test()
     except (Exception, SystemExit) as failure:
-        print(f"{NAME} cannot be imported: {type(failure).__name__}: {failure}", file=sys.stderr)
+        print(f"{NAME} $absent: {type(failure).__name__}: {failure}", file=sys.stderr)
         sys.exit(2)
     print(CASE, SAYS, sep="\\n")
     try:

@@ -8,6 +8,7 @@ from conformance.cases import Question
 from conformance.implementations.named import WEIGHTS, arguments, meanings
 from conformance.implementations.torch_module import TorchModuleAdapter
 from conformance.reproduction.kinds import Kind, Snippet
+from conformance.reproduction.under_test import imported
 
 SNIPPETS: Mapping[str, Snippet] = {
     "call": Snippet("""
@@ -113,8 +114,9 @@ def _called(layer: object, names: tuple[str, ...]) -> str:
 
 TORCH = Kind(
     subject="Dense",
-    thing=lambda adapter: adapter.module_class,
-    imports=("import torch",),
+    thing=lambda adapter, _: adapter.module_class,
+    under_test=imported,
+    imports=lambda _: ("import torch",),
     snippets=SNIPPETS,
     helpers=HELPERS,
     fields=fields,

@@ -6,7 +6,6 @@ import ast
 import json
 import subprocess
 import sys
-import warnings
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache
@@ -35,6 +34,7 @@ from conformance.run import Selection, beside_the_catalogue, contract_areas, run
 from conformance.session import Oracle, Planned, live_oracle
 from conformance.shrink import smallest_of
 from reference.config import DenseConfig
+from tests.written_scripts import imported, missed, started
 
 #: The file that scripts name: each wrong layer under the name of its area, a right one under the same name.
 LAYERS = """
@@ -149,13 +149,6 @@ def run_all(folder: Path, paths: list[str]) -> dict[str, dict[str, int]]:
     return codes
 
 
-def imported(text: str) -> set[str]:
-    """What a script imports, but for the standard library and the layer's own file."""
-    nodes = ast.walk(ast.parse(text))
-    names = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
-    return {name.partition(".")[0] for name in names} - set(sys.stdlib_module_names)
-
-
 def test_every_question_of_a_keras_layer_has_its_lines() -> None:
     asked = set(keras_oracle.PROCEDURES)
     assert asked - {"talk"} == set(KERAS.snippets)
@@ -182,17 +175,6 @@ def first_of_each_way(area: str, oracle: Oracle) -> Iterator[Planned]:
                 ways.setdefault((case.question.procedure, case.question.options), case)
         if clause.area == area:
             yield from (Planned(clause, case) for case in ways.values())
-
-
-def missed(text: str, layer: Any) -> list[str]:
-    space: dict[str, Any] = {"__name__": "reproduction"}
-    exec(compile(text, "<reproduction>", "exec"), space)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            return list(space["misses"](space["ask"](layer)))
-        except Exception as failure:
-            return [repr(failure)]
 
 
 # ---- functions, by the command line ----------------------------------------------------------------------------------
@@ -224,12 +206,6 @@ def test_a_script_is_of_use_without_the_package(
     assert gone.stderr.startswith("layers.py:dense cannot be imported: FileNotFoundError")
 
 
-def started(path: Path) -> subprocess.CompletedProcess[str]:
-    """By an interpreter that sees no environment of ours."""
-    command = [sys.executable, "-I", str(path)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=path.parent)
-
-
 def test_a_folder_of_scripts_has_one_for_each_failed_clause(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -247,13 +223,14 @@ def test_a_folder_of_scripts_has_one_for_each_failed_clause(
 def test_a_script_that_is_missing_is_told_of_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """In a process of its own it is talked to over a pipe, which no script does."""
+    """In another interpreter: one reason for all clauses, and what would do."""
     (tmp_path / "layers.py").write_text(FUNCTIONS, "utf-8")
     monkeypatch.chdir(tmp_path)
-    options = ["--oracle", "recorded", "--case", "outputs.bias-before*[relu-rank2-float32]", "--repro-dir", "shown"]
+    options = ["--oracle", "recorded", "--case", "outputs.*[relu-rank2-float32]", "--repro-dir", "shown"]
     assert cli.main(["run", "layers.py:dense", "--python", sys.executable, *options]) == 1
     (told,) = [line for line in capsys.readouterr().err.splitlines() if "script" in line]
-    assert told.startswith("dense-conformance: no script is written for outputs.bias-before-activation; dense-conf")
+    assert told.startswith("dense-conformance: outputs.bias-before-activation and 2 other clauses: no script")
+    assert "run dense-conformance repro in that interpreter" in told
     assert not (tmp_path / "shown").exists()
 
 
@@ -271,9 +248,13 @@ def test_the_case_may_be_shrunk_first(
 @pytest.mark.parametrize(
     ("case", "naming", "says"),
     [
-        (CASE, "reference", "no script is written for reference: it is talked to by an adapter"),
+        (
+            CASE,
+            "reference",
+            "no script is written for reference: a script without this package can find",
+        ),
         ("outputs.affine[linear-rank2-float32]", "layers.py:right", "passes outputs.affine[linear-rank2-float32]"),
-        ("outputs.affine", "layers.py:right", "120 cases are called 'outputs.affine'"),
+        ("outputs.affine", "layers.py:right", "cases are called 'outputs.affine'; name one"),
         ("outputs.colour", "layers.py:right", "no cases are called 'outputs.colour'"),
         ("gradients.bias[linear-rank2-float32]", "layers.py:right", "is not-applicable for layers.py:right"),
     ],

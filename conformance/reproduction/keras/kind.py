@@ -16,6 +16,7 @@ from conformance.reproduction import literals
 from conformance.reproduction.keras import calls, handling, models
 from conformance.reproduction.keras.helpers import HELPERS
 from conformance.reproduction.kinds import Kind
+from conformance.reproduction.under_test import imported
 from conformance.truth import LEARNING_RATE, stack_configs
 from reference.config import TABLES
 from reference.dense import output_shape
@@ -137,8 +138,9 @@ def dtype(name: str) -> str:
 
 KERAS = Kind(
     subject="Dense",
-    thing=lambda adapter: adapter.layer_class,
-    imports=("import tensorflow as tf",),
+    thing=lambda adapter, _: adapter.layer_class,
+    under_test=imported,
+    imports=lambda _: ("import tensorflow as tf",),
     snippets={**calls.SNIPPETS, **handling.SNIPPETS, **models.SNIPPETS},
     helpers=HELPERS,
     fields=fields,

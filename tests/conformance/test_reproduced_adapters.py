@@ -143,7 +143,7 @@ DEFECTS = {
     ),
     "state.reloaded-weights[linear-rank2-float32-reload]": (
         "layer.update(kernel=kernel, bias=bias)",
-        'layer.update({} if "called" in layer else dict(kernel=kernel, bias=bias))',
+        'layer.update({} if "loaded" in layer else dict(kernel=kernel, bias=bias, loaded=True))',
     ),
     "state.layers-independent[linear-rank2-float32-two_layers]": (
         "        return layer\n",

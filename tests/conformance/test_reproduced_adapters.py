@@ -366,13 +366,9 @@ def test_a_folder_of_scripts_goes_by_the_naming(layers: Path, capsys: pytest.Cap
     options = ["--oracle", "recorded", "--case", CASE, "-q", "--repro-dir", "shown"]
     assert cli.main(["run", "layers.py:Adapter", *options]) == 1
     assert "my framework" in capsys.readouterr().out
-    assert started_in(layers.parent, "shown/outputs_bias_before_activation.py") == 1
-
-
-def started_in(folder: Path, name: str) -> int:
-    target = folder / "shows.py"
-    target.write_text((folder / name).read_text("utf-8"), "utf-8")
-    return started(target).returncode
+    target = layers.with_name("shows.py")
+    target.write_text((layers.parent / "shown/outputs_bias_before_activation.py").read_text("utf-8"), "utf-8")
+    assert started(target).returncode == 1
 
 
 def test_why_there_is_no_script_is_told_for_each_clause(layers: Path, capsys: pytest.CaptureFixture[str]) -> None:

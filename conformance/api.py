@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -48,7 +49,7 @@ def check(
     asked = oracle_named(oracle)
     waived = waiving(waivers)
     (report,) = run([load(implementation, asked.dialect)], chosen, asked, exitfirst=exitfirst, waiving=waived)
-    return report
+    return replace(report, naming=_naming_of(implementation))
 
 
 def waiving(waivers: str | Path | None) -> Waiving:

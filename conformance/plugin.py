@@ -265,7 +265,7 @@ def _waive(report: Any, case: Any, waiving: Any) -> None:
     if settled.verdict is Verdict.WAIVED:
         report.outcome, report.wasxfail = "skipped", settled.reason
     elif settled is not case.settled:
-        report.outcome, report.longrepr = "failed", render_result(settled, case.implementation.name)
+        report.outcome, report.longrepr = "failed", render_result(settled, case.naming or case.implementation.name)
 
 
 def _case_of(item: pytest.Item) -> Any:

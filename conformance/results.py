@@ -158,7 +158,8 @@ class Report:
     defects. complaints: what is wrong with the waivers that were applied, in words; any fails the run. version: of the
     implementation, as it declares it; "" where it does not. curves: of each activation, measured only where a report
     shows them. reproductions: of each failed clause the text of a script that shows its smallest case, by the clause's
-    id, likewise; unwritten: why there is none, by the clause's id.
+    id, likewise; unwritten: why there is none, by the clause's id. naming, placed: how the command line names the
+    implementation, and the options that say where it lives; "" where it has no name there.
     """
 
     implementation: str
@@ -186,6 +187,8 @@ class Report:
     curves: tuple[Curve, ...] = ()
     reproductions: Mapping[str, str] = field(default_factory=dict)
     unwritten: Mapping[str, str] = field(default_factory=dict)
+    naming: str = ""
+    placed: str = ""
 
     @property
     def counts(self) -> Mapping[Verdict, int]:

@@ -393,9 +393,9 @@ class RunnableCase:
         claimed = self.selection.level is not None
         result = self.session().result(self.planned, self.implementation, claimed=claimed)
         if result.verdict.accuses:
-            raise NonconformityError(render_result(result, self.implementation.name))
+            raise NonconformityError(render_result(result, self.naming or self.implementation.name))
         if result.verdict is Verdict.SUITE_ERROR:
-            raise SuiteFailedError(render_result(result, self.implementation.name))
+            raise SuiteFailedError(render_result(result, self.naming or self.implementation.name))
         if result.verdict is Verdict.NOT_APPLICABLE:
             raise SkipTest(f"not applicable: {result.reason}")
         return result

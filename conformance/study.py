@@ -26,22 +26,18 @@ def study(
     report: Report,
     implementation: Implementation,
     oracle: Oracle,
-    naming: str = "",
     *,
     curves: bool = False,
     scripts: bool = False,
 ) -> Report:
-    """The report with the likely defects and the smallest case of each failed clause; curves, scripts: with these.
-
-    naming: by which a script finds the implementation, as the command line takes it; "" where there is no such.
-    """
+    """The report with the likely defects and the smallest case of each failed clause; curves, scripts: with these."""
     studied = report
     if has_failures(report):
         studied = diagnosed(
             replace(report, smallest=smallest_of(report, implementation, oracle)), implementation, oracle
         )
     if scripts:
-        studied = _with_scripts(studied, naming or report.implementation, implementation, oracle)
+        studied = _with_scripts(studied, implementation, oracle)
     return replace(studied, curves=measure(implementation, oracle.dialect)) if curves else studied
 
 
@@ -59,8 +55,9 @@ def undiagnosed(report: Report, why: str) -> Report:
     return replace(report, diagnoses=(Diagnosis("", "the suite could not look into the failures", why, failed),))
 
 
-def _with_scripts(report: Report, naming: str, implementation: Implementation, oracle: Oracle) -> Report:
+def _with_scripts(report: Report, implementation: Implementation, oracle: Oracle) -> Report:
     """The report with a script for each failed clause, or why there is none."""
+    naming = report.naming or report.implementation
     written: dict[str, str] = {}
     unwritten: dict[str, str] = {}
     for clause_id, result in report.smallest.items():

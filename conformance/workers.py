@@ -42,9 +42,9 @@ class WorkerError(Exception):
 
 @dataclass(frozen=True)
 class Study:
-    """What is made of a finished report, with the implementation, the oracle and the naming at hand; and of which."""
+    """What is made of a finished report, with the implementation and the oracle at hand; and of which."""
 
-    of: Callable[[Report, Implementation, Oracle, str], Report]
+    of: Callable[[Report, Implementation, Oracle], Report]
     wanted: Callable[[Report], bool]
 
 
@@ -86,7 +86,7 @@ def run_errand(
             progress=progress,
             waiving=errand.waiving,
         )
-        return _studied(told, study, errand.namings, lambda: (implementations, oracle))
+        return _studied(_named(told, errand), study, lambda: (implementations, oracle))
     with _executor(workers) as executor:
         # as many as there are workers, so that all of them import the oracle at the same time
         introduced = [executor.submit(_introduce, errand) for _ in range(workers)]
@@ -98,21 +98,25 @@ def run_errand(
         findings = _gathered(given, tasks, errand, progress)
         seconds = time.perf_counter() - start
     told = reports(ran, planned, findings, seconds=seconds, waiving=errand.waiving)
-    return _studied(told, study, errand.namings, partial(_loaded, errand))
+    return _studied(_named(told, errand), study, partial(_loaded, errand))
+
+
+def _named(told: tuple[Report, ...], errand: Errand) -> tuple[Report, ...]:
+    """An implementation may call itself by another name than that by which it is found."""
+    pairs = zip(told, errand.namings, strict=True)
+    return tuple(replace(report, naming=naming, placed=str(errand.place)) for report, naming in pairs)
 
 
 def _studied(
     told: tuple[Report, ...],
     study: Study | None,
-    namings: tuple[str, ...],
     loaded: Callable[[], tuple[list[Implementation], Oracle]],
 ) -> tuple[Report, ...]:
     """Nothing is loaded where nothing is asked."""
     if study is None or not any(study.wanted(report) for report in told):
         return told
     implementations, oracle = loaded()
-    asked = zip(told, implementations, namings, strict=True)
-    return tuple(study.of(report, each, oracle, naming) for report, each, naming in asked)
+    return tuple(study.of(report, each, oracle) for report, each in zip(told, implementations, strict=True))
 
 
 def _loaded(errand: Errand) -> tuple[list[Implementation], Oracle]:

@@ -111,4 +111,4 @@ def hostile(text: str) -> Report:
         complaints=[text],
         curves=[Curve("mish", "float32", absent=text)],
     )
-    return replace(told, smallest={"outputs.affine": failed})
+    return replace(told, smallest={"outputs.affine": failed}, naming=text, unwritten={"outputs.affine": text})

@@ -123,11 +123,12 @@ def _joined(parts: Sequence[Part]) -> Report:
             not first.areas and not first.case,
             first.areas,
             first.case,
+            version=first.version,
         ),
         [results[each.case.id] for each in planned if each.case.id in results],
         errata=errata,
     )
-    return replace(whole, **_studied(parts))
+    return replace(whole, naming=first.naming, placed=first.placed, **_studied(parts))
 
 
 def _studied(parts: Sequence[Part]) -> dict[str, Any]:

@@ -58,6 +58,12 @@ class Place:
     answer_limit: float = ANSWER_LIMIT
     device: str = ""
 
+    def __str__(self) -> str:
+        """The options of the command line that say so: ` --python PATH --timeout 5`."""
+        limit = "" if self.answer_limit == ANSWER_LIMIT else f"{self.answer_limit:g}"
+        said = (("--python", self.python), ("--device", self.device), ("--timeout", limit))
+        return "".join(f" {option} {shlex.quote(value)}" for option, value in said if value)
+
 
 #: In this process, but for what cannot.
 HERE = Place()

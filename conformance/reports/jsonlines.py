@@ -104,6 +104,8 @@ def _header(report: Report) -> Mapping[str, Any]:
         "floor": None if report.floor is None else asdict(report.floor),
         "suite": __version__,
         "version": report.version,
+        "naming": report.naming,
+        "placed": report.placed,
     }
 
 
@@ -172,6 +174,8 @@ def report_of(records: Sequence[Mapping[str, Any]]) -> Report:
             diagnoses=tuple(Diagnosis(**{**each, "cases": tuple(each["cases"])}) for each in footer["diagnoses"]),
             complaints=tuple(footer["complaints"]),
             version=header["version"],
+            naming=header["naming"],
+            placed=header["placed"],
         )
     except (KeyError, TypeError, ValueError) as failure:
         suite = header.get("suite", "an earlier version")

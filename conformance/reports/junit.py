@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 from xml.etree.ElementTree import Element, SubElement
 
 from conformance.contract.clause import Requirement
-from conformance.reports.outcomes import options
+from conformance.reports.outcomes import named, options
 from conformance.reports.terminal import conclusion, render_result
 from conformance.reports.text import clipped, in_one_line, printable
 from conformance.results import ExitCode, Report, Result, Verdict
@@ -86,7 +86,7 @@ def _case(report: Report, result: Result) -> Element:
 
 def _tell(case: Element, kind: str, report: Report, result: Result, message: str) -> None:
     told = SubElement(case, kind, message=_line(message), type=result.verdict.value)
-    told.text = _text(render_result(result, report.implementation, options=options(report)))
+    told.text = _text(render_result(result, named(report), options=options(report)))
 
 
 def _of_the_run(report: Report) -> Iterator[Element]:

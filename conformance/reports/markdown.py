@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from conformance.compare import Comparison
-from conformance.reports.outcomes import Mood, Outcome, State, by_area, options, outcomes, repeat, standing
+from conformance.reports.outcomes import Mood, Outcome, State, by_area, named, options, outcomes, repeat, standing
 from conformance.reports.terminal import conclusion, headline
 from conformance.reports.text import clipped, in_one_line, listed, printable
 from conformance.results import Report, Result
@@ -101,7 +101,7 @@ def _clause(report: Report, outcome: Outcome) -> Iterator[str]:
     yield from _differences(shown)
     yield f"- guards against {_text(outcome.clause.guards)}"
     yield ""
-    yield from _fenced(repeat(report.implementation, shown.case.id, options(report)), "sh")
+    yield from _fenced(repeat(named(report), shown.case.id, options(report)), "sh")
     others = [result.case.id for result in bad if result.case.id != shown.case.id]
     if others:
         yield f"also {_text(outcome.state.value)}: {_code(listed(others, MOST_CASES))}"

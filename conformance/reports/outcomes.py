@@ -133,14 +133,19 @@ def standing(report: Report) -> Standing:
 # ---- once more -----------------------------------------------------------------------------------------------------
 
 
-def repeat(implementation: str, case: str, options: str = "") -> str:
+def named(report: Report) -> str:
+    """How a command names the implementation, as far as it can."""
+    return report.naming or report.implementation
+
+
+def repeat(naming: str, case: str, options: str = "") -> str:
     """The command that asks one case again. options: as `options` gives them."""
-    return f"dense-conformance run {shlex.quote(implementation)} --case {shlex.quote(case)}{options}"
+    return f"dense-conformance run {shlex.quote(naming)} --case {shlex.quote(case)}{options}"
 
 
 def options(report: Report) -> str:
     """What a command needs to ask the same question of the same level again, by the same oracle."""
-    return "".join(_options(report))
+    return "".join([report.placed, *_options(report)])
 
 
 def _options(report: Report) -> Iterator[str]:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-from conformance.reports.outcomes import Outcome, Standing, State, by_area, options, outcomes, repeat, standing
+from conformance.reports.outcomes import Outcome, Standing, State, by_area, named, options, outcomes, repeat, standing
 from conformance.reports.plots import Plot, Ratios, plot_curves, plot_ratios, ratios_of, worst_first
 from conformance.reports.terminal import NOT_SEEN, conclusion
 from conformance.reports.text import clipped, in_one_line, printable
@@ -156,7 +156,7 @@ def _environment() -> Environment:
         clip=lambda text: clipped(text, LONGEST_TEXT),
         name=lambda text: clipped(in_one_line(text), LONGEST_NAME),
         ours=Markup,  # of what this package draws and writes itself
-        repeat=lambda case, report: repeat(report.implementation, case, options(report)),
+        repeat=lambda case, report: repeat(named(report), case, options(report)),
         listed_under=listed_under,
         largest_error=_largest_error,
         reasons=_reasons,

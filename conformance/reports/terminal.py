@@ -85,7 +85,7 @@ def verdicts(report: Report, *, colour: bool = False) -> str:
     )
 
 
-def render_result(result: Result, implementation: str, *, options: str = "", failed: str = "") -> str:
+def render_result(result: Result, naming: str, *, options: str = "", failed: str = "") -> str:
     """One block: the fact, the place, what came, what is allowed, what it guards against, and how to repeat it.
 
     options: of the run, as far as repeating the case needs them; failed: a sentence on how often the clause failed.
@@ -99,7 +99,7 @@ def render_result(result: Result, implementation: str, *, options: str = "", fai
     for said in filter(None, (result.reason, result.remark)):
         lines += _indented(said)
     lines += _field("guards", f"against {result.clause.guards}")
-    lines.append(f"  repeat   {plain(outcomes.repeat(implementation, result.case.id, options))}")
+    lines.append(f"  repeat   {plain(outcomes.repeat(naming, result.case.id, options))}")
     return "\n".join(lines)
 
 
@@ -126,7 +126,7 @@ def _failed_clauses(report: Report, *, colour: bool) -> Iterator[str]:
         shown = report.smallest.get(clause_id, first)
         failed = f" It fails in {len(failures)} of {ran} cases." if ran > 1 else ""
         weight = "" if shown.clause.requirement is Requirement.MUST else f" ({shown.clause.requirement.value})"
-        block = render_result(shown, report.implementation, options=outcomes.options(report), failed=failed + weight)
+        block = render_result(shown, outcomes.named(report), options=outcomes.options(report), failed=failed + weight)
         yield _paint(block, _RED, colour=colour, first_line_only=True)
         yield ""
 
@@ -149,7 +149,7 @@ def _suite_errors(report: Report, *, colour: bool) -> Iterator[str]:
     for result in report.suite_errors:
         if result.clause.id not in told:
             told.add(result.clause.id)
-            block = render_result(result, report.implementation, options=outcomes.options(report))
+            block = render_result(result, outcomes.named(report), options=outcomes.options(report))
             yield _paint(block, _YELLOW, colour=colour, first_line_only=True)
             yield ""
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shlex
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -104,6 +106,28 @@ def test_1_what_is_wrong_does_not(layers: Path, capsys: pytest.CaptureFixture[st
     assert "noise" in told.err
     assert "FAIL outputs.affine[linear-1x1-float32-units1-nobias" in told.out
     assert f"repeat   dense-conformance run {layers}:doubled --case 'outputs.affine[" in told.out
+
+
+def test_1_what_calls_itself_otherwise_is_repeated_by_where_it_is(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A report calls an adapter by its own name, by which no command finds it."""
+    file = tmp_path / "adapters.py"
+    file.write_text(
+        "from conformance.implementations.reference import ReferenceAdapter\n\n\n"
+        "class Doubling(ReferenceAdapter):\n"
+        "    def __init__(self):\n        super().__init__('my own')\n\n"
+        "    def call(self, layer, inputs):\n        return 2 * super().call(layer, inputs)\n"
+    )
+    asked = ["run", f"{file}:Doubling", "--case", "outputs.affine[linear-rank2-float32-wide]", "--oracle", "recorded"]
+    for place in ([], ["--python", sys.executable, "--timeout", "7"]):
+        assert cli.main([*asked, *place]) == 1
+        told = capsys.readouterr().out
+        (command,) = [line.partition("dense-conformance ")[2] for line in told.splitlines() if "  repeat  " in line]
+        assert shlex.join(place) in command
+        assert ("my own: 1 failed" in told) == (not place)
+        assert cli.main(shlex.split(command)) == 1
+        capsys.readouterr()
 
 
 def test_1_the_repeated_case_is_that_case(layers: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -88,6 +88,12 @@ def test_what_an_implementation_says_makes_no_element(text: str) -> None:
     assert all(each.isprintable() or each in "\n\t" for part in told.texts for each in part)
 
 
+def test_it_says_why_there_is_no_file_for_a_failure() -> None:
+    report = one_of_each()
+    (failed, *_) = [result.clause.id for result in report.results if result.verdict.fails]
+    assert "no such <file>" in text_of(page.render([replace(report, unwritten={failed: "no such <file>"})]))
+
+
 def test_one_script_alone_may_run_and_nothing_may_be_fetched() -> None:
     parsed = outline(page.render([one_of_each()]))
     (policy,) = (value for tag, name, value in parsed.attributes if tag == "meta" and "default-src" in value)

@@ -177,7 +177,7 @@ class _Collector:
             results = sorted((result_of(record["result"], clauses) for record in of), key=lambda r: order[r.clause.id])
             whole = ran.is_everything and not self._narrowed(config)
             report = report_of(replace(ran, is_everything=whole), results, errata=errata)
-            made[key] = apply(report, waiving)
+            made[key] = replace(apply(report, waiving), naming=of[0]["naming"])
         return made
 
     def _studied(self, report: Report, heading: str, config: pytest.Config) -> Report:

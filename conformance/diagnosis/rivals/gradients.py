@@ -1,78 +1,24 @@
-"""Rivals of the backward pass: what the gradients are where one of its steps is wrong, and the outputs are right."""
+"""Rivals of the backward pass: what the gradients are where one of its products, or its delta, is wrong."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import replace
-from functools import partial
 from math import prod
 from typing import Any
 
 import numpy as np
-from scipy.special import expit, ndtr
 
-from conformance.diagnosis.rivals.formulas import MORE_ROUNDINGS
-from conformance.diagnosis.rivals.rival import ROUNDINGS, Predicted, Rival, permuted, scaled
+from conformance.diagnosis.rivals.backward import Gradients, gradients
+from conformance.diagnosis.rivals.rival import Predicted, Rival, permuted, scaled
 from conformance.diagnosis.rivals.rounding import NARROW
 from conformance.procedures import GRADIENTS
 from conformance.truth import Posed
-from reference.activations import ACTIVATIONS, Activation, sech_squared, softplus, tail_product
-from reference.bounds import Estimate, Problem, pre_activation, product
+from reference.activations import ACTIVATIONS
+from reference.bounds import Problem, pre_activation
 from reference.dense import flatten_leading
-from reference.elementwise import Elementwise
 from reference.formats import Array
 from reference.intervals import Interval, around
-from reference.rowwise import Rowwise, log_softmax, softmax
-
-Slope = Callable[[Array], Array]
-Vjp = Callable[[Array, Array], Array]
-Gradients = dict[str, Interval]
-
-
-@np.errstate(all="ignore")
-def gradients(
-    posed: Posed,
-    *,
-    row: Activation | None = None,
-    upstream: Callable[[Array], Array] = lambda upstream: upstream,
-    delta: Callable[[Array, Problem], Array] | None = None,
-    backward: Callable[[Problem], Problem] = lambda problem: problem,
-) -> Gradients:
-    """The intervals of the three gradients with some of their steps replaced.
-
-    row: whose slope is taken. delta: a change of (N, units) that moves, drops or repeats. backward: the operands of the
-    products on the way back.
-    """
-    problem, format = posed.problem, posed.problem.format
-    z = pre_activation(problem)
-    own = flatten_leading(posed.upstream)
-    given = upstream(own)
-    value, error = (row or problem.activation).enclose_vjp(z.value, z.error, given, format)
-    if not format.holds(given).all():
-        error = error + ROUNDINGS * format.unit_roundoff * np.abs(value)
-    if delta is not None:
-        value, error = delta(value, problem), np.abs(delta(error, problem))
-    return products(backward(problem), Estimate(value, error))
-
-
-def products(problem: Problem, delta: Estimate) -> Gradients:
-    """Of a delta (N, units)."""
-    format = problem.format
-    kernel = product(problem.rows.T, delta, format, problem.allowed_to_kernel_gradient)
-    inputs = product(problem.kernel, delta.transposed, format, problem.allowed).transposed
-    found = {
-        "kernel_gradient": _interval(kernel, problem),
-        "inputs_gradient": permuted(_interval(inputs, problem), problem.unflatten),
-    }
-    if problem.bias is not None:
-        summed = product(np.ones((1, len(problem.rows))), delta, format, problem.allowed_to_bias_gradient)
-        found["bias_gradient"] = permuted(_interval(summed, problem), lambda ends: ends[0])
-    return found
-
-
-def _interval(estimate: Estimate, problem: Problem) -> Interval:
-    return around(estimate.value, estimate.error).overflowing(problem.format)
-
 
 # ---- of one gradient, or of all alike ------------------------------------------------------------------------------
 
@@ -398,185 +344,3 @@ def _from_upstream(change: Callable[[Array], Array]) -> Callable[[Posed], Predic
 
 def _keeps_units(posed: Posed) -> bool:
     return posed.definition.output_units(2) == 2
-
-
-def _gelu_tanh_slope(z: Array) -> Array:
-    inner = np.sqrt(2 / np.pi) * (z + 0.044715 * z**3)
-    return 0.5 * (1 + np.tanh(inner)) + 0.5 * z * sech_squared(inner) * np.sqrt(2 / np.pi) * (1 + 3 * 0.044715 * z**2)
-
-
-def _two_slopes(below: float, z: Array) -> Array:
-    return np.where(z > 0, 1.0, below)
-
-
-def _sigmoid_product_slope(factor: float) -> Slope:
-    return lambda z: expit(factor * z) + factor * tail_product(z, expit(factor * z) * expit(-factor * z))
-
-
-#: By activation: of what the slope is, in words.
-SLOPES: Mapping[str, tuple[tuple[str, Slope], ...]] = {
-    "gelu": (
-        ("that of the tanh approximation", _gelu_tanh_slope),
-        ("that of z sigmoid(1.702 z)", _sigmoid_product_slope(1.702)),
-        ("Phi(z) alone: z phi(z) is left out", ndtr),
-    ),
-    "silu": (
-        ("sigmoid(z) alone", expit),
-        ("that of sigmoid", lambda z: expit(z) * expit(-z)),
-    ),
-    "tanh": (
-        ("1 - |y|", lambda z: 1 - np.abs(np.tanh(z))),
-        ("1 - y", lambda z: 1 - np.tanh(z)),
-        ("1 + y^2", lambda z: 1 + np.tanh(z) ** 2),
-        ("y (1 - y)", lambda z: np.tanh(z) * (1 - np.tanh(z))),
-        ("1 - z^2", lambda z: 1 - z * z),
-    ),
-    "sigmoid": (
-        ("y", expit),
-        ("1 - y", lambda z: expit(-z)),
-        ("1 - y^2", lambda z: 1 - expit(z) ** 2),
-        ("z (1 - z)", lambda z: z * (1 - z)),
-    ),
-    "softsign": (
-        ("1 / (1 + |z|): a square is left out", lambda z: 1 / (1 + np.abs(z))),
-        ("1 / (1 + z^2)", lambda z: 1 / (1 + z * z)),
-    ),
-    "mish": (
-        ("tanh(softplus(z)): a term is left out", lambda z: np.tanh(softplus(z))),
-        ("that of silu", _sigmoid_product_slope(1.0)),
-    ),
-    "softplus": (("1 - sigmoid(z)", lambda z: expit(-z)), ("exp(z)", np.exp)),
-    "leaky_relu": tuple((f"{slope:g} below 0", partial(_two_slopes, slope)) for slope in (0.01, 0.1, 0.3, 0.0)),
-    "elu": (("y below 0, where y + 1 belongs", lambda z: np.where(z > 0, 1.0, np.expm1(np.minimum(z, 0.0)))),),
-    "selu": (("1 above 0: the scale is left out", lambda z: np.where(z > 0, 1.0, np.exp(np.minimum(z, 0.0)))),),
-    "exponential": (("1 + exp(z)", lambda z: 1 + np.exp(z)),),
-}
-
-
-def with_slope(row: Elementwise, slope: Slope) -> Elementwise:
-    return replace(
-        row,
-        slope=slope,
-        slope_magnitude=lambda z: np.maximum(row.slope_magnitude(z), np.abs(slope(z))),
-        slope_roundings=row.slope_roundings + MORE_ROUNDINGS,
-    )
-
-
-def of_slope(name: str, row: Activation) -> Iterator[Rival]:
-    """Other slopes of one activation."""
-    if isinstance(row, Rowwise):
-        for words, vjp in VJPS.get(name, ()):
-            yield _sloped(name, f"the gradient of {{activation}} {words}", _with_vjp(row, vjp))
-        return
-    yield _sloped(name, "the slope of {activation} is left out", ACTIVATIONS["linear"], "slope-missing")
-    value = row.value
-    for words, slope in (
-        *SLOPES.get(name, ()),
-        ("its value", value),
-        ("half of what it should be", lambda z: row.slope(z) / 2),
-        ("twice what it should be", lambda z: 2 * row.slope(z)),
-        ("negated", lambda z: -row.slope(z)),
-        ("the square of what it should be", lambda z: row.slope(z) ** 2),
-        ("taken of the output, not of z", lambda z: row.slope(value(z))),
-    ):
-        yield _sloped(name, f"the slope of {{activation}} is {words}", with_slope(row, slope))
-    for other, other_row in ACTIVATIONS.items():
-        if isinstance(other_row, Elementwise) and other_row is not row and other != "linear":
-            yield _sloped(name, f"the slope of {{activation}} is that of {other}", other_row)
-
-
-def _sloped(name: str, says: str, row: Activation, defect: str = "slope-formula") -> Rival:
-    def predict(posed: Posed) -> Predicted | None:
-        return dict(gradients(posed, row=row)) if posed.question.config.activation == name else None
-
-    return Rival(defect, says, predict, about=name)
-
-
-def at_kinks(name: str, row: Elementwise, slopes: Mapping[float, float]) -> Rival:
-    """Other slopes at points, elsewhere the right one."""
-
-    def slope(z: Array) -> Array:
-        found = row.slope(z)
-        for point, value in slopes.items():
-            found = np.where(z == point, value, found)
-        return found
-
-    told = " and ".join(f"{value:.6g} at {point:g}" for point, value in slopes.items())
-    right = " and ".join(f"{float(row.slope(np.array([point]))[0]):.6g}" for point in slopes)
-    exact = replace(row, slope=slope)
-    return _sloped(name, f"the slope of {{activation}} is {told}, where {right} is right", exact, "slope-at-kink")
-
-
-def plain_kinks(name: str, row: Elementwise) -> Iterator[Rival]:
-    """Each kink with the slopes that a layer may well have there: 0, 1/2, 1, and the one of either side."""
-    for kink in row.kinks:
-        sides = row.slope(np.array([np.nextafter(kink, -np.inf), np.nextafter(kink, np.inf)]))
-        right = float(row.slope(np.array([kink]))[0])
-        for slope in sorted({0.0, 0.5, 1.0, *map(float, sides), float(sides.mean())} - {right}):
-            yield at_kinks(name, row, {kink: slope})
-
-
-# ---- activations of whole rows -------------------------------------------------------------------------------------
-
-
-def _halves(z: Array) -> tuple[Array, Array]:
-    half = z.shape[-1] // 2
-    return z[..., :half], z[..., half:]
-
-
-def _glu(to_linear: bool, to_gate: bool) -> Vjp:
-    def vjp(z: Array, upstream: Array) -> Array:
-        linear, gate = _halves(z)
-        first = upstream * expit(gate) if to_linear else np.zeros_like(upstream)
-        second = upstream * linear * expit(gate) * expit(-gate) if to_gate else np.zeros_like(upstream)
-        return np.concatenate([first, second], axis=-1)
-
-    return vjp
-
-
-VJPS: Mapping[str, tuple[tuple[str, Vjp], ...]] = {
-    "softmax": (
-        ("has the diagonal of its Jacobian alone", lambda z, u: u * softmax(z) * (1 - softmax(z))),
-        ("is softmax times the upstream gradient: the sum over the row is left out", lambda z, u: softmax(z) * u),
-        ("is the upstream gradient itself", lambda z, u: u),
-        ("is that of log_softmax", lambda z, u: u - softmax(z) * u.sum(axis=-1, keepdims=True)),
-        ("is softmax less the upstream gradient", lambda z, u: softmax(z) - u),
-        ("leaves out the factor softmax", lambda z, u: u - (softmax(z) * u).sum(axis=-1, keepdims=True)),
-    ),
-    "log_softmax": (
-        (
-            "does not couple the units: it is (1 - softmax) times the upstream gradient",
-            lambda z, u: u * (1 - softmax(z)),
-        ),
-        ("is the upstream gradient itself", lambda z, u: u),
-        ("is the upstream gradient less softmax", lambda z, u: u - softmax(z)),
-        ("is that of softmax", ACTIVATIONS["softmax"].vjp),
-        (
-            "takes its own outputs for probabilities",
-            lambda z, u: u - log_softmax(z) * u.sum(axis=-1, keepdims=True),
-        ),
-    ),
-    "glu": (
-        ("does not reach the gate", _glu(True, False)),
-        ("reaches the gate alone", _glu(False, True)),
-    ),
-    "sparsemax": (
-        ("is the upstream gradient itself", lambda z, u: u),
-        ("is that of softmax", ACTIVATIONS["softmax"].vjp),
-        (
-            "is the upstream gradient on the support, its mean not taken off",
-            lambda z, u: u * (ACTIVATIONS["sparsemax"].value(z) > 0),
-        ),
-    ),
-}
-
-
-def _with_vjp(row: Rowwise, vjp: Vjp) -> Rowwise:
-    def enclose_vjp(z: Array, error: Array, upstream: Array, format: object) -> tuple[Array, Array]:
-        delta = vjp(z, upstream)
-        _, own = row.enclose_vjp(z, error, upstream, format)  # type: ignore[arg-type]
-        u = format.unit_roundoff  # type: ignore[attr-defined]
-        total = np.abs(upstream).sum(axis=-1, keepdims=True)
-        return delta, own + MORE_ROUNDINGS * u * (np.abs(delta) + total)
-
-    return replace(row, vjp=vjp, enclose_vjp=enclose_vjp)

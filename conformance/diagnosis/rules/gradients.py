@@ -11,8 +11,9 @@ from conformance.cases import Question
 from conformance.diagnosis.exhibits import Exhibit, Inquiry, inside, spread
 from conformance.diagnosis.fit import Fit, fitting
 from conformance.diagnosis.rivals.families import plainest, written
-from conformance.diagnosis.rivals.gradients import at_kinks, of_products, of_slope, of_upstream
+from conformance.diagnosis.rivals.gradients import of_products, of_upstream
 from conformance.diagnosis.rivals.rival import Predicted, Rival, scaled
+from conformance.diagnosis.rivals.slopes import at_kinks, of_slope
 from conformance.diagnosis.rules.outputs import PLAIN, UNCERTAIN, exhibits, fails_in, is_of_activation
 from conformance.procedures import GRADIENTS
 from conformance.results import Diagnosis, Result, Verdict

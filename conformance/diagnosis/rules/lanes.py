@@ -10,9 +10,10 @@ import numpy as np
 from conformance.diagnosis.exhibits import Exhibit, Inquiry
 from conformance.diagnosis.fit import fitting
 from conformance.diagnosis.rivals.affine import all_affine
-from conformance.diagnosis.rivals.gradients import of_products, of_slope, of_upstream, plain_kinks
+from conformance.diagnosis.rivals.gradients import of_products, of_upstream
 from conformance.diagnosis.rivals.rival import Rival
 from conformance.diagnosis.rivals.rounding import all_roundings
+from conformance.diagnosis.rivals.slopes import of_slope, plain_kinks
 from conformance.diagnosis.rules.outputs import everywhere_missing
 from conformance.diagnosis.wording import context, names_missed, observed
 from conformance.procedures import GRADIENTS

@@ -1,0 +1,149 @@
+"""Rivals of whole rows, units and axes: moved, repeated, dropped, or taken for each other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from math import prod
+
+import numpy as np
+
+from conformance.diagnosis.rivals.rival import Forward, Rival, forward, inexactly, permuted
+from conformance.diagnosis.rivals.steps import Change, added, of_outputs, of_z, z_times
+from reference.bounds import Problem
+from reference.formats import Array
+from reference.intervals import Interval
+
+
+def _with_inputs(problem: Problem) -> Problem:
+    """The inputs added to z: the identity added to a square kernel."""
+    square = problem.kernel.shape[0] == problem.kernel.shape[1]
+    return replace(problem, kernel=problem.kernel + np.eye(len(problem.kernel))) if square else problem
+
+
+def _flattened(problem: Problem) -> Problem:
+    """(batch, -1), as far as the kernel reaches."""
+    inputs = problem.inputs
+    if inputs.ndim == 2 or not inputs.size:
+        return problem
+    return replace(problem, inputs=inputs.reshape(len(inputs), prod(inputs.shape[1:]))[:, : len(problem.kernel)])
+
+
+def _along(axis: int) -> Callable[[Problem], Problem]:
+    """The product over another axis, where its length allows that."""
+
+    def operands(problem: Problem) -> Problem:
+        inputs = problem.inputs
+        if inputs.ndim <= axis + 1 or inputs.shape[axis] != inputs.shape[-1]:
+            return problem
+        return replace(problem, inputs=np.swapaxes(inputs, axis, -1))
+
+    return operands
+
+
+def _by_length() -> Forward:
+    """The product over the first axis behind the batch that has the kernel's length; the units stand there."""
+
+    def axis_of(problem: Problem) -> int:
+        shape = problem.inputs.shape
+        return next(axis for axis in (*range(1, len(shape)), 0) if shape[axis] == len(problem.kernel))
+
+    def operands(problem: Problem) -> Problem:
+        axis = axis_of(problem)
+        moved_inputs = np.moveaxis(problem.inputs, axis, -1)
+        own = problem.bias
+        # where the units do not come to stand last, the bias broadcasts along another axis, or not at all
+        bias = own if axis == problem.inputs.ndim - 1 else None
+        return replace(problem, inputs=moved_inputs, bias=bias)
+
+    def outputs(interval: Interval, problem: Problem) -> Interval:
+        axis = axis_of(problem)
+        back = permuted(interval, lambda values: np.moveaxis(values, -1, axis))
+        own = problem.bias
+        if own is None or axis == problem.inputs.ndim - 1 or back.shape[-1] != len(own):
+            return back
+        return added(back, own, problem)
+
+    return Forward(operands=operands, outputs=outputs)
+
+
+def _squeezed(values: Array) -> Array:
+    return np.squeeze(values)
+
+
+def _last_squeezed(values: Array) -> Array:
+    return values[..., 0] if values.shape[-1] == 1 else values
+
+
+def _merged(values: Array) -> Array:
+    return values.reshape(prod(values.shape[:-1]), values.shape[-1]) if values.ndim > 2 else values
+
+
+def _axes_swapped(values: Array) -> Array:
+    return np.swapaxes(values, 0, 1) if values.ndim > 2 else values
+
+
+def _step(at: int) -> Change:
+    """One position of the axes between batch and units, in the place of all."""
+
+    def change(values: Array) -> Array:
+        if values.ndim < 3 or not values.size:
+            return values
+        one = values[:, at : at + 1 or None]
+        return np.broadcast_to(one, values.shape).copy()
+
+    return change
+
+
+def _step_alone(at: int) -> Change:
+    return lambda values: values[:, at] if values.ndim > 2 and values.size else values
+
+
+def _rolled(by: int, axis: int) -> Change:
+    return lambda values: np.roll(values, by, axis=axis)
+
+
+def _without_middle(values: Array) -> Array:
+    return values.reshape(len(values), prod(values.shape[1:])) if values.ndim > 2 else values
+
+
+WHOLE: tuple[Rival, ...] = (
+    forward("units-reordered", "the units are reversed", of_z(lambda z: z[..., ::-1])),
+    forward("units-reordered", "the units are moved by one", of_z(_rolled(1, -1))),
+    forward("units-reordered", "the units are moved by one", of_z(_rolled(-1, -1))),
+    forward(
+        "inputs-added",
+        "the inputs are added to what is activated, where they have as many units",
+        inexactly(_with_inputs),
+    ),
+    forward("outputs-negated", "the outputs are negated", of_outputs(lambda y: -y)),
+    forward("outputs-zero", "the outputs are zeros", of_outputs(lambda y: 0 * y)),
+    forward("outputs-nan", "the outputs are NaN", of_outputs(lambda y: y * np.nan)),
+    forward("outputs-scaled", "the outputs are doubled", of_outputs(lambda y: 2 * y)),
+    forward("outputs-scaled", "the outputs are halved", of_outputs(lambda y: y / 2)),
+    forward("pre-activations-scaled", "what is activated is doubled", z_times(lambda _: 2.0)),
+    forward("pre-activations-scaled", "what is activated is halved", z_times(lambda _: 0.5)),
+    forward("rows-reordered", "the batch is reversed", of_outputs(lambda y: y[::-1])),
+    forward("rows-reordered", "the batch is moved by one row", of_outputs(_rolled(1, 0))),
+    forward("rows-reordered", "the batch is moved by one row", of_outputs(_rolled(-1, 0))),
+    forward("rows-repeated", "every row is the first one", of_outputs(lambda y: np.repeat(y[:1], len(y), axis=0))),
+)
+
+
+AXES: tuple[Rival, ...] = (
+    forward("inputs-flattened", "inputs of rank above 2 are flattened to (batch, -1)", Forward(operands=_flattened)),
+    forward("axes-swapped", "the first two axes change places", of_outputs(_axes_swapped)),
+    forward("steps-reordered", "the second axis is reversed", of_outputs(lambda y: y[:, ::-1] if y.ndim > 2 else y)),
+    forward("steps-repeated", "every step is the first one", of_outputs(_step(0))),
+    forward("steps-repeated", "every step is the last one", of_outputs(_step(-1))),
+    forward("steps-dropped", "the first step alone is left", of_outputs(_step_alone(0))),
+    forward("steps-dropped", "the last step alone is left", of_outputs(_step_alone(-1))),
+    forward("axes-merged", "the leading axes are merged into one", of_outputs(_merged)),
+    forward("axes-merged", "all axes behind the batch are merged into one", of_outputs(_without_middle)),
+    forward("wrong-axis", "the product runs over axis 1", Forward(operands=_along(1))),
+    forward("wrong-axis", "the product runs over axis 0", Forward(operands=_along(0))),
+    forward("wrong-axis", "the product runs over the first axis that is as long as the kernel", _by_length()),
+    forward("axes-squeezed", "axes of length 1 are lost", of_outputs(_squeezed)),
+    forward("axes-squeezed", "a batch of one is lost as an axis", of_outputs(lambda y: y[0] if len(y) == 1 else y)),
+    forward("axes-squeezed", "a single unit is lost as an axis", of_outputs(_last_squeezed)),
+)

@@ -1,0 +1,62 @@
+"""The backward pass in steps, each of which may be replaced."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from conformance.diagnosis.rivals.rival import ROUNDINGS, permuted
+from conformance.truth import Posed
+from reference.activations import Activation
+from reference.bounds import Estimate, Problem, pre_activation, product
+from reference.dense import flatten_leading
+from reference.formats import Array
+from reference.intervals import Interval, around
+
+Gradients = dict[str, Interval]
+
+
+@np.errstate(all="ignore")
+def gradients(
+    posed: Posed,
+    *,
+    row: Activation | None = None,
+    upstream: Callable[[Array], Array] = lambda upstream: upstream,
+    delta: Callable[[Array, Problem], Array] | None = None,
+    backward: Callable[[Problem], Problem] = lambda problem: problem,
+) -> Gradients:
+    """The intervals of the three gradients with some of their steps replaced.
+
+    row: whose slope is taken. delta: a change of (N, units) that moves, drops or repeats. backward: the operands of the
+    products on the way back.
+    """
+    problem, format = posed.problem, posed.problem.format
+    z = pre_activation(problem)
+    own = flatten_leading(posed.upstream)
+    given = upstream(own)
+    value, error = (row or problem.activation).enclose_vjp(z.value, z.error, given, format)
+    if not format.holds(given).all():
+        error = error + ROUNDINGS * format.unit_roundoff * np.abs(value)
+    if delta is not None:
+        value, error = delta(value, problem), np.abs(delta(error, problem))
+    return products(backward(problem), Estimate(value, error))
+
+
+def products(problem: Problem, delta: Estimate) -> Gradients:
+    """Of a delta (N, units)."""
+    format = problem.format
+    kernel = product(problem.rows.T, delta, format, problem.allowed_to_kernel_gradient)
+    inputs = product(problem.kernel, delta.transposed, format, problem.allowed).transposed
+    found = {
+        "kernel_gradient": _interval(kernel, problem),
+        "inputs_gradient": permuted(_interval(inputs, problem), problem.unflatten),
+    }
+    if problem.bias is not None:
+        summed = product(np.ones((1, len(problem.rows))), delta, format, problem.allowed_to_bias_gradient)
+        found["bias_gradient"] = permuted(_interval(summed, problem), lambda ends: ends[0])
+    return found
+
+
+def _interval(estimate: Estimate, problem: Problem) -> Interval:
+    return around(estimate.value, estimate.error).overflowing(problem.format)

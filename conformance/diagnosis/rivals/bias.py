@@ -1,0 +1,123 @@
+"""Rivals of the bias."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+
+from conformance.diagnosis.rivals.rival import Forward, Rival, forward
+from conformance.diagnosis.rivals.steps import added, before_activation, of_bias, of_bias_computed
+from conformance.truth import Posed
+from reference.bounds import Estimate, Problem
+from reference.formats import Array
+from reference.intervals import Interval
+
+
+def _late_bias(problem: Problem, *, also_before: bool = False) -> Interval:
+    """The bias added to the activated outputs, with one rounding; as far as there are outputs for it."""
+    early = problem if also_before else replace(problem, bias=None)
+    activated = Forward().bound(early)
+    if problem.bias is None:
+        return activated
+    return added(activated, problem.bias[: activated.shape[-1]], problem)
+
+
+def _has_bias(posed: Posed) -> bool:
+    return posed.problem.bias is not None
+
+
+def _after(name: str, says: str, *, also_before: bool) -> Rival:
+    def bound(problem: Problem) -> Interval:
+        return _late_bias(problem, also_before=also_before)
+
+    def predict(posed: Posed) -> dict[str, Interval | None] | None:
+        """Of a linear layer a late bias is no other one."""
+        if posed.question.config.activation == "linear" and not also_before:
+            return {"outputs": Forward().bound(posed.problem)}
+        return {"outputs": bound(posed.problem)}
+
+    return Rival(name, says, predict)
+
+
+def _per_row(changes: Callable[[int], Array]) -> Forward:
+    """The bias weighed row by row: weights (rows,) for so many rows, along the first axis."""
+
+    def z(estimate: Estimate, problem: Problem) -> Estimate:
+        if problem.bias is None or not estimate.value.size:
+            return estimate
+        without = before_activation(replace(problem, bias=None))
+        weights = changes(len(estimate.value)).reshape(-1, *(1 for _ in estimate.value.shape[1:]))
+        return Estimate(
+            np.where(weights, estimate.value, without.value), np.where(weights, estimate.error, without.error)
+        )
+
+    return Forward(z=z)
+
+
+def _first(rows: int) -> Array:
+    return np.arange(rows) == 0
+
+
+BIAS: tuple[Rival, ...] = (
+    forward("bias-dropped", "the bias is not added", of_bias(lambda b, _: 0 * b), applies=_has_bias),
+    forward("bias-doubled", "the bias is added twice", of_bias(lambda b, _: 2 * b), applies=_has_bias),
+    forward("bias-subtracted", "the bias is subtracted", of_bias(lambda b, _: -b), applies=_has_bias),
+    forward("bias-scaled", "the bias is halved", of_bias(lambda b, _: b / 2), applies=_has_bias),
+    forward(
+        "bias-scaled",
+        "the bias is added once for every feature",
+        of_bias(lambda b, p: b * p.kernel.shape[0]),
+        applies=_has_bias,
+    ),
+    forward(
+        "bias-scaled",
+        "the bias is divided by the number of features",
+        of_bias_computed(lambda b, p: b / max(1, p.kernel.shape[0])),
+        applies=_has_bias,
+    ),
+    forward(
+        "bias-scaled",
+        "the bias is divided by the length of the batch",
+        of_bias_computed(lambda b, p: b / max(1, len(p.inputs))),
+        applies=_has_bias,
+    ),
+    forward("bias-absolute", "the bias loses its sign", of_bias(lambda b, _: np.abs(b)), applies=_has_bias),
+    forward("bias-permuted", "the bias is read backwards", of_bias(lambda b, _: b[::-1]), applies=_has_bias),
+    forward("bias-permuted", "the bias is moved by one unit", of_bias(lambda b, _: np.roll(b, 1)), applies=_has_bias),
+    forward("bias-permuted", "the bias is moved by one unit", of_bias(lambda b, _: np.roll(b, -1)), applies=_has_bias),
+    forward(
+        "bias-of-one-unit",
+        "every unit has the first unit's bias",
+        of_bias(lambda b, _: np.full_like(b, b[0])),
+        applies=_has_bias,
+    ),
+    forward(
+        "bias-of-one-unit",
+        "every unit has the mean of the biases",
+        of_bias_computed(lambda b, _: np.full_like(b, b.mean())),
+        applies=_has_bias,
+    ),
+    forward(
+        "bias-of-one-unit",
+        "every unit has the sum of the biases",
+        of_bias_computed(lambda b, _: np.full_like(b, b.sum())),
+        applies=_has_bias,
+    ),
+    forward("rows-unbiased", "the bias is added to the first row alone", _per_row(_first), applies=_has_bias),
+    forward(
+        "rows-unbiased",
+        "the bias is added to all rows but the first",
+        _per_row(lambda n: 1 - _first(n)),
+        applies=_has_bias,
+    ),
+    forward(
+        "rows-unbiased",
+        "the bias is added to the last row alone",
+        _per_row(lambda n: _first(n)[::-1]),
+        applies=_has_bias,
+    ),
+    _after("bias-late", "the bias is added after the activation, not before it", also_before=False),
+    _after("bias-late", "the bias is added before the activation and again after it", also_before=True),
+)

@@ -1,0 +1,99 @@
+"""Rivals of the product: of the kernel and the inputs as they go into it, and of the sum over the features."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from conformance.diagnosis.rivals.rival import Rival, forward
+from conformance.diagnosis.rivals.steps import of_inputs, of_inputs_computed, of_kernel, of_kernel_computed
+from reference.bounds import Problem
+from reference.formats import Array
+
+
+def _read_by_columns(kernel: Array, _: Problem) -> Array:
+    return kernel.ravel(order="F").reshape(kernel.shape)
+
+
+def _transposed_if_square(kernel: Array, _: Problem) -> Array:
+    return kernel.T if kernel.shape[0] == kernel.shape[1] else kernel
+
+
+def _dropped(at: slice | int) -> Callable[[Array, Problem], Array]:
+    def change(kernel: Array, _: Problem) -> Array:
+        kernel = kernel.copy()
+        if len(kernel):
+            kernel[at] = 0
+        return kernel
+
+    return change
+
+
+def _lost_below(least: float) -> Callable[[Array, Problem], Array]:
+    return lambda kernel, _: np.where(np.abs(kernel) < least, 0.0, kernel)
+
+
+def _of_decimals(decimals: int) -> Callable[[Array, Problem], Array]:
+    return lambda kernel, _: np.round(kernel, decimals)
+
+
+def _unit_columns(kernel: Array, _: Problem) -> Array:
+    with np.errstate(all="ignore"):
+        return np.nan_to_num(kernel / np.sqrt((kernel**2).sum(axis=0, keepdims=True)))
+
+
+PRODUCT: tuple[Rival, ...] = (
+    forward("kernel-transposed", "the kernel is read column by column, as if transposed", of_kernel(_read_by_columns)),
+    forward("kernel-transposed", "a square kernel is transposed", of_kernel(_transposed_if_square)),
+    forward("kernel-negated", "the kernel is negated", of_kernel(lambda k, _: -k)),
+    forward("kernel-absolute", "the kernel loses its signs", of_kernel(lambda k, _: np.abs(k))),
+    forward("kernel-clipped", "negative weights are taken for 0", of_kernel(lambda k, _: np.maximum(k, 0))),
+    forward("kernel-clipped", "the kernel is clipped to [-1, 1]", of_kernel(lambda k, _: np.clip(k, -1, 1))),
+    *(
+        forward("tiny-weights-zero", "tiny weights are taken for 0", of_kernel(_lost_below(least)))
+        for least in (1e-18, 1e-15, 1e-12, 1e-10, 1e-9, 1e-8, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3)
+    ),
+    *(
+        forward("kernel-rounded", f"the weights are rounded to {count} decimals", of_kernel(_of_decimals(count)))
+        for count in range(2, 13)
+    ),
+    forward("kernel-signs", "of the kernel the signs alone are used", of_kernel(lambda k, _: np.sign(k))),
+    forward("kernel-squared", "the kernel is squared", of_kernel_computed(lambda k, _: k * k)),
+    forward("kernel-normalized", "the kernel's columns are divided by their norms", of_kernel_computed(_unit_columns)),
+    forward("features-reordered", "the features are read backwards", of_kernel(lambda k, _: k[::-1])),
+    forward("features-reordered", "the features are moved by one", of_kernel(lambda k, _: np.roll(k, 1, axis=0))),
+    forward("features-reordered", "the features are moved by one", of_kernel(lambda k, _: np.roll(k, -1, axis=0))),
+    forward("features-dropped", "the last feature is left out", of_kernel(_dropped(-1))),
+    forward("features-dropped", "the first feature is left out", of_kernel(_dropped(0))),
+    forward("features-dropped", "every second feature is left out", of_kernel(_dropped(slice(1, None, 2)))),
+    *(
+        forward(
+            "features-dropped",
+            f"features beyond the first {count} are left out",
+            of_kernel(_dropped(slice(count, None))),
+        )
+        for count in (1, 2, 3, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
+    ),
+    forward(
+        "mean-for-sum",
+        "the product is a mean over the features, not their sum",
+        of_kernel_computed(lambda k, p: k / max(1, len(k))),
+    ),
+    forward(
+        "product-scaled",
+        "the product is divided by the square root of the number of features",
+        of_kernel_computed(lambda k, p: k / np.sqrt(max(1, len(k)))),
+    ),
+    forward("product-scaled", "the product is doubled", of_kernel(lambda k, _: 2 * k)),
+    forward("product-scaled", "the product is halved", of_kernel(lambda k, _: k / 2)),
+    forward("product-dropped", "the product is left out: the outputs are the bias", of_kernel(lambda k, _: 0 * k)),
+    forward("inputs-absolute", "the inputs lose their sign", of_inputs(lambda x, _: np.abs(x))),
+    forward("inputs-clipped", "negative inputs are taken for 0", of_inputs(lambda x, _: np.maximum(x, 0))),
+    forward("inputs-clipped", "the inputs are clipped to [-1, 1]", of_inputs(lambda x, _: np.clip(x, -1, 1))),
+    forward(
+        "inputs-normalized",
+        "the mean of each row is taken off its inputs",
+        of_inputs_computed(lambda x, _: x - x.mean(axis=-1, keepdims=True) if x.size else x),
+    ),
+)

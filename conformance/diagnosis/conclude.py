@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from conformance.diagnosis.rules.gradients import unstable_gradients, wrong_grad
 from conformance.diagnosis.rules.initializers import wrong_beginning
 from conformance.diagnosis.rules.lanes import wrong_graphs, wrong_lanes, wrong_training
 from conformance.diagnosis.rules.losses import wrong_costs
-from conformance.diagnosis.rules.outputs import unknown_formulas, wrong_outputs
+from conformance.diagnosis.rules.outputs import may_follow_from_outputs, unknown_formulas, wrong_outputs
 from conformance.diagnosis.rules.specials import wrong_specials
 from conformance.diagnosis.rules.state import depends_on_history, wrong_state
 from conformance.diagnosis.rules.topics import early_topics, wrong_topics
@@ -28,7 +28,7 @@ from conformance.session import Oracle
 Rule = Callable[[Inquiry], Iterator[Diagnosis]]
 
 #: A rule comes before those whose failures may be its consequences.
-RULES: tuple[Rule, ...] = (
+FORWARD: tuple[Rule, ...] = (
     wrong_weights,
     early_topics,
     raises_plainly,
@@ -42,6 +42,9 @@ RULES: tuple[Rule, ...] = (
     wrong_specials,
     wrong_shape,
     unknown_formulas,
+)
+#: Rules of what is not a plain call. They hear nothing of failures that unexplained outputs may be behind.
+BEYOND: tuple[Rule, ...] = (
     half_formula,
     unstable_gradients,
     wrong_gradients,
@@ -59,16 +62,29 @@ RULES: tuple[Rule, ...] = (
 
 @np.errstate(all="ignore")  # rivals are tried on everything, tails included
 def diagnose(report: Report, implementation: Implementation, oracle: Oracle) -> tuple[Diagnosis, ...]:
-    """The likely defects, each with the failed cases that it explains; last what no defect explains, without a name."""
-    inquiry, found = Inquiry.into(report, implementation, oracle), []
-    for rule in RULES:
-        for diagnosis in rule(inquiry):
-            if diagnosis.cases:
-                found.append(diagnosis)
-                inquiry.settle(diagnosis.cases)
+    """The likely defects, each with the failed cases that it explains; last what no defect explains, without a name.
+
+    A rule that raises says no more: what an implementation answers may be anything.
+    """
+    inquiry = Inquiry.into(report, implementation, oracle)
+    found = list(_told(inquiry, FORWARD))
+    consequences = inquiry.without(may_follow_from_outputs(inquiry.open))
+    found += _told(inquiry, BEYOND)
+    inquiry.open += consequences
     if inquiry.open:
         found.append(_what_is_known(inquiry))
     return tuple(found)
+
+
+def _told(inquiry: Inquiry, rules: Sequence[Rule]) -> Iterator[Diagnosis]:
+    for rule in rules:
+        try:
+            for diagnosis in rule(inquiry):
+                if diagnosis.cases:
+                    inquiry.settle(diagnosis.cases)
+                    yield diagnosis
+        except Exception as failure:
+            inquiry.broken.append(f"{rule.__name__} raised {type(failure).__name__}: {failure}")
 
 
 def _what_is_known(inquiry: Inquiry) -> Diagnosis:
@@ -76,4 +92,9 @@ def _what_is_known(inquiry: Inquiry) -> Diagnosis:
     where = described(result.case.question for result in inquiry.open)
     named = ", ".join(clauses[:4]) + (" and others" if len(clauses) > 4 else "")
     says = f"{len(inquiry.open)} cases of {named} fail: {where}"
-    return Diagnosis("", says, "no defect that is known explains them", tuple(each.case.id for each in inquiry.open))
+    return Diagnosis(
+        "",
+        says,
+        "; ".join(["no defect that is known explains them", *inquiry.broken]),
+        tuple(each.case.id for each in inquiry.open),
+    )

@@ -131,11 +131,15 @@ class Witness:
 
 @dataclass
 class Inquiry:
-    """The failures of one report that nothing explains yet, and whoever can be asked about them."""
+    """The failures of one report that nothing explains yet, and whoever can be asked about them.
+
+    broken: rules that raised, in words.
+    """
 
     report: Report
     witness: Witness
     open: list[Result]
+    broken: list[str] = field(default_factory=list)
 
     @staticmethod
     def into(report: Report, implementation: Implementation, oracle: Oracle) -> Inquiry:
@@ -150,6 +154,12 @@ class Inquiry:
         """These cases are explained."""
         explained = set(cases)
         self.open = [result for result in self.open if result.case.id not in explained]
+
+    def without(self, results: Iterable[Result]) -> list[Result]:
+        """Takes these out of the open ones, and gives them back."""
+        taken = list(results)
+        self.settle(result.case.id for result in taken)
+        return taken
 
     def failing(self, *clauses: str) -> list[Result]:
         """The open failures of clauses whose id begins so."""
@@ -200,10 +210,14 @@ def twin(question: Question, family: str = "normal") -> Question:
     return replace(question, family=family, seed=question.seed + 101)
 
 
+#: Definitions by which Keras is wrong; the hard_sigmoid of Keras 2 is another function of that name, and no mistake.
+ERRANT = {name: row for name, row in RIVALS.items() if name != "hard_sigmoid"}
+
+
 def _others_of_keras(question: Question) -> list[Activation]:
     """Other definitions of a question's activation that some Keras computes by."""
     name = question.config.activation
-    found = [rival for key, rival in RIVALS.items() if key in (name, f"{name}_by_quotient")]
+    found = [rival for key, rival in ERRANT.items() if key in (name, f"{name}_by_quotient")]
     return [*found, squareplus_overflowing(question.config.format)] if name == "squareplus" else found
 
 

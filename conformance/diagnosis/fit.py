@@ -105,7 +105,13 @@ def agrees(rival: Rival, exhibit: Exhibit) -> bool | None:
     if not speaks:
         return None
     within = said[exhibit.name]
-    return exhibit.got is None if within is None else matches(exhibit.got, within)
+    return _holds(rival, exhibit, within)
+
+
+def _holds(rival: Rival, exhibit: Exhibit, within: Interval | None) -> bool:
+    if within is None or exhibit.got is None:
+        return within is None and exhibit.got is None
+    return matches(exhibit.got, within) and rival.also(exhibit.posed, exhibit.got.astype(np.float64))
 
 
 def _score(rival: Rival, failing: Sequence[Exhibit]) -> _Score:
@@ -115,8 +121,7 @@ def _score(rival: Rival, failing: Sequence[Exhibit]) -> _Score:
         if not speaks:
             continue
         within = said[exhibit.name]
-        holds = exhibit.got is None if within is None else matches(exhibit.got, within)
-        if not holds:
+        if not _holds(rival, exhibit, within):
             contradicted.append(exhibit)
             continue
         explained.append(exhibit)

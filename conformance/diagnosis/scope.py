@@ -62,6 +62,8 @@ _NAMES: tuple[tuple[Callable[[Question], str], str], ...] = (
     (lambda question: question.config.dtype, "in {}"),
 )
 _LISTED = 3
+#: So many activations are most of them.
+_MANY = 6
 
 
 def traits(questions: Sequence[Question], *, of_numbers: bool = True, of_activations: bool = True) -> Iterator[Trait]:
@@ -72,6 +74,10 @@ def traits(questions: Sequence[Question], *, of_numbers: bool = True, of_activat
         if len(names) <= _LISTED:
             yield Trait(words.format(" and ".join(names)), _among(named, names))
     yield from _flagged(questions, _LAST_FLAGS)
+    ranks = {len(question.input_shape) for question in questions}
+    if len(ranks) == 1 and of_numbers:
+        rank = ranks.pop()
+        yield Trait(f"for rank {rank}", lambda question: len(question.input_shape) == rank)
     for number, more, fewer in _NUMBERS if of_numbers else ():
         numbers = [number(question) for question in questions]
         yield Trait(more.format(min(numbers)), _at_least(number, min(numbers)))
@@ -112,7 +118,15 @@ def separating(
     for one, other in combinations(candidates, 2):
         if not any(one.holds(question) and other.holds(question) for question in outside):
             return Trait(f"{one.says}, {other.says}", _both(one, other))
-    return None
+    return _exception(inside, outside)
+
+
+def _exception(inside: Sequence[Question], outside: Sequence[Question]) -> Trait | None:
+    """That of all activations but a few, where the others are many."""
+    names, others = ({question.config.activation for question in each} for each in (inside, outside))
+    if names & others or len(names) < _MANY or len(others) > _LISTED:
+        return None
+    return Trait(f"except with activation {' and '.join(sorted(others))}", lambda q: q.config.activation not in others)
 
 
 def described(questions: Iterable[Question]) -> str:

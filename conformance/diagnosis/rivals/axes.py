@@ -9,7 +9,7 @@ from math import prod
 import numpy as np
 
 from conformance.diagnosis.rivals.rival import Forward, Rival, forward, inexactly, permuted
-from conformance.diagnosis.rivals.steps import Change, added, of_outputs, of_z, z_times
+from conformance.diagnosis.rivals.steps import Change, added, of_outputs, of_product, of_z, z_times
 from reference.bounds import Problem
 from reference.formats import Array
 from reference.intervals import Interval
@@ -83,14 +83,48 @@ def _axes_swapped(values: Array) -> Array:
     return np.swapaxes(values, 0, 1) if values.ndim > 2 else values
 
 
-def _step(at: int) -> Change:
-    """One position of the axes between batch and units, in the place of all."""
+def _step(at: int, axis: int = 1) -> Change:
+    """One position of an axis between batch and units, in the place of all."""
 
     def change(values: Array) -> Array:
-        if values.ndim < 3 or not values.size:
+        if values.ndim < axis + 2 or not values.size:
             return values
-        one = values[:, at : at + 1 or None]
+        one = np.take(values, [at], axis=axis)
         return np.broadcast_to(one, values.shape).copy()
+
+    return change
+
+
+def _in_column_order(values: Array) -> Array:
+    """The rows, taken in column order of the leading axes."""
+    if values.ndim < 3:
+        return values
+    leading = values.shape[:-1]
+    rows = values.reshape(prod(leading), values.shape[-1])
+    return rows.reshape(*leading[::-1], values.shape[-1]).transpose(*range(len(leading))[::-1], len(leading))
+
+
+def _leading_reversed(values: Array) -> Array:
+    """The rows of the leading axes in reverse order of the axes, read in row order."""
+    if values.ndim < 3:
+        return values
+    order = (*range(values.ndim - 1)[::-1], values.ndim - 1)
+    return values.transpose(order).reshape(values.shape)
+
+
+def _units_swapped_if_square(values: Array) -> Array:
+    square = values.ndim > 2 and values.shape[-1] == values.shape[-2]
+    return np.swapaxes(values, -1, -2) if square else values
+
+
+def _cut_from_padded(block: int) -> Change:
+    """Units padded to whole blocks, in a buffer that is read as if they were not."""
+
+    def change(values: Array) -> Array:
+        rows, units = values.reshape(prod(values.shape[:-1]), values.shape[-1]), values.shape[-1]
+        padded = np.zeros((len(rows), -(-units // block) * block))
+        padded[:, :units] = rows
+        return padded.ravel()[: rows.size].reshape(values.shape)
 
     return change
 
@@ -136,6 +170,32 @@ AXES: tuple[Rival, ...] = (
     forward("steps-reordered", "the second axis is reversed", of_outputs(lambda y: y[:, ::-1] if y.ndim > 2 else y)),
     forward("steps-repeated", "every step is the first one", of_outputs(_step(0))),
     forward("steps-repeated", "every step is the last one", of_outputs(_step(-1))),
+    *(
+        forward("steps-repeated", f"every entry along axis {axis} is the {words} one", of_outputs(_step(at, axis)))
+        for axis in (2, 3)
+        for at, words in ((0, "first"), (-1, "last"))
+    ),
+    forward("rows-reordered", "the rows come in column order of the leading axes", of_outputs(_in_column_order)),
+    forward("rows-reordered", "the leading axes are reversed, and read as if not", of_outputs(_leading_reversed)),
+    forward(
+        "axes-swapped",
+        "the last two axes change places where there are as many steps as units",
+        of_product(_units_swapped_if_square),
+    ),
+    forward(
+        "axes-swapped",
+        "the last two axes of the outputs change places where there are as many steps as units",
+        of_outputs(_units_swapped_if_square),
+    ),
+    *(
+        forward(
+            "units-misread",
+            f"units are padded to a multiple of {block}, and the padded rows are read as if they were not padded",
+            made(_cut_from_padded(block)),
+        )
+        for block in (4, 8, 16, 32)
+        for made in (of_product, of_z, of_outputs)
+    ),
     forward("steps-dropped", "the first step alone is left", of_outputs(_step_alone(0))),
     forward("steps-dropped", "the last step alone is left", of_outputs(_step_alone(-1))),
     forward("axes-merged", "the leading axes are merged into one", of_outputs(_merged)),

@@ -24,23 +24,28 @@ def gradients(
     row: Activation | None = None,
     upstream: Callable[[Array], Array] = lambda upstream: upstream,
     delta: Callable[[Array, Problem], Array] | None = None,
+    enclosed: Callable[[Estimate], Estimate] = lambda delta: delta,
     backward: Callable[[Problem], Problem] = lambda problem: problem,
 ) -> Gradients:
     """The intervals of the three gradients with some of their steps replaced.
 
-    row: whose slope is taken. delta: a change of (N, units) that moves, drops or repeats. backward: the operands of the
-    products on the way back.
+    row: whose slope is taken; where it makes another number of outputs than there are upstream gradients nothing comes
+    of it. delta: a change of (N, units) that moves, drops or repeats. enclosed: any other change of it. backward: the
+    operands of the products on the way back.
     """
     problem, format = posed.problem, posed.problem.format
     z = pre_activation(problem)
     own = flatten_leading(posed.upstream)
     given = upstream(own)
-    value, error = (row or problem.activation).enclose_vjp(z.value, z.error, given, format)
+    of = row or problem.activation
+    if of.output_units(z.value.shape[-1]) != own.shape[-1]:
+        return {}
+    value, error = of.enclose_vjp(z.value, z.error, given, format)
     if not format.holds(given).all():
         error = error + ROUNDINGS * format.unit_roundoff * np.abs(value)
     if delta is not None:
         value, error = delta(value, problem), np.abs(delta(error, problem))
-    return products(backward(problem), Estimate(value, error))
+    return products(backward(problem), enclosed(Estimate(value, error)))
 
 
 def products(problem: Problem, delta: Estimate) -> Gradients:

@@ -15,11 +15,14 @@ from reference.formats import Array
 from reference.intervals import Interval
 
 
-def _late_bias(problem: Problem, *, also_before: bool = False) -> Interval:
-    """The bias added to the activated outputs, with one rounding; as far as there are outputs for it."""
+def _late_bias(problem: Problem, *, also_before: bool = False, where_it_fits: bool = False) -> Interval:
+    """The bias added to the activated outputs, with one rounding; as far as there are outputs for it.
+
+    where_it_fits: not at all where there are fewer outputs than units.
+    """
     early = problem if also_before else replace(problem, bias=None)
     activated = Forward().bound(early)
-    if problem.bias is None:
+    if problem.bias is None or (where_it_fits and activated.shape[-1] != len(problem.bias)):
         return activated
     return added(activated, problem.bias[: activated.shape[-1]], problem)
 
@@ -28,9 +31,9 @@ def _has_bias(posed: Posed) -> bool:
     return posed.problem.bias is not None
 
 
-def _after(name: str, says: str, *, also_before: bool) -> Rival:
+def _after(name: str, says: str, *, also_before: bool, where_it_fits: bool = False) -> Rival:
     def bound(problem: Problem) -> Interval:
-        return _late_bias(problem, also_before=also_before)
+        return _late_bias(problem, also_before=also_before, where_it_fits=where_it_fits)
 
     def predict(posed: Posed) -> dict[str, Interval | None] | None:
         """Of a linear layer a late bias is no other one."""
@@ -52,6 +55,21 @@ def _per_row(changes: Callable[[int], Array]) -> Forward:
         return Estimate(
             np.where(weights, estimate.value, without.value), np.where(weights, estimate.error, without.error)
         )
+
+    return Forward(z=z)
+
+
+def _along(axis: int) -> Forward:
+    """The bias broadcast along another axis, where that has as many places as there are units."""
+
+    def z(estimate: Estimate, problem: Problem) -> Estimate:
+        shape, own = estimate.value.shape, problem.bias
+        if own is None or axis >= len(shape) - 1 or shape[axis] != len(own) or not estimate.value.size:
+            return estimate
+        alone = before_activation(replace(problem, bias=None))
+        addend = own.reshape(-1, *(1 for _ in shape[axis + 1 :]))
+        value, u = alone.value + addend, problem.format.unit_roundoff
+        return Estimate(value, alone.error + u * (np.abs(value) + alone.error))
 
     return Forward(z=z)
 
@@ -118,6 +136,16 @@ BIAS: tuple[Rival, ...] = (
         _per_row(lambda n: _first(n)[::-1]),
         applies=_has_bias,
     ),
+    *(
+        forward(
+            "bias-axis",
+            f"the bias is added along axis {axis} of the outputs, not along the last, where that is as long as units",
+            _along(axis),
+            applies=_has_bias,
+        )
+        for axis in range(4)
+    ),
     _after("bias-late", "the bias is added after the activation, not before it", also_before=False),
+    _after("bias-late", "the bias is added after the activation, not before it", also_before=False, where_it_fits=True),
     _after("bias-late", "the bias is added before the activation and again after it", also_before=True),
 )

@@ -118,10 +118,12 @@ def elementwise_rivals(name: str, row: Elementwise, grid: Exhibit | None) -> Ite
             yield of_activation(name, f"{{activation}} is {other}", other_row)
     if name in RIVALS and RIVALS[name] is not row:
         yield of_activation(name, f"{{activation}} is {name} as another version of Keras computes it", RIVALS[name])
-    for says, value in (*OTHERS.get(name, ()), *_of_any(row, name)):
+    for says, value in OTHERS.get(name, ()):
         yield of_activation(name, f"{{activation}} is {says}", with_value(row, value))
     if grid is not None:
         yield from _with_numbers(name, row, grid)
+    for says, value in _of_any(row, name):
+        yield of_activation(name, f"{{activation}} is {says}", with_value(row, value))
 
 
 def _with_numbers(name: str, row: Elementwise, grid: Exhibit) -> Iterator[Rival]:

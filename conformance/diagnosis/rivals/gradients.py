@@ -10,12 +10,14 @@ from typing import Any
 import numpy as np
 
 from conformance.diagnosis.rivals.backward import Gradients, gradients
+from conformance.diagnosis.rivals.limited_gradients import of_narrow_sums, of_norms
+from conformance.diagnosis.rivals.product import BLOCKS
 from conformance.diagnosis.rivals.rival import Predicted, Rival, permuted, scaled
 from conformance.diagnosis.rivals.rounding import NARROW
 from conformance.procedures import GRADIENTS
 from conformance.truth import Posed
 from reference.activations import ACTIVATIONS
-from reference.bounds import Problem, pre_activation
+from reference.bounds import Estimate, Problem, pre_activation
 from reference.dense import flatten_leading
 from reference.formats import Array
 from reference.intervals import Interval, around
@@ -143,6 +145,8 @@ def of_products() -> Iterator[Rival]:
                 f"{subject} {verb} rounded to {narrow.says}",
                 _changed(names, _rounded(narrow.round)),
             )
+    yield from of_norms()
+    yield from of_narrow_sums()
     yield from _of_kernel()
     yield from _of_bias()
     yield from _of_inputs()
@@ -197,6 +201,20 @@ def _half(*, first: bool) -> Callable[[Posed], Any]:
     return which
 
 
+def _first_rows(count: int) -> Callable[[Posed], Any]:
+    return lambda posed: np.arange(prod(posed.question.known_shape[:-1])) < count
+
+
+def _whole_blocks(block: int) -> Callable[[Posed], Any]:
+    """All rows where there is no whole block."""
+
+    def which(posed: Posed) -> Any:
+        rows = prod(posed.question.known_shape[:-1])
+        return np.arange(rows) < (rows // block * block if rows >= block else rows)
+
+    return which
+
+
 def _from_the_middle(posed: Posed) -> Any:
     count = prod(posed.question.known_shape[:-1])
     return np.arange(count) >= count // 2
@@ -210,6 +228,8 @@ _PARTS: tuple[tuple[str, Callable[[Posed], Any]], ...] = (
     ("the first half of the rows", _half(first=True)),
     ("the second half of the rows", _half(first=False)),
     ("the rows from the middle on", _from_the_middle),
+    *((f"the first {count} rows", _first_rows(count)) for count in (*BLOCKS, 128)),
+    *((f"the rows of whole blocks of {block}", _whole_blocks(block)) for block in BLOCKS),
 )
 
 
@@ -328,7 +348,22 @@ UPSTREAMS: tuple[tuple[str, Callable[[Array], Array]], ...] = (
 )
 
 
+def _delta_clipped(at: float) -> Callable[[Estimate], Estimate]:
+    def clipped(delta: Estimate) -> Estimate:
+        low, high = (np.clip(delta.value + side * delta.error, -at, at) for side in (-1, 1))
+        return Estimate((low + high) / 2, (high - low) / 2)
+
+    return clipped
+
+
+def _of_delta(enclosed: Callable[[Estimate], Estimate]) -> Callable[[Posed], Predicted]:
+    return lambda posed: dict(gradients(posed, enclosed=enclosed))
+
+
 def of_upstream() -> Iterator[Rival]:
+    for at in CLIPPED_AT:
+        says = f"the gradient of what is activated is clipped to [-{at:g}, {at:g}]"
+        yield Rival("upstream-changed", says, _of_delta(_delta_clipped(at)))
     for words, change in UPSTREAMS:
         yield Rival("upstream-changed", f"the upstream gradient {words}", _from_upstream(change))
     yield Rival(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -30,6 +30,39 @@ def _dropped(at: slice | int) -> Callable[[Array, Problem], Array]:
     return change
 
 
+#: Lengths of blocks that loops over features, rows or units are written for.
+BLOCKS = (2, 4, 8, 16, 32, 64)
+
+
+def _remainder_times(block: int, factor: int, *, if_any: bool) -> Callable[[Array, Problem], Array]:
+    """The features behind the last whole block; if_any: only where there is a whole one."""
+
+    def change(kernel: Array, _: Problem) -> Array:
+        whole = len(kernel) // block * block
+        if if_any and not whole:
+            return kernel
+        return np.concatenate([kernel[:whole], factor * kernel[whole:]])
+
+    return change
+
+
+def _of_remainders() -> Iterator[Rival]:
+    for block in BLOCKS:
+        for factor, verb in ((0, "left out"), (2, "counted twice")):
+            for if_any, words in ((True, ", where there is one"), (False, "")):
+                says = f"the features behind the last whole block of {block} are {verb}{words}"
+                step = of_kernel(_remainder_times(block, factor, if_any=if_any))
+                yield forward("features-dropped" if factor == 0 else "features-repeated", says, step)
+
+
+def _as_if_by_columns(kernel: Array, _: Problem) -> Array:
+    return kernel.reshape(kernel.shape[::-1]).T
+
+
+def _symmetric(kernel: Array, _: Problem) -> Array:
+    return (kernel + kernel.T) / 2 if kernel.shape[0] == kernel.shape[1] else kernel
+
+
 def _lost_below(least: float) -> Callable[[Array, Problem], Array]:
     return lambda kernel, _: np.where(np.abs(kernel) < least, 0.0, kernel)
 
@@ -45,7 +78,15 @@ def _unit_columns(kernel: Array, _: Problem) -> Array:
 
 PRODUCT: tuple[Rival, ...] = (
     forward("kernel-transposed", "the kernel is read column by column, as if transposed", of_kernel(_read_by_columns)),
+    forward(
+        "kernel-transposed",
+        "the kernel's numbers are taken in column order, as if it were stored (units, features)",
+        of_kernel(_as_if_by_columns),
+    ),
     forward("kernel-transposed", "a square kernel is transposed", of_kernel(_transposed_if_square)),
+    forward("kernel-symmetrized", "a square kernel is averaged with its transpose", of_kernel_computed(_symmetric)),
+    forward("kernel-triangular", "of the kernel the upper triangle alone is used", of_kernel(lambda k, _: np.triu(k))),
+    forward("kernel-triangular", "of the kernel the lower triangle alone is used", of_kernel(lambda k, _: np.tril(k))),
     forward("kernel-negated", "the kernel is negated", of_kernel(lambda k, _: -k)),
     forward("kernel-absolute", "the kernel loses its signs", of_kernel(lambda k, _: np.abs(k))),
     forward("kernel-clipped", "negative weights are taken for 0", of_kernel(lambda k, _: np.maximum(k, 0))),
@@ -75,6 +116,7 @@ PRODUCT: tuple[Rival, ...] = (
         )
         for count in (1, 2, 3, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
     ),
+    *_of_remainders(),
     forward(
         "mean-for-sum",
         "the product is a mean over the features, not their sum",

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from math import prod
+from typing import Any
 
 import numpy as np
 
 from conformance.diagnosis.exhibits import Exhibit, inside
 from conformance.diagnosis.rivals.families import plainest, written
+from conformance.diagnosis.rivals.product import BLOCKS
 from conformance.diagnosis.rivals.rival import Forward, Rival, forward, inexactly, scaled
 from conformance.truth import Posed
 from reference.bounds import Estimate, Problem
@@ -136,22 +139,24 @@ _FACTORS: tuple[
 
 @dataclass(frozen=True)
 class Region:
-    """Which elements: a mask of a shape (..., units). says: in words, as the subject of a sentence; plural or not."""
+    """Which elements of a shape (..., units): a mask over units, batch or rows. says: in words, as the subject of a
+    sentence; verb: plural or not. of: "units", "batch" (places along the first axis) or "rows" (of all leading axes).
+    """
 
     says: str
-    holds: Callable[[tuple[int, ...]], Mask]
+    of: str
+    chosen: Callable[[int], Mask]
     verb: str = "are"
 
+    def holds(self, shape: tuple[int, ...]) -> Mask:
+        if self.of == "units":
+            return np.broadcast_to(self.chosen(shape[-1] if shape else 0), shape)
+        if self.of == "batch":
+            return np.broadcast_to(self.chosen(shape[0]).reshape(-1, *(1 for _ in shape[1:])), shape)
+        return np.broadcast_to(self.chosen(prod(shape[:-1])).reshape(*shape[:-1], 1), shape)
 
-def _units(says: str, of: Callable[[int], Mask], verb: str = "are") -> Region:
-    return Region(says, lambda shape: np.broadcast_to(of(shape[-1] if shape else 0), shape), verb)
 
-
-def _rows(says: str, of: Callable[[int], Mask], verb: str = "are") -> Region:
-    def holds(shape: tuple[int, ...]) -> Mask:
-        return np.broadcast_to(of(shape[0]).reshape(-1, *(1 for _ in shape[1:])), shape)
-
-    return Region(says, holds, verb)
+EVERYWHERE = Region("the outputs", "units", lambda count: np.ones(count, bool))
 
 
 def _nth(at: int) -> Callable[[int], Mask]:
@@ -162,8 +167,9 @@ def _beyond(first: int) -> Callable[[int], Mask]:
     return lambda count: np.arange(count) >= first
 
 
-def _remainder(of: int) -> Callable[[int], Mask]:
-    return lambda count: np.arange(count) >= count // of * of
+def _remainder(of: int, *, if_any: bool) -> Callable[[int], Mask]:
+    """Behind the last whole block; if_any: nothing where there is no whole one."""
+    return lambda count: (np.arange(count) >= count // of * of) & (not if_any or count >= of)
 
 
 def _ordinal(at: int) -> str:
@@ -171,56 +177,113 @@ def _ordinal(at: int) -> str:
     return words.get(at, f"{at + 1}th")
 
 
+_WORDS = {"units": ("unit", "units"), "rows": ("row", "rows"), "batch": ("entry", "entries of the batch")}
+
+
+def _candidates(of: str, places: Sequence[int]) -> Iterator[Region]:
+    """places: where something is wrong."""
+    one, many = _WORDS[of]
+    one = f"{one} of the batch" if of == "batch" else one
+    yield Region(f"the last {one}", of, _nth(-1), "is")
+    for place in places[:1]:
+        yield Region(f"the {_ordinal(place)} {one}", of, _nth(place), "is")
+    for block in BLOCKS:
+        says = f"the {many} behind the last whole block of {block}"
+        yield Region(says, of, _remainder(block, if_any=False))
+        yield Region(f"{says}, where there is one,", of, _remainder(block, if_any=True))
+    for place in places[:1]:
+        if place:
+            yield Region(f"the {many} beyond the first {place}", of, _beyond(place))
+
+
 def regions(failing: Sequence[Exhibit]) -> Iterator[Region]:
     """Those that no wrong element is outside of: fixed ones, and ones that begin at the first wrong unit or row."""
     shaped = [each for each in failing if each.got is not None and each.got.shape == each.right.shape]
-    wrong = [_wrong(each) for each in shaped if isinstance(each.posed.definition, Elementwise)]
+    wrong = [wrong_elements(each) for each in shaped if isinstance(each.posed.definition, Elementwise)]
     wrong = [mask for mask in wrong if mask.any() and mask.ndim >= 2]
     if not wrong:
         return
-    units = sorted({int(unit) for mask in wrong for unit in np.flatnonzero(mask.any(axis=tuple(range(mask.ndim - 1))))})
-    rows = sorted({int(row) for mask in wrong for row in np.flatnonzero(mask.any(axis=tuple(range(1, mask.ndim))))})
-    candidates = [
-        _units("the last unit", _nth(-1), "is"),
-        *(_units(f"the {_ordinal(unit)} unit", _nth(unit), "is") for unit in units[:1]),
-        *(_units(f"units beyond a multiple of {of}", _remainder(of)) for of in (2, 4, 8, 16, 32)),
-        *(_units(f"units beyond the first {unit}", _beyond(unit)) for unit in units[:1] if unit),
-        _rows("the last row", _nth(-1), "is"),
-        *(_rows(f"the {_ordinal(row)} row", _nth(row), "is") for row in rows[:1]),
-        *(_rows(f"rows beyond a multiple of {of}", _remainder(of)) for of in (2, 4, 8, 16, 32)),
-        *(_rows(f"rows beyond the first {row}", _beyond(row)) for row in rows[:1] if row),
-    ]
-    for region in candidates:
-        places = [region.holds(mask.shape) for mask in wrong]
-        is_part = any(not place.all() for place in places)
-        if is_part and all(not (mask & ~place).any() for mask, place in zip(wrong, places, strict=True)):
-            yield region
+    flat = [mask.reshape(prod(mask.shape[:-1]), mask.shape[-1]) for mask in wrong]
+    first = [mask.reshape(len(mask), mask[0].size) for mask in wrong]
+    seen = {
+        "units": _any_of(mask.any(axis=0) for mask in flat),
+        "rows": _any_of(mask.any(axis=1) for mask in flat),
+        "batch": _any_of(mask.any(axis=1) for mask in first),
+    }
+    for of, places in seen.items():
+        for region in _candidates(of, places):
+            masks = [region.holds(mask.shape) for mask in wrong]
+            is_part = any(not mask.all() for mask in masks)
+            if is_part and all(not (bad & ~mask).any() for bad, mask in zip(wrong, masks, strict=True)):
+                yield region
 
 
-def _wrong(exhibit: Exhibit) -> Mask:
+def _any_of(masks: Iterable[Any]) -> list[int]:
+    return sorted({int(place) for mask in masks for place in np.flatnonzero(mask)})
+
+
+def wrong_elements(exhibit: Exhibit) -> Mask:
     assert exhibit.got is not None
     return ~inside(exhibit.got, exhibit.right)
 
 
+Content = Callable[[Array, Problem, Region], Array]
+
+
+def _along(region: Region, change: Callable[[Array, int], Array]) -> Callable[[Array], Array]:
+    """A change along the axis of a region, which is the first one then; it is told how many places the region has."""
+
+    def changed(z: Array) -> Array:
+        if region.of == "units":
+            return np.moveaxis(change(np.moveaxis(z, -1, 0), int(region.chosen(z.shape[-1]).sum())), 0, -1)
+        rows = z if region.of == "batch" else z.reshape(prod(z.shape[:-1]), z.shape[-1])
+        return change(rows, int(region.chosen(len(rows)).sum())).reshape(z.shape)
+
+    return changed
+
+
+def _repeats(at: int) -> Content:
+    """The place at `at` in all others."""
+
+    def copies(values: Array, _: int) -> Array:
+        places = np.full(len(values), at).clip(-len(values), len(values) - 1)
+        return np.take(values, places, axis=0)
+
+    return lambda z, problem, region: _along(region, copies)(z)
+
+
+def _before(z: Array, problem: Problem, region: Region) -> Array:
+    return _along(region, lambda values, _: np.roll(values, 1, axis=0))(z)
+
+
+def _just_before(z: Array, problem: Problem, region: Region) -> Array:
+    """So many places as the region has, from before it."""
+    return _along(region, lambda values, count: np.roll(values, count, axis=0))(z)
+
+
 #: What stands in a region: the defect's last word, words, and what is made of z there.
-_CONTENTS: tuple[tuple[str, str, Callable[[Array, Problem], Array]], ...] = (
-    ("zero", "0 before the activation", lambda z, problem: np.zeros_like(z)),
-    ("unbiased", "left without bias", lambda z, problem: z if problem.bias is None else z - problem.bias),
-    ("repeated", "the first row again", lambda z, problem: np.broadcast_to(z[:1], z.shape)),
-    ("repeated", "the second row again", lambda z, problem: np.broadcast_to(z[1:2] if len(z) > 1 else z[:1], z.shape)),
-    ("repeated", "the row before again", lambda z, problem: np.roll(z, 1, axis=0)),
-    ("repeated", "the last row again", lambda z, problem: np.broadcast_to(z[-1:], z.shape)),
-    ("repeated", "the first unit again", lambda z, problem: np.broadcast_to(z[..., :1], z.shape)),
-    ("repeated", "the unit before again", lambda z, problem: np.roll(z, 1, axis=-1)),
-    ("negated", "negated before the activation", lambda z, problem: -z),
-    ("doubled", "doubled before the activation", lambda z, problem: 2 * z),
+_CONTENTS: tuple[tuple[str, str, Content], ...] = (
+    (
+        "zero",
+        "the bias alone, before the activation: the product is left out",
+        lambda z, p, r: np.broadcast_to(np.zeros(z.shape[-1]) if p.bias is None else p.bias, z.shape),
+    ),
+    ("zero", "0 before the activation", lambda z, p, r: np.zeros_like(z)),
+    ("unbiased", "left without bias", lambda z, p, r: z if p.bias is None else z - p.bias),
+    ("repeated", "the first of them all again", _repeats(0)),
+    ("repeated", "the second of them all again", _repeats(1)),
+    ("repeated", "the one before again", _before),
+    ("repeated", "those just before them again", _just_before),
+    ("repeated", "the last of them all again", _repeats(-1)),
+    ("negated", "negated before the activation", lambda z, p, r: -z),
+    ("doubled", "doubled before the activation", lambda z, p, r: 2 * z),
 )
 
 
 def region_rivals(failing: Sequence[Exhibit]) -> Iterator[Rival]:
     """One content in one region, the rest being right."""
     for region in regions(failing):
-        of = "units" if "unit" in region.says else "rows"
+        of = "units" if region.of == "units" else "rows"
         says = f"{region.says} {region.verb}"
         for content, words, change in _CONTENTS:
             yield forward(f"{of}-{content}", f"{says} {words}", Forward(z=_within(region, change)))
@@ -244,24 +307,24 @@ def _one_value(failing: Sequence[Exhibit], region: Region) -> float | None:
 
 def constant_rivals(failing: Sequence[Exhibit]) -> Iterator[Rival]:
     """All outputs are one value, and one that is not 0."""
-    everywhere = Region("the outputs", lambda shape: np.ones(shape, bool))
-    constant = _one_value(failing, everywhere)
+    constant = _one_value(failing, EVERYWHERE)
     if constant not in (None, 0.0) and np.isfinite(constant):
         yield forward(
             "outputs-constant",
             f"the outputs are always {constant:.7g}",
-            Forward(outputs=_constant(everywhere, constant)),
+            Forward(outputs=_constant(EVERYWHERE, constant)),
         )
 
 
-def _within(region: Region, change: Callable[[Array, Problem], Array]) -> Callable[[Estimate, Problem], Estimate]:
+def _within(region: Region, change: Content) -> Callable[[Estimate, Problem], Estimate]:
     def z(estimate: Estimate, problem: Problem) -> Estimate:
         if not estimate.value.size:
             return estimate
         place = region.holds(estimate.value.shape)
         unbiased = replace(problem, bias=None)
-        value = np.where(place, change(estimate.value, problem), estimate.value)
-        return Estimate(value, np.where(place, np.abs(change(estimate.error, unbiased)), estimate.error))
+        value = np.where(place, change(estimate.value, problem, region), estimate.value)
+        error = np.abs(change(estimate.error, unbiased, region))
+        return Estimate(value, np.where(place, error, estimate.error))
 
     return z
 

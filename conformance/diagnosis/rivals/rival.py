@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from conformance.cases import Question
 from conformance.truth import Posed
 from reference.activations import Activation
 from reference.bounds import Estimate, Problem, pre_activation
@@ -23,7 +24,8 @@ class Rival:
 
     predict: what it answers to a question; None where it says nothing of it. about: the failed cases that it explains
     beyond what it predicts are those of this activation; "" where it is about no activation. is_vague: it leaves so
-    much room that what is right may lie in it, too.
+    much room that what is right may lie in it, too. also: what else must be true of a tensor that it explains. step: of
+    which forward pass its outputs are. enclose: the same of an activation alone.
     """
 
     defect: str
@@ -31,6 +33,9 @@ class Rival:
     predict: Callable[[Posed], Predicted | None]
     about: str = ""
     is_vague: bool = False
+    also: Callable[[Posed, Array], bool] = lambda posed, got: True
+    step: Forward | None = None
+    enclose: Enclose | None = None
 
 
 Enclose = Callable[[Estimate, Problem], Interval]
@@ -84,13 +89,29 @@ def forward(
     *,
     applies: Callable[[Posed], bool] = lambda _: True,
     is_vague: bool = False,
+    also: Callable[[Posed, Array], bool] = lambda posed, got: True,
 ) -> Rival:
     """The rival whose outputs are those of a wrong forward pass."""
 
     def predict(posed: Posed) -> Predicted | None:
         return {"outputs": step.bound(posed.problem)} if applies(posed) else None
 
-    return Rival(defect, says, predict, is_vague=is_vague)
+    return Rival(defect, says, predict, is_vague=is_vague, also=also, step=step)
+
+
+def upon(rival: Rival, base: Rival, holds: Callable[[Question], bool]) -> Rival:
+    """The rival of an activation in a layer with another defect before the activation, where that holds."""
+    enclose, step = rival.enclose, base.step
+    if enclose is None or step is None:
+        return rival
+
+    def predict(posed: Posed) -> Predicted | None:
+        if rival.predict(posed) is None:
+            return None
+        is_both = holds(posed.question) and base.predict(posed) is not None
+        return {"outputs": replace(step if is_both else Forward(), enclose=enclose).bound(posed.problem)}
+
+    return replace(rival, predict=predict)
 
 
 def of_activation(name: str, says: str, row: Activation, *, defect: str = "activation-formula") -> Rival:
@@ -105,7 +126,7 @@ def of_activation_by(name: str, says: str, enclose: Enclose, *, defect: str = "a
             return None
         return {"outputs": Forward(enclose=enclose).bound(posed.problem)}
 
-    return Rival(defect, says, predict, about=name)
+    return Rival(defect, says, predict, about=name, enclose=enclose)
 
 
 def permuted(interval: Interval, change: Callable[[Array], Array]) -> Interval:

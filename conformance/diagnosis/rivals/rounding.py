@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import ml_dtypes
 import numpy as np
@@ -15,7 +16,7 @@ from conformance.truth import Posed
 from reference.bounds import Estimate, Problem, exactly, product
 from reference.dense import flatten_leading
 from reference.formats import FORMATS, Array, Format
-from reference.grades import GRADES, Grade
+from reference.grades import GRADES, PASS_LINES, Grade
 from reference.intervals import Interval
 
 Round = Callable[[Array], Array]
@@ -68,8 +69,8 @@ def _stored_as(dtype: DTypeLike) -> Round:
 
 NARROW: tuple[Narrow, ...] = (
     Narrow("float32", 24, FORMATS["float32"].round),
+    Narrow("11 bits (TF32, float16)", 11, to_bits(11)),
     Narrow("float16", 11, FORMATS["float16"].round),
-    Narrow("11 bits, as TF32 does", 11, to_bits(11)),
     Narrow("11 bits by truncation", 11, cut_to_bits(11)),
     Narrow("bfloat16", 8, FORMATS["bfloat16"].round),
     Narrow("bfloat16 by truncation", 8, cut_to_bits(8)),
@@ -165,14 +166,30 @@ def _to_decimals(decimals: int) -> Forward:
     return Forward(outputs=outputs)
 
 
+def _sums_hold_in(narrow: Format) -> Callable[[Posed, Array], bool]:
+    """Whether sums are numbers of the narrow format, wherever they can be seen: in linear outputs without bias."""
+
+    def holds(posed: Posed, got: Array) -> bool:
+        seen = posed.problem.bias is None and posed.question.config.activation == "linear"
+        return not seen or _are_of(narrow, got)
+
+    return holds
+
+
+def _are_of(narrow: Format, got: Array) -> bool:
+    finite = got[np.isfinite(got)]
+    return bool((narrow.round(finite) == finite).all())
+
+
 def _product_in(narrow: Format) -> Forward:
     """Operands and product rounded to the narrow format, the bias added and the activation computed in the wide one."""
 
     def z(estimate: Estimate, problem: Problem) -> Estimate:
-        if problem.format.is_half:
+        if narrow.precision >= problem.format.precision or problem.format.is_half:
             return estimate
         kernel, rows = narrow.round(problem.kernel), narrow.round(problem.rows)
-        found = product(rows, exactly(kernel), narrow, GRADES["F"])
+        grade = GRADES["F"] if narrow.is_half else PASS_LINES[narrow.name]
+        found = product(rows, exactly(kernel), narrow, grade)
         error = np.where(np.isfinite(found.error), found.error, np.inf)
         value = found.value if problem.bias is None else found.value + problem.bias
         error = error + problem.format.unit_roundoff * (np.abs(value) + error)
@@ -215,6 +232,10 @@ def _in(computes_in: str) -> Callable[[Posed], dict[str, Interval | None] | None
         return {"outputs": Forward().bound(narrow)}
 
     return predict
+
+
+def _outputs_are_of(narrow: Format, posed: Posed, got: Array) -> bool:
+    return narrow.precision >= posed.problem.format.precision or _are_of(narrow, got)
 
 
 def _unrounded(posed: Posed) -> dict[str, Interval | None] | None:
@@ -294,15 +315,17 @@ def all_roundings() -> Iterator[Rival]:  # noqa: PLR0912
         says = f"the outputs are rounded to {decimals} decimal places"
         yield forward("outputs-rounded", says, _to_decimals(decimals))
     for name in ("float16", "bfloat16"):
-        yield forward(
-            "narrow-arithmetic", f"inputs @ kernel is computed in {name}", _product_in(FORMATS[name]), is_vague=True
-        )
         says = f"sums of products are kept in no more than the {FORMATS[name].precision} bits of {name}"
-        yield forward("narrow-accumulator", says, _summed_anyhow(FORMATS[name]), is_vague=True)
+        step = _summed_anyhow(FORMATS[name])
+        yield forward("narrow-accumulator", says, step, is_vague=True, also=_sums_hold_in(FORMATS[name]))
+    for name in ("float32", "float16", "bfloat16"):
+        says, step = f"inputs @ kernel is computed in {name}", _product_in(FORMATS[name])
+        yield forward("narrow-arithmetic", says, step, is_vague=True, also=_sums_hold_in(FORMATS[name]))
     yield Rival(
         "operands-unrounded", "a mixed policy's operands are not rounded before they are multiplied", _unrounded
     )
     for name in ("float32", "bfloat16", "float16"):
         step = _activated_in(FORMATS[name])
         yield forward("activation-narrow", f"the activation is computed in {name}", step)
-        yield Rival("narrow-arithmetic", f"everything is computed in {name}", _in(name), is_vague=True)
+        says, also = f"everything is computed in {name}", partial(_outputs_are_of, FORMATS[name])
+        yield Rival("narrow-arithmetic", says, _in(name), is_vague=True, also=also)

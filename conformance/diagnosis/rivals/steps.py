@@ -83,3 +83,20 @@ def added(interval: Interval, addend: Array, problem: Problem) -> Interval:
 def before_activation(problem: Problem) -> Estimate:
     from_rows = Forward(enclose=lambda z, _: Interval(z.value - z.error, z.value + z.error)).bound(problem)
     return Estimate((from_rows.lower + from_rows.upper) / 2, (from_rows.upper - from_rows.lower) / 2)
+
+
+def of_product(change: Change) -> Forward:
+    """Elements of inputs @ kernel moved, copied or dropped; the bias is added to what that gives."""
+
+    def z(estimate: Estimate, problem: Problem) -> Estimate:
+        if not estimate.value.size:
+            return estimate
+        alone = before_activation(replace(problem, bias=None))
+        value, error = change(alone.value), change(alone.error)
+        if problem.bias is None:
+            return Estimate(value, error)
+        total, u = value + problem.bias, problem.format.unit_roundoff
+        exact = (error == 0) & problem.format.holds(total)
+        return Estimate(total, np.where(exact, 0.0, error + u * (np.abs(total) + error)))
+
+    return Forward(z=z)

@@ -12,6 +12,7 @@ from conformance.diagnosis.exhibits import Exhibit, Inquiry, inside, spread
 from conformance.diagnosis.fit import Fit, fitting
 from conformance.diagnosis.rivals.families import plainest, written
 from conformance.diagnosis.rivals.gradients import of_products, of_upstream
+from conformance.diagnosis.rivals.limited_gradients import of_decay
 from conformance.diagnosis.rivals.rival import Predicted, Rival, scaled
 from conformance.diagnosis.rivals.slopes import at_kinks, of_slope
 from conformance.diagnosis.rules.outputs import PLAIN, UNCERTAIN, exhibits, fails_in, is_of_activation
@@ -70,19 +71,20 @@ def _raises_in_gradients(result: Result) -> bool:
 def _fits(inquiry: Inquiry, failing: list[Exhibit], right: Sequence[Exhibit]) -> Iterator[Fit]:
     """Of an activation's slope where linear layers are right, then of everything."""
     names = list(dict.fromkeys(exhibit.question.config.activation for exhibit in failing))
-    left = list(failing)
+    left, told = list(failing), set[str]()
 
     def general() -> list[Fit]:
-        return fitting([*of_products(), *of_upstream(), *_factors(left)], left, right)
+        return fitting([*of_products(), *of_upstream(), *_factors(left), *of_decay(left)], left, right)
 
-    steps: list[Callable[[], list[Fit]]] = [general]
+    own = [partial(_of_one, inquiry, name, left, right) for name in names if name != "linear"]
+    steps: list[Callable[[], list[Fit]]] = [general, *own]
     if "linear" not in names:
-        own = [partial(_of_one, inquiry, name, left, right) for name in names]
         steps = [*own, general] if len(names) == 1 else [lambda: fitting(of_upstream(), left, right), *own, general]
     for step in steps:
         for fit in step():
             yield fit
-            left[:] = [exhibit for exhibit in left if exhibit not in fit.explained]
+            told |= {exhibit.name for exhibit in fit.explained} if not fit.rival.about else set()
+            left[:] = [exhibit for exhibit in left if exhibit not in fit.explained and exhibit.name not in told]
 
 
 def _of_one(inquiry: Inquiry, name: str, failing: Sequence[Exhibit], right: Sequence[Exhibit]) -> list[Fit]:
@@ -135,7 +137,15 @@ def slope_grid(inquiry: Inquiry, question: Question) -> Exhibit | None:
     """The inputs' gradient on the dense grid: upstream times slope, the kernel being 1."""
     config = DenseConfig(1, question.config.activation, question.config.use_bias, question.config.dtype)
     asked = Question("differentiate", config, (509, 1), "grid")
-    found = [exhibit for exhibit in inquiry.witness.exhibits(asked) if exhibit.name == "inputs_gradient"]
+    return _inputs_gradient(inquiry, asked)
+
+
+def _inputs_gradient(inquiry: Inquiry, question: Question) -> Exhibit | None:
+    """None where the outputs are wrong already."""
+    exhibits = inquiry.witness.exhibits(question)
+    if any(exhibit.name == "outputs" and exhibit.fails for exhibit in exhibits):
+        return None
+    found = [exhibit for exhibit in exhibits if exhibit.name == "inputs_gradient"]
     return found[0] if found and found[0].got is not None and found[0].got.shape == found[0].right.shape else None
 
 
@@ -202,8 +212,7 @@ def _slope_curve(inquiry: Inquiry, name: str, question: Question) -> Iterator[Di
 def _tails(inquiry: Inquiry, question: Question) -> Exhibit | None:
     config = DenseConfig(1, question.config.activation, question.config.use_bias, question.config.dtype)
     asked = Question("differentiate", config, (251, 1), "tails")
-    found = [exhibit for exhibit in inquiry.witness.exhibits(asked) if exhibit.name == "inputs_gradient"]
-    return found[0] if found and found[0].got is not None and found[0].got.shape == found[0].right.shape else None
+    return _inputs_gradient(inquiry, asked)
 
 
 # ---- what a fit explains -------------------------------------------------------------------------------------------

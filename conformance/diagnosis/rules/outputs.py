@@ -8,13 +8,14 @@ from dataclasses import replace
 import numpy as np
 
 from conformance.cases import Question
-from conformance.diagnosis.exhibits import Exhibit, Inquiry, spread, twin
+from conformance.diagnosis.exhibits import ERRANT, Exhibit, Inquiry, spread, twin
 from conformance.diagnosis.fit import Fit, agrees, fitting
 from conformance.diagnosis.rivals.affine import all_affine
 from conformance.diagnosis.rivals.families import plainest
 from conformance.diagnosis.rivals.formulas import activation_rivals, with_epsilon
+from conformance.diagnosis.rivals.quantized import of_limits, of_operands, of_seen_steps
 from conformance.diagnosis.rivals.regions import constant_rivals, factor_rivals, region_rivals
-from conformance.diagnosis.rivals.rival import Forward, Predicted, Rival
+from conformance.diagnosis.rivals.rival import Forward, Predicted, Rival, upon
 from conformance.diagnosis.rivals.rounding import all_roundings, of_seen_bits
 from conformance.diagnosis.rules.curves import curve_of
 from conformance.results import Diagnosis, Result
@@ -23,18 +24,19 @@ from reference.activations import ACTIVATIONS, Activation
 from reference.config import DenseConfig
 from reference.elementwise import Elementwise
 from reference.formats import FORMATS
-from reference.rivals import RIVALS
 from reference.rowwise import Rowwise
 
 PLAIN = ("call", "differentiate")
 #: Families with NaN, infinities or what overflows: of rules of their own.
 SPECIAL = ("specials", "special_weights", "special_upstream", "overflowing", "subnormal")
 #: Where Keras itself is wrong: other activations are the better witnesses.
-UNCERTAIN = frozenset(RIVALS) | {"squareplus"}
+UNCERTAIN = frozenset(ERRANT) | {"squareplus"}
 #: How many questions are put again, of the failing and of the right ones, and how many with full mantissas.
 AGAIN, TWINS = 56, 8
 #: So many of them are put to a linear layer as well.
 LINEAR = 6
+#: Of so many layers other shapes are asked.
+PROBED = 2
 #: A fit of so many questions is put to the proof with full mantissas.
 FEW = 3
 
@@ -63,15 +65,35 @@ def exhibits(inquiry: Inquiry, *names: str) -> tuple[list[Exhibit], list[Exhibit
     questions = spread(open_results, AGAIN)
     twins = [twin(question) for question in spread(open_results, TWINS) if _has_twin(question)]
     settled = {result.case.question for result in open_results}
-    asked = [*questions, *twins, *(each for each in _both(passed) if each not in settled)]
+    asked = [*questions, *twins, *_probes(open_results), *(each for each in _both(passed) if each not in settled)]
     failing: list[Exhibit] = []
     right: list[Exhibit] = []
     for question in asked:
         if not inquiry.witness.is_tired:
-            for exhibit in inquiry.witness.exhibits(question):
+            found = inquiry.witness.exhibits(question)
+            if "outputs" not in names and _outputs_fail(found):
+                continue  # whatever the gradients are then, they say nothing of the way back
+            for exhibit in found:
                 if exhibit.name in names:
                     (failing if exhibit.fails else right).append(exhibit)
     return _certain(failing), right
+
+
+#: Shapes and units whose numbers are no powers of two and no multiples of each other.
+PROBES = (((37, 21), 18), ((3, 5, 21), 18), ((2, 3, 5, 7), 22), ((1, 21), 10))
+
+
+def _probes(results: Sequence[Result]) -> Iterator[Question]:
+    """The failing layers on other shapes, with and without bias: what is said of them should be true there as well."""
+    for question in [each for each in spread(results, LINEAR) if 0 not in each.known_shape][:PROBED]:
+        for shape, units in PROBES:
+            for use_bias in (True, False):
+                config = replace(question.config, units=units, use_bias=use_bias)
+                yield replace(question, config=config, input_shape=shape, family="normal", seed=question.seed + 202)
+
+
+def _outputs_fail(found: Sequence[Exhibit]) -> bool:
+    return any(exhibit.name == "outputs" and exhibit.fails for exhibit in found)
 
 
 def _both(passed: Sequence[Result]) -> list[Question]:
@@ -104,11 +126,12 @@ def _certain(failing: list[Exhibit]) -> list[Exhibit]:
 def _named(inquiry: Inquiry, failing: Sequence[Exhibit], right: Sequence[Exhibit]) -> Iterator[Fit]:
     """Where linear layers are right, activations are looked at first, each for itself."""
     linear_fails = any(exhibit.question.config.activation == "linear" for exhibit in failing)
-    general = [*all_affine(), *all_roundings(), *of_seen_bits(failing), *factor_rivals(failing)]
-    general += [*region_rivals(failing), *constant_rivals(failing)]
+    general = [*all_affine(), *all_roundings(), *of_operands(), *of_limits(), *of_seen_bits(failing)]
+    general += [*of_seen_steps(failing), *factor_rivals(failing), *region_rivals(failing), *constant_rivals(failing)]
+    named: list[Fit] = []
     steps: list[Callable[[list[Exhibit]], Iterable[Fit]]] = [
         lambda left: fitting(general, _ordinary(left), right),
-        lambda left: _of_activations(inquiry, left, right),
+        lambda left: _of_activations(inquiry, left, right, named),
     ]
     if not linear_fails:
         steps = [lambda left: fitting([everywhere_missing()], left, right), *steps[::-1]]
@@ -118,6 +141,7 @@ def _named(inquiry: Inquiry, failing: Sequence[Exhibit], right: Sequence[Exhibit
             if not is_confirmed(fit, inquiry):
                 continue
             yield fit
+            named.append(fit)
             left = [exhibit for exhibit in left if exhibit not in fit.explained]
 
 
@@ -156,8 +180,12 @@ def everywhere_missing() -> Rival:
     return Rival("activation-missing", "no activation is applied", predict)
 
 
-def _of_activations(inquiry: Inquiry, failing: Sequence[Exhibit], right: Sequence[Exhibit]) -> list[Fit]:
+def _of_activations(
+    inquiry: Inquiry, failing: Sequence[Exhibit], right: Sequence[Exhibit], named: Sequence[Fit]
+) -> list[Fit]:
+    """named: what was found already, of which an activation with a defect of its own shows both."""
     found = []
+    bases = [fit for fit in named if fit.rival.step is not None and not fit.rival.about]
     for name in dict.fromkeys(exhibit.question.config.activation for exhibit in failing):
         own = [exhibit for exhibit in failing if exhibit.question.config.activation == name]
         others = [exhibit for exhibit in right if exhibit.question.config.activation == name]
@@ -166,7 +194,12 @@ def _of_activations(inquiry: Inquiry, failing: Sequence[Exhibit], right: Sequenc
             widest = max(own, key=lambda exhibit: exhibit.posed.problem.format.precision)
             grid = grid_of(inquiry, widest.question)
             rivals = [*_with_epsilon(inquiry, name, row), *activation_rivals(name, row, grid)]
-            found += [fit for fit in fitting(rivals, own, others) if is_of_activation(fit.explained, inquiry)]
+            fits = fitting(rivals, own, others)
+            if bases:
+                rivals = [upon(rival, bases[0].rival, bases[0].where.holds) for rival in rivals]
+                found += fits or fitting(rivals, own, others)
+            else:
+                found += [fit for fit in fits if is_of_activation(fit.explained, inquiry)]
     return found
 
 
@@ -261,6 +294,23 @@ def is_made_of_outputs(result: Result) -> bool:
     if question.procedure in ("fit", "step"):
         depends = (*depends, "kernel_after", "bias_after")
     return bool(missed) and all(each.name.startswith(depends) for each in missed)
+
+
+def may_follow_from_outputs(results: Sequence[Result]) -> Iterator[Result]:
+    """Those of these unexplained failures that may come of plain outputs being wrong, whatever else they look at.
+
+    Where outputs of linear layers are wrong all that is made of outputs may be; else what is of the same activation.
+    """
+    plain = [result for result in results if _is_plain(result) and fails_in(result, "outputs")]
+    names = {result.case.question.config.activation for result in plain}
+    for result in results:
+        reached = "linear" in names or result.case.question.config.activation in names
+        if reached and is_made_of_outputs(result) and not _is_of_gradients_alone(result):
+            yield result
+
+
+def _is_of_gradients_alone(result: Result) -> bool:
+    return all(each.holds or each.name.endswith("_gradient") for each in result.comparisons)
 
 
 def shows(rival: Rival, question: Question, inquiry: Inquiry) -> bool:

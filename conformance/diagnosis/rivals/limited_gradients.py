@@ -1,0 +1,142 @@
+"""Rivals of gradients that are shortened to a norm, summed in few bits, or have a part of the weights in them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+
+from conformance.diagnosis.exhibits import Exhibit
+from conformance.diagnosis.rivals.families import plainest, written
+from conformance.diagnosis.rivals.rival import Predicted, Rival
+from conformance.diagnosis.rivals.rounding import NARROW_SUMS
+from conformance.procedures import GRADIENTS
+from conformance.truth import Posed
+from reference.bounds import Estimate, pre_activation, product
+from reference.dense import flatten_leading
+from reference.formats import FORMATS, Array, Format
+from reference.intervals import Interval, around
+
+NORMS = (0.5, 1.0, 5.0, 10.0)
+
+
+# ---- norms ---------------------------------------------------------------------------------------------------------
+
+
+def of_norms() -> Iterator[Rival]:
+    """Gradients divided by their norm where that is greater than a number."""
+    for most in NORMS:
+        says = f"where the norm of all gradients together is greater than {most:g} they are scaled down to it"
+        yield Rival("gradient-clipped", says, _shortened(GRADIENTS, most))
+        says = f"where the norm of the gradients of kernel and bias is greater than {most:g} they are scaled down to it"
+        yield Rival("gradient-clipped", says, _shortened(("kernel_gradient", "bias_gradient"), most))
+        for name in GRADIENTS:
+            subject = f"the {name.removesuffix('_gradient')}'s gradient".replace("inputs's", "inputs'")
+            says = f"{subject} is scaled down to a norm of {most:g} where it has a greater one"
+            yield Rival("gradient-clipped", says, _shortened((name,), most))
+
+
+def _shortened(names: Sequence[str], most: float) -> Callable[[Posed], Predicted]:
+    def predict(posed: Posed) -> Predicted:
+        right = {name: posed.gradients[name] for name in names if name in posed.gradients}
+        least, greatest = _norm(list(right.values()))
+        doubt = 4 * posed.problem.format.unit_roundoff
+        factors = np.array([min(1.0, most / greatest), min(1.0, most / least) if least else 1.0])
+        factors = factors if factors[0] == 1 else factors * (1 - doubt, 1 + doubt)
+        return {name: _between(interval, factors) for name, interval in right.items()}
+
+    return predict
+
+
+def _norm(intervals: Sequence[Interval]) -> tuple[float, float]:
+    """The least and the greatest that it may be; a sum of as many squares may round as often."""
+    least, greatest, size = 0.0, 0.0, 0
+    for each in intervals:
+        ends = np.stack([np.abs(each.lower), np.abs(each.upper)])
+        crosses = (each.lower < 0) & (each.upper > 0)
+        least += float((np.where(crosses, 0.0, ends.min(axis=0)) ** 2).sum())
+        greatest += float((ends.max(axis=0) ** 2).sum())
+        size += each.lower.size
+    doubt = size * 2.0**-24
+    return float(np.sqrt(least)) * (1 - doubt), max(float(np.sqrt(greatest)) * (1 + doubt), 1e-300)
+
+
+def _between(interval: Interval, factors: Array) -> Interval:
+    ends = np.stack([end * factor for end in (interval.lower, interval.upper) for factor in factors])
+    return Interval(ends.min(axis=0), ends.max(axis=0))
+
+
+# ---- few bits ------------------------------------------------------------------------------------------------------
+
+
+def of_narrow_sums() -> Iterator[Rival]:
+    for name in ("float16", "bfloat16"):
+        narrow = FORMATS[name]
+        for of in ("kernel", "bias"):
+            says = f"sums of the {of}'s gradient are kept in no more than the {narrow.precision} bits of {name}"
+            rival = _summed_in(narrow, f"{of}_gradient")
+            yield Rival("gradient-rounded", says, rival, is_vague=True, also=_is_of(narrow))
+
+
+def _is_of(narrow: Format) -> Callable[[Posed, Array], bool]:
+    """A sum that is kept in few bits is a number of few bits."""
+
+    def holds(posed: Posed, got: Array) -> bool:
+        finite = got[np.isfinite(got)]
+        return bool((narrow.round(finite) == finite).all())
+
+    return holds
+
+
+def _summed_in(narrow: Format, name: str) -> Callable[[Posed], Predicted | None]:
+    def predict(posed: Posed) -> Predicted | None:
+        problem, format = posed.problem, posed.problem.format
+        if format.is_half or narrow.precision >= format.precision:
+            return None
+        z = pre_activation(problem)
+        value, error = problem.activation.enclose_vjp(z.value, z.error, flatten_leading(posed.upstream), format)
+        rows = problem.rows.T if name == "kernel_gradient" else np.ones((1, len(value)))
+        summed = product(rows, Estimate(value, error), narrow, NARROW_SUMS)
+        radius = summed.error + np.where(summed.error == 0, 0.0, narrow.unit_roundoff * np.abs(summed.value))
+        found = around(summed.value, radius)
+        return {name: found if name == "kernel_gradient" else Interval(found.lower[0], found.upper[0])}
+
+    return predict
+
+
+# ---- decay ---------------------------------------------------------------------------------------------------------
+
+
+def of_decay(failing: Sequence[Exhibit]) -> Iterator[Rival]:
+    """A part of a weight that is added to its gradient; which part is read off what is wrong."""
+    for of in ("kernel", "bias"):
+        name, least, greatest = f"{of}_gradient", -np.inf, np.inf
+        for exhibit in failing:
+            weight = getattr(exhibit.posed.problem, of)
+            if exhibit.name != name or exhibit.got is None or exhibit.got.shape != exhibit.right.shape:
+                continue
+            got, middle = exhibit.got.astype(np.float64), (exhibit.right.lower + exhibit.right.upper) / 2
+            doubt = exhibit.right.width + 4 * exhibit.posed.problem.format.unit_roundoff * (
+                np.abs(got) + np.abs(middle)
+            )
+            with np.errstate(all="ignore"):
+                ends = np.stack([(got - middle - doubt) / weight, (got - middle + doubt) / weight])[:, weight != 0]
+            if ends.size:
+                least, greatest = max(least, ends.min(axis=0).max()), min(greatest, ends.max(axis=0).min())
+        if np.isfinite(least) and np.isfinite(greatest) and least <= greatest and not least <= 0 <= greatest:
+            part = plainest(float(least), float(greatest))
+            says = f"{written(part)} times the {of} is added to its gradient"
+            yield Rival("gradient-decayed", says, _decayed(of, part))
+
+
+def _decayed(of: str, part: float) -> Callable[[Posed], Predicted]:
+    def predict(posed: Posed) -> Predicted:
+        right, weight = posed.gradients.get(f"{of}_gradient"), getattr(posed.problem, of)
+        if right is None or weight is None:
+            return {}
+        added = part * weight
+        moved = Interval(right.lower + added, right.upper + added)
+        u = posed.problem.format.unit_roundoff
+        return {f"{of}_gradient": moved.widened(4 * u * (np.abs(moved.lower) + np.abs(moved.upper) + np.abs(added)))}
+
+    return predict

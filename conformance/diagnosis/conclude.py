@@ -37,6 +37,7 @@ FORWARD: tuple[Rule, ...] = (
     wrong_state,
     wrong_specials,
     wrong_outputs,
+    wrong_outputs,  # of activations whose formula Keras itself has wrong, where others were the better witnesses
     depends_on_history,
     coupled_rows,
     wrong_specials,
@@ -47,6 +48,7 @@ FORWARD: tuple[Rule, ...] = (
 BEYOND: tuple[Rule, ...] = (
     half_formula,
     unstable_gradients,
+    wrong_gradients,
     wrong_gradients,
     wrong_graphs,
     wrong_beginning,

@@ -133,12 +133,13 @@ class Witness:
 class Inquiry:
     """The failures of one report that nothing explains yet, and whoever can be asked about them.
 
-    broken: rules that raised, in words.
+    fits: of rivals that were named. broken: rules that raised, in words.
     """
 
     report: Report
     witness: Witness
     open: list[Result]
+    fits: list[Any] = field(default_factory=list)
     broken: list[str] = field(default_factory=list)
 
     @staticmethod

@@ -91,13 +91,15 @@ def _is_of(narrow: Format) -> Callable[[Posed, Array], bool]:
 def _summed_in(narrow: Format, name: str) -> Callable[[Posed], Predicted | None]:
     def predict(posed: Posed) -> Predicted | None:
         problem, format = posed.problem, posed.problem.format
-        if format.is_half or narrow.precision >= format.precision:
+        if narrow is not format and (format.is_half or narrow.precision >= format.precision):
             return None
         z = pre_activation(problem)
         value, error = problem.activation.enclose_vjp(z.value, z.error, flatten_leading(posed.upstream), format)
         rows = problem.rows.T if name == "kernel_gradient" else np.ones((1, len(value)))
         summed = product(rows, Estimate(value, error), narrow, NARROW_SUMS)
         radius = summed.error + np.where(summed.error == 0, 0.0, narrow.unit_roundoff * np.abs(summed.value))
+        if not (np.abs(summed.value) + radius < narrow.largest).all():
+            return None  # what overflows on the way may be anything
         found = around(summed.value, radius)
         return {name: found if name == "kernel_gradient" else Interval(found.lower[0], found.upper[0])}
 

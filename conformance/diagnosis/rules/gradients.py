@@ -14,7 +14,7 @@ from conformance.diagnosis.rivals.families import plainest, written
 from conformance.diagnosis.rivals.gradients import of_products, of_upstream
 from conformance.diagnosis.rivals.limited_gradients import of_decay
 from conformance.diagnosis.rivals.rival import Predicted, Rival, scaled
-from conformance.diagnosis.rivals.slopes import at_kinks, of_slope
+from conformance.diagnosis.rivals.slopes import at_kinks, of_slope, plain_kinks
 from conformance.diagnosis.rules.outputs import PLAIN, UNCERTAIN, exhibits, fails_in, is_of_activation
 from conformance.procedures import GRADIENTS
 from conformance.results import Diagnosis, Result, Verdict
@@ -27,10 +27,10 @@ def wrong_gradients(inquiry: Inquiry) -> Iterator[Diagnosis]:
     """The rule: of delta first, which all three gradients are made of; then of each product."""
     failing, right = exhibits(inquiry, *GRADIENTS)
     right = [exhibit for exhibit in right if exhibit.name in GRADIENTS]
-    if not failing:
-        return
-    left = list(failing)
+    told = {exhibit.name for fit in inquiry.fits if not fit.rival.about for exhibit in fit.explained}
+    left = failing = [exhibit for exhibit in failing if exhibit.name not in told]
     for fit in _fits(inquiry, failing, right):
+        inquiry.fits.append(fit)
         yield concluded(fit, inquiry)
         left = [exhibit for exhibit in left if exhibit not in fit.explained]
     yield from _by_curve(inquiry, left)
@@ -95,7 +95,7 @@ def _of_one(inquiry: Inquiry, name: str, failing: Sequence[Exhibit], right: Sequ
     row = own[0].posed.definition
     rivals = list(of_slope(name, row))
     if isinstance(row, Elementwise):
-        rivals = [*_kink_rivals(inquiry, name, row, own[0].question), *rivals]
+        rivals = [*_kink_rivals(inquiry, name, row, own[0].question), *plain_kinks(name, row), *rivals]
     return [fit for fit in fitting(rivals, own, others) if is_of_activation(fit.explained, inquiry)]
 
 

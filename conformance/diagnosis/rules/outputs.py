@@ -47,6 +47,7 @@ def wrong_outputs(inquiry: Inquiry) -> Iterator[Diagnosis]:
     if not failing:
         return
     for fit in _named(inquiry, failing, right):
+        inquiry.fits.append(fit)
         yield concluded(fit, inquiry)
 
 
@@ -74,7 +75,7 @@ def exhibits(inquiry: Inquiry, *names: str) -> tuple[list[Exhibit], list[Exhibit
             if "outputs" not in names and _outputs_fail(found):
                 continue  # whatever the gradients are then, they say nothing of the way back
             for exhibit in found:
-                if exhibit.name in names:
+                if exhibit.name in names and not _is_explained(exhibit, inquiry):
                     (failing if exhibit.fails else right).append(exhibit)
     return _certain(failing), right
 
@@ -90,6 +91,13 @@ def _probes(results: Sequence[Result]) -> Iterator[Question]:
             for use_bias in (True, False):
                 config = replace(question.config, units=units, use_bias=use_bias)
                 yield replace(question, config=config, input_shape=shape, family="normal", seed=question.seed + 202)
+
+
+def _is_explained(exhibit: Exhibit, inquiry: Inquiry) -> bool:
+    """By a defect that was named already."""
+    return exhibit.fails and any(
+        fit.where.holds(exhibit.question) and agrees(fit.rival, exhibit) for fit in inquiry.fits
+    )
 
 
 def _outputs_fail(found: Sequence[Exhibit]) -> bool:
@@ -128,21 +136,28 @@ def _named(inquiry: Inquiry, failing: Sequence[Exhibit], right: Sequence[Exhibit
     linear_fails = any(exhibit.question.config.activation == "linear" for exhibit in failing)
     general = [*all_affine(), *all_roundings(), *of_operands(), *of_limits(), *of_seen_bits(failing)]
     general += [*of_seen_steps(failing), *factor_rivals(failing), *region_rivals(failing), *constant_rivals(failing)]
-    named: list[Fit] = []
     steps: list[Callable[[list[Exhibit]], Iterable[Fit]]] = [
         lambda left: fitting(general, _ordinary(left), right),
-        lambda left: _of_activations(inquiry, left, right, named),
+        lambda left: _of_activations(inquiry, left, right),
     ]
     if not linear_fails:
         steps = [lambda left: fitting([everywhere_missing()], left, right), *steps[::-1]]
     left = list(failing)
     for step in steps:
         for fit in step(left):
-            if not is_confirmed(fit, inquiry):
+            if not is_confirmed(fit, inquiry) or (not linear_fails and _is_of_one_activation(fit, inquiry)):
                 continue
             yield fit
-            named.append(fit)
             left = [exhibit for exhibit in left if exhibit not in fit.explained]
+
+
+def _is_of_one_activation(fit: Fit, inquiry: Inquiry) -> bool:
+    """Whether a rival of all layers explains one activation alone, behind linear outputs that are right.
+
+    Then it is that activation, of which the rival knows nothing.
+    """
+    names = {exhibit.question.config.activation for exhibit in fit.explained}
+    return not fit.rival.about and len(names) == 1 and is_of_activation(fit.explained, inquiry)
 
 
 def _ordinary(failing: Sequence[Exhibit]) -> Sequence[Exhibit]:
@@ -180,16 +195,15 @@ def everywhere_missing() -> Rival:
     return Rival("activation-missing", "no activation is applied", predict)
 
 
-def _of_activations(
-    inquiry: Inquiry, failing: Sequence[Exhibit], right: Sequence[Exhibit], named: Sequence[Fit]
-) -> list[Fit]:
-    """named: what was found already, of which an activation with a defect of its own shows both."""
+def _of_activations(inquiry: Inquiry, failing: Sequence[Exhibit], right: Sequence[Exhibit]) -> list[Fit]:
+    """An activation with a defect of its own shows beside it what was found already."""
     found = []
-    bases = [fit for fit in named if fit.rival.step is not None and not fit.rival.about]
+    bases = [fit for fit in inquiry.fits if fit.rival.step is not None and not fit.rival.about]
     for name in dict.fromkeys(exhibit.question.config.activation for exhibit in failing):
         own = [exhibit for exhibit in failing if exhibit.question.config.activation == name]
+        own = [exhibit for exhibit in own if not _is_explained(exhibit, inquiry)]
         others = [exhibit for exhibit in right if exhibit.question.config.activation == name]
-        if name != "linear":
+        if name != "linear" and own:
             row = own[0].posed.definition
             widest = max(own, key=lambda exhibit: exhibit.posed.problem.format.precision)
             grid = grid_of(inquiry, widest.question)

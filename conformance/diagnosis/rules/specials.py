@@ -101,7 +101,7 @@ def _rows_and_weights(inquiry: Inquiry) -> Iterator[Diagnosis]:
     cases = tuple(result.case.id for result in failing)
     names = sorted({result.case.question.config.activation for result in failing})
     others = {r.case.question.config.activation for r in inquiry.passed if r.case.question.family == "specials"}
-    of = f" of {' and '.join(names)}" if len(names) == 1 and others - set(names) else ""
+    of = f" by {' and '.join(names)}" if len(names) == 1 and others - set(names) else ""
     looked = f"in {len(answers)} tensors with NaN or infinities"
     in_inputs = any(asked.question.family == "specials" for asked, _ in answers)
     if spread_out and not lost:

@@ -15,7 +15,13 @@ from conformance.diagnosis.rules.gradients import unstable_gradients, wrong_grad
 from conformance.diagnosis.rules.initializers import wrong_beginning
 from conformance.diagnosis.rules.lanes import wrong_graphs, wrong_lanes, wrong_training
 from conformance.diagnosis.rules.losses import wrong_costs
-from conformance.diagnosis.rules.outputs import may_follow_from_outputs, unknown_formulas, wrong_outputs
+from conformance.diagnosis.rules.outputs import (
+    has_wrong_linear_outputs,
+    may_follow_from_outputs,
+    unknown_formulas,
+    wrong_outputs,
+)
+from conformance.diagnosis.rules.seen import seen_gradients, seen_outputs
 from conformance.diagnosis.rules.specials import wrong_specials
 from conformance.diagnosis.rules.state import depends_on_history, wrong_state
 from conformance.diagnosis.rules.topics import early_topics, wrong_topics
@@ -43,6 +49,7 @@ FORWARD: tuple[Rule, ...] = (
     wrong_specials,
     wrong_shape,
     unknown_formulas,
+    seen_outputs,
 )
 #: Rules of what is not a plain call. They hear nothing of failures that unexplained outputs may be behind.
 BEYOND: tuple[Rule, ...] = (
@@ -50,6 +57,7 @@ BEYOND: tuple[Rule, ...] = (
     unstable_gradients,
     wrong_gradients,
     wrong_gradients,
+    seen_gradients,
     wrong_graphs,
     wrong_beginning,
     wrong_costs,
@@ -70,6 +78,7 @@ def diagnose(report: Report, implementation: Implementation, oracle: Oracle) -> 
     """
     inquiry = Inquiry.into(report, implementation, oracle)
     found = list(_told(inquiry, FORWARD))
+    inquiry.is_unsure = has_wrong_linear_outputs(inquiry)
     consequences = inquiry.without(may_follow_from_outputs(inquiry.open))
     found += _told(inquiry, BEYOND)
     inquiry.open += consequences

@@ -133,13 +133,15 @@ class Witness:
 class Inquiry:
     """The failures of one report that nothing explains yet, and whoever can be asked about them.
 
-    fits: of rivals that were named. broken: rules that raised, in words.
+    fits: of rivals that were named. is_unsure: plain linear outputs are wrong, and nothing explains them. broken: rules
+    that raised, in words.
     """
 
     report: Report
     witness: Witness
     open: list[Result]
     fits: list[Any] = field(default_factory=list)
+    is_unsure: bool = False
     broken: list[str] = field(default_factory=list)
 
     @staticmethod

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from conformance.diagnosis.conclude import diagnose
+from conformance.diagnosis.rules.seen import SEEN
 from conformance.implementations.mutant import Mutant
 from conformance.results import Diagnosis
 from conformance.run import Selection, run
@@ -83,9 +84,9 @@ def measure(
 
 
 def outcome(mutant: Mutant, diagnoses: Iterable[Diagnosis]) -> Outcome:
-    """Right where an expected defect is named and none that the mutant does not have."""
+    """Right where an expected defect is named and none that the mutant does not have; what is but seen names none."""
     expected, also = EXPECTED[mutant.name], ALSO.get(mutant.name, ())
-    named = [each for each in diagnoses if each.defect]
+    named = [each for each in diagnoses if each.defect and each.defect not in SEEN]
     if any(each.defect not in (*expected, *also) and not _takes_no_positions(each) for each in named):
         return Outcome.WRONG
     return Outcome.RIGHT if any(each.defect in expected for each in named) else Outcome.UNNAMED

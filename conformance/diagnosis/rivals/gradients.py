@@ -69,6 +69,16 @@ FACTORS: tuple[tuple[str, str, Callable[[Posed], float]], ...] = (
         "divided by the number of steps: a mean over the axes between batch and units",
         lambda posed: _batch(posed) / _rows(posed),
     ),
+    (
+        "gradient-averaged",
+        "divided by the square root of the number of rows",
+        lambda posed: float(1 / np.sqrt(_rows(posed))),
+    ),
+    (
+        "gradient-averaged",
+        "divided by the square root of the number of features",
+        lambda posed: float(1 / np.sqrt(max(1, posed.question.known_shape[-1]))),
+    ),
     ("gradient-averaged", "divided by the number of units", lambda posed: 1 / posed.question.config.units),
     (
         "gradient-averaged",

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from conformance.diagnosis.exhibits import Exhibit
-from conformance.diagnosis.rivals.rival import Forward, Rival, forward
-from conformance.diagnosis.rivals.rounding import INTEGERS, Round, to_steps
+from conformance.diagnosis.rivals.rival import ROUNDINGS, Forward, Rival, forward
+from conformance.diagnosis.rivals.rounding import Round
 from reference.bounds import Estimate, Problem
+from reference.dense import flatten_leading
 from reference.formats import Array
 from reference.intervals import Interval
 
@@ -28,19 +29,73 @@ def _to_decimal(places: int) -> Round:
     return lambda values: np.round(values, places)
 
 
-def from_zero_point(values: Array) -> Array:
-    """256 steps from the least number to the greatest, one of them being 0."""
-    least, greatest = min(values.min(initial=0.0), 0.0), max(values.max(initial=0.0), 0.0)
-    step = (greatest - least) / 255 or 1.0
-    zero = np.round(-least / step)
-    return np.asarray((np.clip(np.round(values / step) + zero, 0, 255) - zero) * step)
+@dataclass(frozen=True)
+class Steps:
+    """Values in steps of which the largest is so many from 0. by: of which axis each place has steps of its own; None
+    for one scale. has_zero_point: 256 steps from the least value to the greatest, one of them being 0.
+    """
+
+    says: str
+    count: int = 127
+    by: int | None = None
+    has_zero_point: bool = False
+
+    def held(self, values: Array) -> Estimate:
+        """What lies in the middle between two steps may come to either: the scale itself is rounded."""
+        kept = None if self.by is None else (1 if self.by == 0 else -1)
+        if self.has_zero_point:
+            least, greatest = min(values.min(initial=0.0), 0.0), max(values.max(initial=0.0), 0.0)
+            step = np.asarray((greatest - least) / 255 or 1.0)
+            zero = np.round(-least / step)
+            whole = np.clip(np.round(values / step) + zero, 0, 255) - zero
+        else:
+            axis = None if kept is None else (0 if kept == 1 else -1)
+            largest = np.abs(values).max(axis=axis, keepdims=True, initial=0.0)
+            step = np.where(largest > 0, largest, 1.0) / self.count
+            whole = np.clip(np.round(values / step), -self.count, self.count)
+        parts = np.abs(values / step)
+        is_between = np.abs(parts - np.floor(parts) - 0.5) <= parts * 2.0**-21
+        return Estimate(whole * step, np.where(is_between, step, 0.0))
 
 
-def by_row(values: Array) -> Array:
-    """127 steps on either side of 0 for each row."""
-    largest = np.abs(values).max(axis=-1, keepdims=True, initial=0.0)
-    step = np.where(largest > 0, largest, 1.0) / 127
-    return np.asarray(np.round(values / step) * step)
+ONE_SCALE = Steps("8-bit integers with one scale")
+KERNELS = (
+    ONE_SCALE,
+    Steps("8-bit integers with a scale for each unit", by=0),
+    Steps("8-bit integers with one scale and a zero point", has_zero_point=True),
+    Steps("4-bit integers with one scale", 7),
+    Steps("4-bit integers with a scale for each unit", 7, by=0),
+)
+INPUTS = (
+    ONE_SCALE,
+    Steps("8-bit integers with a scale for each row", by=-1),
+    Steps("8-bit integers with one scale and a zero point", has_zero_point=True),
+)
+
+
+def _in_steps_of(inputs: Steps | None, kernel: Steps | None) -> Forward:
+    """Operands in steps: the products that hang on a value between two steps may be either."""
+
+    def parts(problem: Problem) -> tuple[Estimate, Estimate]:
+        exact = Estimate(problem.inputs, np.zeros_like(problem.inputs))
+        held = exact if inputs is None else inputs.held(problem.inputs)
+        weights = Estimate(problem.kernel, np.zeros_like(problem.kernel))
+        return held, weights if kernel is None else kernel.held(problem.kernel)
+
+    def operands(problem: Problem) -> Problem:
+        held, weights = parts(problem)
+        return replace(problem, inputs=held.value, kernel=weights.value)
+
+    def bound(problem: Problem) -> Interval:
+        held, weights = parts(problem)
+        rounded = ROUNDINGS * problem.format.unit_roundoff
+        rows, doubt = flatten_leading(np.abs(held.value)), flatten_leading(held.error)
+        sizes = np.abs(weights.value)
+        either = doubt @ (sizes + weights.error) + rows @ weights.error + rounded * (rows @ sizes)
+        widened = Forward(operands=operands, z=lambda z, p: Estimate(z.value, z.error + p.unflatten(either)))
+        return widened.bound(problem)
+
+    return Forward(whole=bound)
 
 
 def _held(*, inputs: Round | None = None, kernel: Round | None = None, bias: Round | None = None) -> Forward:
@@ -69,14 +124,13 @@ def of_operands() -> Iterator[Rival]:
     for places in DECIMAL:
         to = _to_decimal(places)
         yield forward("operands-rounded", f"the inputs are rounded to {places} decimals", _held(inputs=to))
-    whole = to_steps(127, by_column=False)
-    for words, to in (("one scale", whole), ("a scale for each row", by_row)):
-        yield forward("operands-rounded", f"the inputs are rounded to 8-bit integers with {words}", _held(inputs=to))
-        for narrow in INTEGERS[:2]:
-            says = f"the inputs are rounded to 8-bit integers with {words}, the kernel to {narrow.says}"
-            yield forward("operands-rounded", says, _held(inputs=to, kernel=narrow.round))
-    says = "the kernel is held in 8-bit integers with one scale and a zero point"
-    yield forward("narrow-storage", says, _held(kernel=from_zero_point))
+    for narrow in KERNELS:
+        yield forward("narrow-storage", f"the kernel is held in {narrow.says}", _in_steps_of(None, narrow))
+    for given in INPUTS:
+        says = f"the inputs are rounded to {given.says}"
+        yield forward("operands-rounded", says, _in_steps_of(given, None))
+        for narrow in KERNELS[:3]:
+            yield forward("operands-rounded", f"{says}, the kernel to {narrow.says}", _in_steps_of(given, narrow))
 
 
 # ---- outputs -------------------------------------------------------------------------------------------------------

@@ -172,6 +172,10 @@ def _remainder(of: int, *, if_any: bool) -> Callable[[int], Mask]:
     return lambda count: (np.arange(count) >= count // of * of) & (not if_any or count >= of)
 
 
+def _every(step: int, first: int) -> Callable[[int], Mask]:
+    return lambda count: np.arange(count) % step == first
+
+
 def _ordinal(at: int) -> str:
     words = {0: "first", 1: "second", 2: "third"}
     return words.get(at, f"{at + 1}th")
@@ -187,6 +191,10 @@ def _candidates(of: str, places: Sequence[int]) -> Iterator[Region]:
     yield Region(f"the last {one}", of, _nth(-1), "is")
     for place in places[:1]:
         yield Region(f"the {_ordinal(place)} {one}", of, _nth(place), "is")
+    for step, words in ((2, "second"), (3, "third"), (4, "fourth"), (8, "eighth")):
+        for place in places[:1]:
+            says = f"every {words} {one}, from the {_ordinal(place % step)} on,"
+            yield Region(says, of, _every(step, place % step), "is")
     for block in BLOCKS:
         says = f"the {many} behind the last whole block of {block}"
         yield Region(says, of, _remainder(block, if_any=False))

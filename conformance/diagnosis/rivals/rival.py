@@ -46,7 +46,8 @@ class Forward:
     """The forward pass in four steps, each of which may be replaced.
 
     operands: the problem → the problem that is computed instead. z: the pre-activations (..., units) and their errors →
-    others. enclose: the activation's interval. outputs: of the interval of the outputs.
+    others. enclose: the activation's interval. outputs: of the interval of the outputs. whole: makes all of it, in
+    place of the four.
     """
 
     operands: Callable[[Problem], Problem] = lambda problem: problem
@@ -54,9 +55,13 @@ class Forward:
     enclose: Enclose = lambda z, problem: problem.activation.enclose(z.value, z.error, problem.format)
     outputs: Callable[[Interval, Problem], Interval] = lambda outputs, problem: outputs
 
+    whole: Callable[[Problem], Interval] | None = None
+
     @np.errstate(all="ignore")
     def bound(self, problem: Problem) -> Interval:
         """The interval of the outputs, of any shape."""
+        if self.whole is not None:
+            return self.whole(problem)
         changed = self.operands(problem)
         rows = pre_activation(changed)
         z = self.z(Estimate(changed.unflatten(rows.value), changed.unflatten(rows.error)), changed)
@@ -102,7 +107,7 @@ def forward(
 def upon(rival: Rival, base: Rival, holds: Callable[[Question], bool]) -> Rival:
     """The rival of an activation in a layer with another defect before the activation, where that holds."""
     enclose, step = rival.enclose, base.step
-    if enclose is None or step is None:
+    if enclose is None or step is None or step.whole is not None:
         return rival
 
     def predict(posed: Posed) -> Predicted | None:

@@ -51,18 +51,6 @@ def cut_to_bits(bits: int) -> Round:
     return cut
 
 
-def to_steps(count: int, *, by_column: bool) -> Round:
-    """To so many steps on either side of 0, the largest of all values, or of a column, being the last one."""
-
-    def quantized(values: Array) -> Array:
-        axis = 0 if by_column else None
-        largest = np.abs(values).max(axis=axis, keepdims=True, initial=0.0)
-        step = np.where(largest > 0, largest, 1.0) / count
-        return np.asarray(np.round(values / step) * step)
-
-    return quantized
-
-
 def _stored_as(dtype: DTypeLike) -> Round:
     return lambda values: values.astype(dtype).astype(np.float64)
 
@@ -80,12 +68,6 @@ NARROW: tuple[Narrow, ...] = (
     Narrow("4 bits", 4, to_bits(4)),
 )
 NARROW_SUMS = Grade("narrow sums", "summed in a 16-bit type, operands as they are", sums_narrowly=True)
-INTEGERS: tuple[Narrow, ...] = (
-    Narrow("8-bit integers with one scale", 7, to_steps(127, by_column=False)),
-    Narrow("8-bit integers with a scale for each unit", 7, to_steps(127, by_column=True)),
-    Narrow("4-bit integers with one scale", 3, to_steps(7, by_column=False)),
-    Narrow("4-bit integers with a scale for each unit", 3, to_steps(7, by_column=True)),
-)
 
 
 def _narrower(narrow: Narrow) -> Callable[[Posed], bool]:
@@ -298,9 +280,6 @@ def all_roundings() -> Iterator[Rival]:  # noqa: PLR0912
         ):
             yield forward("narrow-storage", f"{says} held in {bits}", _operands(narrow, **which), applies=applies)
         yield forward("outputs-rounded", f"the outputs are rounded to {bits}", _rounded(narrow), applies=applies)
-    for narrow in INTEGERS:
-        step = _operands(narrow, kernel=True)
-        yield forward("narrow-storage", f"the kernel is held in {narrow.says}", step, applies=_narrower(narrow))
     for name in ("float16", "bfloat16"):
         for products in (False, True):
             for bias_within in (False, True):

@@ -48,7 +48,8 @@ def inputs_decide(inquiry: Inquiry) -> Iterator[Diagnosis]:
     """The rule for layers that compute in the dtype of whatever they are called on."""
     decided = [r for r in inquiry.failing("dtypes.inputs-cast") if "dtype" in names_missed(r)]
     given = [r for r in decided if inquiry.witness.ask(r.case.question).answer.tensor("outputs") is not None]
-    if not given or not all(_has_dtype_of_inputs(inquiry, r) for r in given):
+    kinds = {r.case.question.option("given") for r in given}
+    if len(kinds) < 2 or not all(_has_dtype_of_inputs(inquiry, r) for r in given):
         return
     says = f"the inputs' dtype decides in which dtype the layer computes: {_dtypes(decided)}"
     follow = [r for r in inquiry.open if r.clause.area == "dtypes" or r.clause.id == "saving.config"]

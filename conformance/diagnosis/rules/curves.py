@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -12,12 +13,16 @@ from conformance.results import Diagnosis
 from reference.activations import ACTIVATIONS
 from reference.config import DenseConfig
 from reference.elementwise import Elementwise
-from reference.formats import Array, Mask
+from reference.formats import FORMATS, Array, Mask
 
 #: An activation that is right in between, but not beyond, is wrong in its tails.
 MIDDLE = 3.0
 #: So many wrong values at least.
 ENOUGH = 1
+#: Arguments that are near, and errors and slopes that are slight.
+NEAR, SLIGHT = 20.0, 1e-3
+#: Arguments close to each other, all of one distance, which every format holds.
+CLOSE = np.arange(-2048, 2049) / 256.0
 
 
 def curve_of(name: str, failing: Sequence[Exhibit], inquiry: Inquiry) -> Iterator[Diagnosis]:
@@ -37,15 +42,17 @@ def curve_of(name: str, failing: Sequence[Exhibit], inquiry: Inquiry) -> Iterato
     if wrong.sum() < ENOUGH or not cases:
         return
     in_middle = bool((wrong & (np.abs(z) <= MIDDLE) & (np.abs(z) > 2.0**-10)).any())
-    what, where = _content(got[wrong], z[wrong], right[wrong]), _places(z, wrong)
+    what, where = _content(got[wrong], z[wrong]), _places(z, wrong)
     evidence = (
         f"{int(wrong.sum())} of {wrong.size} values on a grid and in the tails are wrong; no formula that is known fits"
     )
     if in_middle:
-        largest = _largest(z, got, wrong, right)
-        yield Diagnosis("activation-formula", f"{name} is another function: {largest}", evidence, cases)
+        seen = _structure(name, dtype, inquiry) or "is another function"
+        says = f"{name} {seen}: {_largest(z, got, wrong, right)}{_not_finite(z, got, wrong)}"
+        yield Diagnosis("activation-formula", says, evidence, cases)
     else:
-        yield Diagnosis("activation-tail", f"{name} {what} {where}, and is right in between", evidence, cases)
+        example = "" if what != OFF else f": {_largest(z, got, wrong, right)}"
+        yield Diagnosis("activation-tail", f"{name} {what} {where}, and is right in between{example}", evidence, cases)
 
 
 def _linear_is_right(dtype: str, inquiry: Inquiry) -> bool:
@@ -74,7 +81,11 @@ def _points(name: str, dtype: str, family: str, rows: int, inquiry: Inquiry) -> 
     return np.broadcast_to(z, shape).ravel(), got.ravel(), wrong.ravel(), right.ravel()
 
 
-def _content(got: Array, z: Array, right: Array) -> str:
+#: Of values that have nothing in common.
+OFF = "is off"
+
+
+def _content(got: Array, z: Array) -> str:
     """What stands where it is wrong."""
     if np.isnan(got).all():
         return "is NaN"
@@ -90,7 +101,7 @@ def _content(got: Array, z: Array, right: Array) -> str:
         return f"stays at {got.min():.6g} and at {got.max():.6g}"
     if (got == z).all():
         return "is z itself"
-    return "is off"
+    return OFF
 
 
 def _places(z: Array, wrong: Mask) -> str:
@@ -103,9 +114,60 @@ def _places(z: Array, wrong: Mask) -> str:
     return " and ".join(words)
 
 
+def _not_finite(z: Array, got: Array, wrong: Mask) -> str:
+    """The end of a sentence, where some of the wrong values are no numbers."""
+    bad = wrong & ~np.isfinite(got)
+    if not bad.any():
+        return ""
+    return f"; {_content(got[bad], z[bad]).replace('is', 'it is', 1)} {_places(z, bad)}"
+
+
 def _largest(z: Array, got: Array, wrong: Mask, right: Array) -> str:
+    """Where it is farthest from what is right; where that is next to nothing, farthest beside the size of that."""
     with np.errstate(all="ignore"):
         error = np.where(wrong & np.isfinite(got), np.abs(got - right), -1.0)
-    near = np.where(np.abs(z) <= 20, error, -1.0)
-    place = int(np.argmax(near if near.max() > 0 else error))
-    return f"at z = {z[place]:.6g} it gives {got[place]:.6g} where {right[place]:.6g} is right"
+        near = np.where(np.abs(z) <= NEAR, error, -1.0)
+        error = near if near.max() > 0 else error
+        if 0 < error.max() < SLIGHT:
+            error = np.where((error > 0) & (right != 0), error / np.abs(right), -1.0)
+    place = int(np.argmax(error))
+    return f"at z = {z[place]:.6g} it gives {_apart(got[place], right[place])} is right"
+
+
+def _apart(got: float, right: float) -> str:
+    """Both, in as many digits as tell them apart."""
+    for digits in (6, 9, 17):
+        one, other = f"{got:.{digits}g}", f"{right:.{digits}g}"
+        if one != other:
+            break
+    return f"{one} where {other}"
+
+
+# ---- the shape of a curve ------------------------------------------------------------------------------------------
+
+
+def _structure(name: str, dtype: str, inquiry: Inquiry) -> str | None:
+    """What a curve is made of, where that shows between close arguments: steps, or straight lines."""
+    if not isinstance(ACTIVATIONS[name], Elementwise) or dtype not in ("float32", "float64"):
+        return None
+    question = Question("call", DenseConfig(1, name, True, dtype), (len(CLOSE), 1), "grid")
+    tensors = inquiry.witness.tensors(question)
+    if tensors is None or tensors.bias is None:
+        return None
+    inputs = CLOSE[:, None].astype(tensors.inputs.dtype)
+    plain = replace(tensors, inputs=inputs, kernel=np.ones_like(tensors.kernel), bias=np.zeros_like(tensors.bias))
+    outputs = inquiry.witness.ask_with(question, plain).answer.tensor("outputs")
+    if outputs is None or outputs.shape != inputs.shape or not np.isfinite(outputs).all():
+        return None
+    got, right = outputs.astype(np.float64).ravel(), np.asarray(ACTIVATIONS[name].value(CLOSE), np.float64)
+    moves = np.abs(np.diff(right)) > SLIGHT * np.diff(CLOSE)
+    still = (np.diff(got) == 0) & moves
+    if still.sum() > moves.sum() / 2:
+        values = len(np.unique(got[:-1][moves]))
+        return f"moves in steps, as a table does: {values} different values at {int(moves.sum())} arguments"
+    noise = 8 * FORMATS[dtype].unit_roundoff * (np.abs(got[:-2]) + 2 * np.abs(got[1:-1]) + np.abs(got[2:]))
+    curved, bent = (np.abs(np.diff(values, 2)) > noise for values in (right, got))
+    if curved.any() and (curved & ~bent).sum() > curved.sum() / 2:
+        corners = int((np.diff(np.concatenate([[False], bent]).astype(int)) == 1).sum())
+        return f"runs in straight lines, with some {corners} corners between {CLOSE[0]:g} and {CLOSE[-1]:g}"
+    return None

@@ -57,9 +57,10 @@ def raises_plainly(inquiry: Inquiry) -> Iterator[Diagnosis]:
 
 
 def _raises_after_others(inquiry: Inquiry, raised: Sequence[Result]) -> Iterator[Diagnosis]:
-    """What raises only because of what the layer was called on before: a fresh one answers."""
-    fresh = [replace(question, procedure="call_again") for question in spread(raised, 8)]
-    if any(inquiry.witness.ask(question).answer.raised for question in fresh):
+    """What raises only because of what the layer was called on before: a fresh one answers. Calls alone tell that."""
+    called = [result for result in raised if result.case.question.procedure == "call"]
+    fresh = [replace(question, procedure="call_again") for question in spread(called, 8)]
+    if not fresh or any(inquiry.witness.ask(question).answer.raised for question in fresh):
         return
     errors = tuple(result.case.id for result in inquiry.open if result.verdict is Verdict.ERROR)
     evidence = f"{len(fresh)} of {len(fresh)} questions that raise are answered by a fresh layer"
@@ -119,9 +120,33 @@ def coupled_rows(inquiry: Inquiry) -> Iterator[Diagnosis]:
     if len(coupled) < 2 or 2 * len(coupled) < len(questions):
         return
     cases = tuple(result.case.id for result in inquiry.open if is_made_of_outputs(result))
+    moved = [_moved_rows(inquiry, question) for question in coupled]
+    if all(moved):
+        row, origin = moved[0][0]
+        says = f"the rows come in another order: row {row} holds the outputs of row {origin}, counted from 0"
+        yield Diagnosis("rows-reordered", says, f"{len(moved)} of {len(moved)} batches hold all rows, moved", cases)
+        return
     says = "the outputs of a row depend on the other rows of its batch"
     evidence = f"of {len(coupled)} of {len(questions)} batches one row's outputs change when the others do"
     yield Diagnosis("rows-coupled", says, evidence, cases)
+
+
+def _moved_rows(inquiry: Inquiry, question: Question) -> list[tuple[int, int]]:
+    """Rows (of all leading axes) and those whose outputs they hold; nothing where some row holds no other's."""
+    asked = inquiry.witness.ask(question)
+    got, right = asked.answer.tensor("outputs"), asked.truth.bounds["outputs"]
+    if got is None or got.shape != right.shape:
+        return []
+    rows, units = got.reshape(-1, got.shape[-1]).astype(np.float64), right.shape[-1]
+    lower, upper = right.lower.reshape(-1, units), right.upper.reshape(-1, units)
+    found: list[tuple[int, int]] = []
+    for place, row in enumerate(rows):
+        origins = np.flatnonzero(((lower <= row) & (row <= upper)).all(axis=1))
+        if not len(origins):
+            return []
+        if place not in origins:
+            found.append((place, int(origins[0])))
+    return found
 
 
 def _changes_with_others(inquiry: Inquiry, question: Question) -> bool:

@@ -19,6 +19,7 @@ from conformance.diagnosis.rules.outputs import PLAIN, UNCERTAIN, exhibits, fail
 from conformance.procedures import GRADIENTS
 from conformance.results import Diagnosis, Result, Verdict
 from conformance.truth import Posed
+from reference.activations import ACTIVATIONS
 from reference.config import DenseConfig
 from reference.elementwise import Elementwise
 
@@ -33,7 +34,8 @@ def wrong_gradients(inquiry: Inquiry) -> Iterator[Diagnosis]:
         inquiry.fits.append(fit)
         yield concluded(fit, inquiry)
         left = [exhibit for exhibit in left if exhibit not in fit.explained]
-    yield from _by_curve(inquiry, left)
+    if not inquiry.is_unsure:
+        yield from _by_curve(inquiry, left)
 
 
 def unstable_gradients(inquiry: Inquiry) -> Iterator[Diagnosis]:
@@ -205,7 +207,9 @@ def _slope_curve(inquiry: Inquiry, name: str, question: Question) -> Iterator[Di
         yield Diagnosis("slope-tail", says, evidence, cases)
         return
     place = int(np.argmax(np.where(wrong & (np.abs(z) <= 3) & np.isfinite(got), np.abs(z), -1)))
-    says = f"the slope of {name} is another function: at z = {z[place]:.6g} it is {got[place]:.6g}"
+    row = ACTIVATIONS[name]
+    right = f" where {row.slope(z[place : place + 1])[0]:.6g} is right" if isinstance(row, Elementwise) else ""
+    says = f"the slope of {name} is another function: at z = {z[place]:.6g} it is {got[place]:.6g}{right}"
     yield Diagnosis("slope-formula", says, evidence, cases)
 
 

@@ -53,7 +53,7 @@ def wrong_beginning(inquiry: Inquiry) -> Iterator[Diagnosis]:
         failing = _begun(inquiry, weight, [r for r in inquiry.failing("initializers.") if _is_about(r, weight)])
         passed = _begun(inquiry, weight, [r for r in inquiry.passed if r.clause.area == "initializers"][:40])
         if failing:
-            told = _explained(inquiry, weight, failing, passed)
+            told = _explained(inquiry, weight, failing, passed) or _seen(weight, failing)
             if told is not None:
                 defect, says, evidence = told
                 yield Diagnosis(defect, says, evidence, _follow(inquiry, weight))
@@ -155,9 +155,27 @@ def _explained(inquiry: Inquiry, weight: str, failing: Sequence[Begun], passed: 
         lambda: _rounded(weight, failing),
         lambda: _scaled(weight, failing, passed),
         lambda: _turned(weight, failing),
+        lambda: _of_other_fans(weight, failing),
         lambda: _seeds(inquiry, weight, failing),
     )
     return next((told for make in makers if (told := make()) is not None), None)
+
+
+def _seen(weight: str, failing: Sequence[Begun]) -> Told | None:
+    """What is seen of weights whose distribution is known, where nothing explains it."""
+    known = [each for each in failing if INITIALIZERS[each.asked].spread is not None]
+    asked = sorted({each.asked.removesuffix("_seeded") for each in known})
+    if not known or len(known) < len(failing):
+        return None
+    largest = max(known, key=lambda each: each.values.size)
+    spread = INITIALIZERS[largest.asked].spread
+    assert spread is not None
+    got, right = np.sqrt((largest.values**2).mean()), np.sqrt(spread(largest.values.shape).second_moment)
+    says = (
+        f"by {listed(asked)} the {weight} begins otherwise than it should: for the shape {largest.values.shape} the "
+        f"root mean square is {got:.4g} where about {right:.4g} is right"
+    )
+    return "initializer-wrong", says, f"{len(known)} of {len(known)} failing weights"
 
 
 def _used_instead(weight: str, failing: Sequence[Begun], passed: Sequence[Begun]) -> Told | None:
@@ -289,6 +307,37 @@ def _turned(weight: str, failing: Sequence[Begun]) -> Told | None:
         "the kernel's fans are swapped: it is drawn for the transposed shape",
         f"{len(turned)} distributions fit the transposed shape",
     )
+
+
+#: What the variance of a weight may be a part of: of the shape (fan in, fan out).
+_FANS: tuple[tuple[str, Callable[[int, int], float]], ...] = (
+    ("the number of features", lambda features, units: features),
+    ("the number of units", lambda features, units: units),
+    ("the sum of features and units", lambda features, units: features + units),
+    ("features times units", lambda features, units: features * units),
+    ("no fan at all", lambda features, units: 1),
+)
+
+
+def _of_other_fans(weight: str, failing: Sequence[Begun]) -> Told | None:
+    """A variance that is one number over another fan, in kernels of several shapes."""
+    seen = [each for each in failing if each.values.ndim == 2 and INITIALIZERS[each.asked].spread is not None]
+    asked = {each.asked.removesuffix("_seeded") for each in seen}
+    shapes = {each.values.shape for each in seen}
+    if weight != "kernel" or len(shapes) < 2 or len(asked) != 1:
+        return None
+    fits = []
+    for words, fan in _FANS:
+        numbers = [(float((each.values**2).mean() * fan(*each.values.shape)), each.values.size) for each in seen]
+        doubt = max(number * 4 * np.sqrt(2 / size) for number, size in numbers)
+        if np.ptp([number for number, _ in numbers]) <= doubt:
+            fits.append((words, max(numbers, key=lambda each: each[1])[0]))
+    if len(fits) != 1:
+        return None
+    words, number = fits[0]
+    of = f"{number:.2g} / ({words})" if words != "no fan at all" else f"{number:.2g}, whatever the shape"
+    says = f"by {asked.pop()} the kernel begins with another variance than it should: about {of}"
+    return "fans-wrong", says, f"{len(seen)} kernels of {len(shapes)} shapes"
 
 
 def _seeds(inquiry: Inquiry, weight: str, failing: Sequence[Begun]) -> Told | None:

@@ -261,6 +261,7 @@ def _explained(argument: str, failing: Sequence[Costs], passed: Sequence[Costs])
     frozen = [each for each in failing if each.question.option("frozen")]
     if frozen and len(frozen) == len(failing):
         return _of_frozen(failing)
+    failing = [each for each in failing if each not in frozen]
     accounts = [*_accounts(argument), *_fitted(argument, failing)]
     fits = [account for account in accounts if all(_fits(account, argument, each) for each in failing)]
     if not fits:

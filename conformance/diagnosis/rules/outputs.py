@@ -310,6 +310,12 @@ def is_made_of_outputs(result: Result) -> bool:
     return bool(missed) and all(each.name.startswith(depends) for each in missed)
 
 
+def has_wrong_linear_outputs(inquiry: Inquiry) -> bool:
+    """Whether plain outputs without activation are among what is not explained."""
+    plain = [result for result in inquiry.open if _is_plain(result) and fails_in(result, "outputs")]
+    return any(result.case.question.config.activation == "linear" for result in plain)
+
+
 def may_follow_from_outputs(results: Sequence[Result]) -> Iterator[Result]:
     """Those of these unexplained failures that may come of plain outputs being wrong, whatever else they look at.
 

@@ -157,6 +157,12 @@ TOPICS: tuple[Topic, ...] = (
         ),
     ),
     Topic(
+        "losses-wrong",
+        ("losses.kernel", "losses.bias", "losses.activity", "losses.all"),
+        _observed("the penalties in `losses` are wrong"),
+        ("losses.", "saving.config", "errors.positions", "modes.evaluate", "modes.fit", "constraints.training"),
+    ),
+    Topic(
         "training-steps-wrong",
         ("modes.fit", "losses.training", "constraints.training"),
         _observed("fit makes other steps than it should"),

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from conformance.cases import Json
 from conformance.diagnosis.exhibits import Inquiry
 from conformance.diagnosis.rules.outputs import UNCERTAIN, fails_in
-from conformance.diagnosis.wording import names_missed, observed
+from conformance.diagnosis.wording import listed, names_missed, observed
 from conformance.results import Diagnosis, Result, Verdict
 
 #: Comparisons of facts that tell of weights alone.
@@ -15,6 +15,10 @@ TELL_OF_WEIGHTS = (
     *("weights", "count", "trainable", "shape of the", "shapes of", "dtype of the weights", "dtype of the kernel_gr"),
     *("dtype of the bias_gr", "order", "names", "number of weights", "kernel", "bias"),
 )
+
+
+#: So many policies are most of them.
+SEVERAL = 3
 
 
 def wrong_weights(inquiry: Inquiry) -> Iterator[Diagnosis]:
@@ -27,6 +31,10 @@ def wrong_weights(inquiry: Inquiry) -> Iterator[Diagnosis]:
         told = _compared(_records(asked.answer.fact("weights")), _records(asked.truth.facts.get("weights")), result)
         if told is not None:
             defect, says = told
+            everywhere = _one_dtype(inquiry, failing) if defect == "weights-dtype" else None
+            if everywhere is not None:
+                yield everywhere
+                return
             cases = tuple(each.case.id for each in inquiry.open if _follows(defect, each, says))
             if result.case.id in cases:
                 evidence = f"{len(cases)} cases that list, count, set or use weights fail"
@@ -45,6 +53,25 @@ def wrong_weights(inquiry: Inquiry) -> Iterator[Diagnosis]:
             f"{len(counts)} cases",
             cases,
         )
+
+
+def _one_dtype(inquiry: Inquiry, failing: Sequence[Result]) -> Diagnosis | None:
+    """Where the weights have one dtype under several policies that ask for others."""
+    found: dict[str, str] = {}
+    for result in failing:
+        asked = inquiry.witness.ask(result.case.question)
+        got, right = (_records(of) for of in (asked.answer.fact("weights"), asked.truth.facts.get("weights")))
+        for weight, other in zip(got, right, strict=False):
+            if weight.get("dtype") != other["dtype"]:
+                found[result.case.question.config.dtype] = str(weight.get("dtype"))
+    dtypes = set(found.values())
+    if len(found) < SEVERAL or len(dtypes) != 1:
+        return None
+    dtype = dtypes.pop()
+    says = f"the weights are of dtype {dtype} whatever dtype the layer is given: also under {listed(sorted(found))}"
+    open_cases = [r for r in inquiry.open if r.case.question.config.dtype != dtype and r.verdict.fails]
+    cases = [*open_cases, *inquiry.failing("errors.dtype", "weights.attributes")]
+    return Diagnosis("weights-dtype", says, f"{len(failing)} lists of weights", tuple({r.case.id: None for r in cases}))
 
 
 def _has_records(result: Result) -> bool:
@@ -107,10 +134,16 @@ def _where(result: Result, failing: Sequence[Result], inquiry: Inquiry) -> str:
     )
 
 
+def _is_without_bias(result: Result) -> bool:
+    return not result.case.question.config.use_bias or result.case.question.option("of") == "bias"
+
+
 def _follows(defect: str, result: Result, says: str) -> bool:
     """Facts of weights follow from wrong weights; of those that cannot be loaded everything else as well."""
     names = names_missed(result)
     if names and all(name.startswith(TELL_OF_WEIGHTS) for name in names):
+        return True
+    if defect == "bias-made-unused" and _is_without_bias(result):
         return True
     if defect in (
         "weights-extra",

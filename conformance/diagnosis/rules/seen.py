@@ -1,0 +1,153 @@
+"""What is seen of plain tensors that no rival explains: where they are wrong, by how much, and where they are not.
+
+These sentences conclude nothing. They are true of the answers that were asked for, whatever the defect is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from conformance.diagnosis.exhibits import Exhibit, Inquiry
+from conformance.diagnosis.rivals.regions import Region, regions, wrong_elements
+from conformance.diagnosis.rules.outputs import PLAIN, exhibits, is_made_of_outputs
+from conformance.diagnosis.scope import Trait, separating
+from conformance.procedures import GRADIENTS
+from conformance.results import Diagnosis, Result
+
+#: The names of such diagnoses.
+SEEN = frozenset(
+    {"outputs-inexact", "outputs-wrong", "units-wrong", "rows-wrong", "gradient-inexact", "gradient-wrong"}
+)
+#: Tensors, and right elements beside wrong ones, below which nothing is said.
+TENSORS, ELEMENTS = 3, 16
+#: An error below this part of the terms is one of arithmetic.
+INEXACT = 2.0**-4
+#: So small a part of the elements is a place.
+PLACE = 0.5
+
+
+def seen_outputs(inquiry: Inquiry) -> Iterator[Diagnosis]:
+    """Of linear layers where they fail: an activation would hide what its argument is off by."""
+    failing, right = exhibits(inquiry, "outputs")
+    linear = [exhibit for exhibit in failing if exhibit.question.config.activation == "linear"]
+    shaped = [exhibit for exhibit in linear or failing if _is_shaped(exhibit)]
+    if len(shaped) < TENSORS or len(shaped) < len(linear or failing):
+        return
+    where = _where(linear or failing, right)
+    evidence = f"{len(shaped)} of {len(shaped)} failing tensors that were asked for again"
+    for defect, says in _accounts(shaped):
+        place = where or Trait("", lambda question: True)
+        cases = tuple(r.case.id for r in inquiry.open if is_made_of_outputs(r) and place.holds(r.case.question))
+        yield Diagnosis(defect, f"{says} {place.says}".strip(), evidence, cases)
+        return
+    if where is not None and where.says:
+        cases = tuple(r.case.id for r in inquiry.open if is_made_of_outputs(r) and where.holds(r.case.question))
+        says = f"the outputs are wrong {where.says}, and right otherwise"
+        yield Diagnosis("outputs-wrong", says, f"{evidence}; {len(right)} others are right", cases)
+
+
+def _where(failing: Sequence[Exhibit], right: Sequence[Exhibit]) -> Trait | None:
+    kind = {exhibit.question.config.activation for exhibit in failing}
+    others = [
+        each.question
+        for each in right
+        if _tells(each) and (kind != {"linear"} or each.question.config.activation == "linear")
+    ]
+    return separating((each.question for each in failing), (), others)
+
+
+def _tells(exhibit: Exhibit) -> bool:
+    """Whether it holds anything but zeros."""
+    return bool(((exhibit.right.lower != 0) | (exhibit.right.upper != 0)).any())
+
+
+def _accounts(failing: Sequence[Exhibit]) -> Iterator[tuple[str, str]]:
+    found = [region for region in regions(failing) if _is_small(region, failing)]
+    if found:
+        region = min(found, key=lambda each: _share(each, failing))
+        yield f"{'units' if region.of == 'units' else 'rows'}-wrong", f"{region.says} {region.verb} wrong, and no other"
+    worst, allowed = _inexact(failing)
+    if worst < INEXACT:
+        says = f"the outputs are inexact: off by up to {worst:.1e} of the sum of their terms' sizes"
+        yield "outputs-inexact", f"{says}, where {allowed:.1e} is allowed"
+
+
+def _is_shaped(exhibit: Exhibit) -> bool:
+    return exhibit.got is not None and exhibit.got.shape == exhibit.right.shape
+
+
+def _share(region: Region, failing: Sequence[Exhibit]) -> float:
+    masks = [region.holds(exhibit.right.shape) for exhibit in failing]
+    return sum(int(mask.sum()) for mask in masks) / max(1, sum(mask.size for mask in masks))
+
+
+def _is_small(region: Region, failing: Sequence[Exhibit]) -> bool:
+    """Whether most that it holds is wrong, and there is enough outside that is right."""
+    wrong = sum(int(wrong_elements(exhibit).sum()) for exhibit in failing)
+    held = sum(int(region.holds(exhibit.right.shape).sum()) for exhibit in failing)
+    outside = sum(exhibit.right.lower.size for exhibit in failing) - held
+    return _share(region, failing) <= PLACE and wrong > PLACE * held and outside >= ELEMENTS
+
+
+def _inexact(failing: Sequence[Exhibit]) -> tuple[float, float]:
+    """The greatest error of linear outputs as a part of their terms, and what of that is allowed; inf where unknown."""
+    worst, allowed = 0.0, 0.0
+    for exhibit in failing:
+        problem = exhibit.posed.problem
+        if exhibit.question.config.activation != "linear" or exhibit.got is None:
+            return np.inf, 0.0
+        terms = np.abs(problem.rows) @ np.abs(problem.kernel) + (0.0 if problem.bias is None else np.abs(problem.bias))
+        terms = problem.unflatten(terms)
+        middle = (exhibit.right.lower + exhibit.right.upper) / 2
+        with np.errstate(all="ignore"):
+            error = np.where(terms > 0, np.abs(exhibit.got.astype(np.float64) - middle) / terms, 0.0)
+            room = np.where(terms > 0, exhibit.right.width / 2 / terms, 0.0)
+        if not np.isfinite(error).all():
+            return np.inf, 0.0
+        worst, allowed = max(worst, float(error.max(initial=0.0))), max(allowed, float(room.max(initial=0.0)))
+    return worst, allowed
+
+
+# ---- gradients -----------------------------------------------------------------------------------------------------
+
+
+def seen_gradients(inquiry: Inquiry) -> Iterator[Diagnosis]:
+    """Which gradients are wrong behind outputs that are right."""
+    if inquiry.is_unsure:
+        return
+    failing, right = exhibits(inquiry, *GRADIENTS)
+    names = [name for name in GRADIENTS if any(exhibit.name == name for exhibit in failing)]
+    if len(failing) < TENSORS or not names:
+        return
+    same = [exhibit for exhibit in right if exhibit.name in names and _tells(exhibit)]
+    where = separating((each.question for each in failing), (), (each.question for each in same))
+    if where is None:
+        return
+    subjects = [f"the {name.removesuffix('_gradient')}'s".replace("inputs's", "inputs'") for name in names]
+    subject = "all gradients are" if len(names) == len(GRADIENTS) else f"{' and '.join(subjects)} gradient is"
+    worst = max(_error(exhibit) for exhibit in failing)
+    if worst < INEXACT:
+        defect, what = "gradient-inexact", f"inexact: off by up to {worst:.1e} of its greatest element"
+    else:
+        defect, what = "gradient-wrong", "wrong"
+    says = f"{subject} {what} {where.says}".strip() + ", behind outputs that are right"
+    evidence = f"{len(failing)} of {len(failing)} failing tensors that were asked for again"
+    cases = tuple(r.case.id for r in inquiry.open if _is_of(r, names) and where.holds(r.case.question))
+    yield Diagnosis(defect, says, evidence, cases)
+
+
+def _error(exhibit: Exhibit) -> float:
+    if not _is_shaped(exhibit) or exhibit.got is None:
+        return np.inf
+    middle = (exhibit.right.lower + exhibit.right.upper) / 2
+    greatest = float(np.abs(middle).max(initial=0.0))
+    error = float(np.abs(exhibit.got.astype(np.float64) - middle).max(initial=0.0))
+    return error / greatest if np.isfinite(error) and greatest > 0 else np.inf
+
+
+def _is_of(result: Result, names: Sequence[str]) -> bool:
+    missed = [each for each in result.comparisons if not each.holds]
+    plain = result.case.question.procedure in PLAIN
+    return plain and bool(missed) and all(each.name.startswith(tuple(names)) for each in missed)

@@ -137,6 +137,10 @@ _FACTORS: tuple[
 # ---- one region ----------------------------------------------------------------------------------------------------
 
 
+#: So many places are few.
+FEW = 8
+
+
 @dataclass(frozen=True)
 class Region:
     """Which elements of a shape (..., units): a mask over units, batch or rows. says: in words, as the subject of a
@@ -176,6 +180,10 @@ def _every(step: int, first: int) -> Callable[[int], Mask]:
     return lambda count: np.arange(count) % step == first
 
 
+def _between(first: int, last: int) -> Callable[[int], Mask]:
+    return lambda count: (np.arange(count) >= first) & (np.arange(count) <= last)
+
+
 def _ordinal(at: int) -> str:
     words = {0: "first", 1: "second", 2: "third"}
     return words.get(at, f"{at + 1}th")
@@ -191,6 +199,9 @@ def _candidates(of: str, places: Sequence[int]) -> Iterator[Region]:
     yield Region(f"the last {one}", of, _nth(-1), "is")
     for place in places[:1]:
         yield Region(f"the {_ordinal(place)} {one}", of, _nth(place), "is")
+    if 1 < len(places) <= FEW:
+        says = f"the {many} from the {_ordinal(places[0])} to the {_ordinal(places[-1])}"
+        yield Region(says, of, _between(places[0], places[-1]))
     for step, words in ((2, "second"), (3, "third"), (4, "fourth"), (8, "eighth")):
         for place in places[:1]:
             says = f"every {words} {one}, from the {_ordinal(place % step)} on,"

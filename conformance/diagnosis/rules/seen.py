@@ -106,7 +106,9 @@ def _inexact(failing: Sequence[Exhibit]) -> tuple[float, float]:
             room = np.where(terms > 0, exhibit.right.width / 2 / terms, 0.0)
         if not np.isfinite(error).all():
             return np.inf, 0.0
-        worst, allowed = max(worst, float(error.max(initial=0.0))), max(allowed, float(room.max(initial=0.0)))
+        place = int(np.argmax(error))
+        if error.flat[place] > worst:
+            worst, allowed = float(error.flat[place]), float(room.flat[place])
     return worst, allowed
 
 

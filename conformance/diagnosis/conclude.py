@@ -11,13 +11,14 @@ from conformance.diagnosis.rules.casts import inputs_decide, wrong_casts
 from conformance.diagnosis.rules.config import wrong_config
 from conformance.diagnosis.rules.constraints import wrong_constraints
 from conformance.diagnosis.rules.facts import coupled_rows, half_formula, raises_plainly, wrong_dtype, wrong_shape
-from conformance.diagnosis.rules.gradients import unstable_gradients, wrong_gradients
+from conformance.diagnosis.rules.gradients import more_gradients, unstable_gradients, wrong_gradients
 from conformance.diagnosis.rules.initializers import wrong_beginning
 from conformance.diagnosis.rules.lanes import wrong_graphs, wrong_lanes, wrong_training
 from conformance.diagnosis.rules.losses import wrong_costs
 from conformance.diagnosis.rules.outputs import (
     has_wrong_linear_outputs,
     may_follow_from_outputs,
+    more_outputs,
     unknown_formulas,
     wrong_outputs,
 )
@@ -43,7 +44,7 @@ FORWARD: tuple[Rule, ...] = (
     wrong_state,
     wrong_specials,
     wrong_outputs,
-    wrong_outputs,  # of activations whose formula Keras itself has wrong, where others were the better witnesses
+    more_outputs,
     depends_on_history,
     coupled_rows,
     wrong_specials,
@@ -56,7 +57,7 @@ BEYOND: tuple[Rule, ...] = (
     half_formula,
     unstable_gradients,
     wrong_gradients,
-    wrong_gradients,
+    more_gradients,
     seen_gradients,
     wrong_graphs,
     wrong_beginning,

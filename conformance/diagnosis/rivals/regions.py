@@ -216,8 +216,12 @@ def _candidates(of: str, places: Sequence[int]) -> Iterator[Region]:
 
 
 def regions(failing: Sequence[Exhibit]) -> Iterator[Region]:
-    """Those that no wrong element is outside of: fixed ones, and ones that begin at the first wrong unit or row."""
-    shaped = [each for each in failing if each.got is not None and each.got.shape == each.right.shape]
+    """Those that no wrong element is outside of: fixed ones, and ones that begin at the first wrong unit or row.
+
+    Linear outputs are looked at where they fail: an activation may be wrong elsewhere.
+    """
+    linear = [each for each in failing if each.question.config.activation == "linear"]
+    shaped = [each for each in linear or failing if each.got is not None and each.got.shape == each.right.shape]
     wrong = [wrong_elements(each) for each in shaped if isinstance(each.posed.definition, Elementwise)]
     wrong = [mask for mask in wrong if mask.any() and mask.ndim >= 2]
     if not wrong:

@@ -17,6 +17,8 @@ from reference.formats import FORMATS, Array, Mask
 
 #: An activation that is right in between, but not beyond, is wrong in its tails.
 MIDDLE = 3.0
+#: So many rows of linear layers must be right.
+MOSTLY = 0.5
 #: So many wrong values at least.
 ENOUGH = 1
 #: Arguments that are near, and errors and slopes that are slight.
@@ -30,7 +32,7 @@ def curve_of(name: str, failing: Sequence[Exhibit], inquiry: Inquiry) -> Iterato
     dtype = failing[0].question.config.dtype
     parts = [_points(name, dtype, family, rows, inquiry) for family, rows in (("grid", 509), ("tails", 251))]
     parts = [part for part in parts if part is not None]
-    if not parts or not _linear_is_right(dtype, inquiry):
+    if not parts:
         return
     z, got, wrong, right = (np.concatenate(values) for values in zip(*parts, strict=True))
     cases = tuple(
@@ -55,13 +57,17 @@ def curve_of(name: str, failing: Sequence[Exhibit], inquiry: Inquiry) -> Iterato
         yield Diagnosis("activation-tail", f"{name} {what} {where}, and is right in between{example}", evidence, cases)
 
 
-def _linear_is_right(dtype: str, inquiry: Inquiry) -> bool:
-    """On the same grid and tails: else the fault is not the activation's."""
-    questions = [
-        Question("call", DenseConfig(1, "linear", True, dtype), (rows, 1), family)
-        for family, rows in (("grid", 509), ("tails", 251))
-    ]
-    return not any(exhibit.fails for question in questions for exhibit in inquiry.witness.exhibits(question))
+def _right_rows(question: Question, inquiry: Inquiry) -> Mask | None:
+    """Of the same rows of a linear layer those that are right: elsewhere the fault is not the activation's.
+
+    None where that is not most of them.
+    """
+    asked = replace(question, config=replace(question.config, activation="linear"))
+    found = [exhibit for exhibit in inquiry.witness.exhibits(asked) if exhibit.name == "outputs"]
+    if not found or found[0].got is None or found[0].got.shape != found[0].right.shape:
+        return None
+    right = np.asarray(inside(found[0].got, found[0].right).all(axis=-1))
+    return right if right.mean() > MOSTLY else None
 
 
 def _points(name: str, dtype: str, family: str, rows: int, inquiry: Inquiry) -> tuple[Array, Array, Mask, Array] | None:
@@ -70,15 +76,16 @@ def _points(name: str, dtype: str, family: str, rows: int, inquiry: Inquiry) -> 
     units = 1 if isinstance(row, Elementwise) else 3 if row.units_per_output == 1 else 2
     question = Question("call", DenseConfig(units, name, True, dtype), (rows, 1), family)
     found = [exhibit for exhibit in inquiry.witness.exhibits(question) if exhibit.name == "outputs"]
-    if not found or found[0].got is None or found[0].got.shape != found[0].right.shape:
+    rows_right = _right_rows(question, inquiry)
+    if not found or found[0].got is None or found[0].got.shape != found[0].right.shape or rows_right is None:
         return None
     exhibit, raw = found[0], found[0].got
     got = raw.astype(np.float64)
     inputs = exhibit.posed.problem.inputs
     z = inputs if units == 1 else np.abs(inputs)
     wrong, right = ~inside(raw, exhibit.right), (exhibit.right.lower + exhibit.right.upper) / 2
-    shape = got.shape
-    return np.broadcast_to(z, shape).ravel(), got.ravel(), wrong.ravel(), right.ravel()
+    kept = np.broadcast_to(rows_right[:, None], got.shape).ravel()
+    return np.broadcast_to(z, got.shape).ravel()[kept], got.ravel()[kept], wrong.ravel()[kept], right.ravel()[kept]
 
 
 #: Of values that have nothing in common.

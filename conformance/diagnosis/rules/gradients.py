@@ -38,6 +38,12 @@ def wrong_gradients(inquiry: Inquiry) -> Iterator[Diagnosis]:
         yield from _by_curve(inquiry, left)
 
 
+def more_gradients(inquiry: Inquiry) -> Iterator[Diagnosis]:
+    """The same once more, where something was found."""
+    if any(exhibit.name in GRADIENTS for fit in inquiry.fits for exhibit in fit.explained):
+        yield from wrong_gradients(inquiry)
+
+
 def unstable_gradients(inquiry: Inquiry) -> Iterator[Diagnosis]:
     """The rule for gradients that differ when a question is put again."""
     failing = [r for r in inquiry.open if r.case.question.procedure == "differentiate" and fails_in(r, *GRADIENTS)]

@@ -1,0 +1,213 @@
+"""Rivals against layers that have their defect: each predicts what such a layer answers, and not what is right."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from conformance.cases import Question
+from conformance.diagnosis.exhibits import matches
+from conformance.diagnosis.rivals.affine import all_affine
+from conformance.diagnosis.rivals.gradients import of_products, of_upstream
+from conformance.diagnosis.rivals.quantized import of_limits, of_operands
+from conformance.diagnosis.rivals.regions import _CONTENTS, Region, _remainder, _within
+from conformance.diagnosis.rivals.rival import Forward, Rival, forward
+from conformance.families import draw
+from conformance.recording import oracle_named
+from conformance.truth import Posed
+from reference.activations import ACTIVATIONS
+from reference.config import DenseConfig
+
+DIALECT = oracle_named("recorded").dialect
+RIVALS = [*all_affine(), *of_operands(), *of_limits(), *of_products(), *of_upstream()]
+#: (rows, features) for 18 units, a square one, and leading axes of which one is as long as the units.
+ROWS, SQUARE, STEPS = ((37, 21), 18), ((6, 5), 5), ((3, 5, 7), 5)
+
+
+def posed(shape: tuple[int, ...], units: int) -> Posed:
+    config = DenseConfig(units, "linear", True, "float32")
+    question = Question("differentiate", config, shape, "normal")
+    return Posed(question, draw("normal", config, shape, 0), DIALECT, ACTIVATIONS["linear"])
+
+
+def named(says: str) -> Rival:
+    found = [rival for rival in RIVALS if rival.says == says]
+    assert found, says
+    return found[0]
+
+
+def padded(z: Any) -> Any:
+    rows = z.reshape(-1, z.shape[-1])
+    wide = np.zeros((len(rows), -(-z.shape[-1] // 8) * 8), z.dtype)
+    wide[:, : z.shape[-1]] = rows
+    return wide.ravel()[: z.size].reshape(z.shape)
+
+
+def in_steps(values: Any) -> Any:
+    step = np.abs(values).max() / 127
+    return (np.round(values / step) * step).astype(np.float32)
+
+
+def with_zero_point(values: Any) -> Any:
+    least, step = values.min(), (values.max() - values.min()) / 255
+    zero = np.round(-least / step)
+    return ((np.round(values / step) + zero - zero) * step).astype(np.float32)
+
+
+def by_columns(z: Any) -> Any:
+    return z.reshape(-1, z.shape[-1]).reshape(*z.shape[:-1][::-1], z.shape[-1]).swapaxes(0, 1)
+
+
+OUTPUTS: tuple[tuple[str, Any, Callable[[Any, Any, Any], Any]], ...] = (
+    (
+        "the bias is added along axis 1 of the outputs, not along the last, where that is as long as units",
+        STEPS,
+        lambda x, k, b: x @ k + b[:, None],
+    ),
+    ("a square kernel is averaged with its transpose", SQUARE, lambda x, k, b: x @ ((k + k.T) / 2) + b),
+    (
+        "the kernel's numbers are taken in column order, as if it were stored (units, features)",
+        ROWS,
+        lambda x, k, b: x @ k.reshape(k.shape[::-1]).T + b,
+    ),
+    (
+        "the features behind the last whole block of 8 are left out, where there is one",
+        ROWS,
+        lambda x, k, b: x[..., :16] @ k[:16] + b,
+    ),
+    (
+        "the features behind the last whole block of 8 are counted twice, where there is one",
+        ROWS,
+        lambda x, k, b: x @ k + x[..., 16:] @ k[16:] + b,
+    ),
+    ("the rows come in column order of the leading axes", STEPS, lambda x, k, b: by_columns(x @ k + b)),
+    (
+        "the last two axes change places where there are as many steps as units",
+        STEPS,
+        lambda x, k, b: np.swapaxes(x @ k, -1, -2) + b,
+    ),
+    (
+        "units are padded to a multiple of 8, and the padded rows are read as if they were not padded",
+        ROWS,
+        lambda x, k, b: padded(x @ k) + b,
+    ),
+    ("the kernel is held in multiples of 2^-8", ROWS, lambda x, k, b: x @ (np.round(k * 256) / 256) + b),
+    ("the inputs are rounded to 2 decimals", ROWS, lambda x, k, b: np.round(x, 2) @ k + b),
+    ("the kernel is held in 8-bit integers with one scale", ROWS, lambda x, k, b: x @ in_steps(k) + b),
+    (
+        "the inputs are rounded to 8-bit integers with one scale, the kernel to 8-bit integers with one scale",
+        ROWS,
+        lambda x, k, b: in_steps(x) @ in_steps(k) + b,
+    ),
+    (
+        "the kernel is held in 8-bit integers with one scale and a zero point",
+        ROWS,
+        lambda x, k, b: x @ with_zero_point(k) + b,
+    ),
+    (
+        "what is activated is taken for 0 where it is smaller than 1e-03",
+        ((500, 3), 18),
+        lambda x, k, b: np.where(np.abs(x @ k + b) < 1e-3, 0, x @ k + b),
+    ),
+    ("what is activated is clipped to [-1, 1]", ROWS, lambda x, k, b: np.clip(x @ k + b, -1, 1)),
+)
+
+
+@pytest.mark.parametrize(("says", "asked", "layer"), OUTPUTS, ids=[each[0] for each in OUTPUTS])
+def test_a_rival_predicts_the_outputs_of_a_layer_with_its_defect(
+    says: str, asked: Any, layer: Callable[[Any, Any, Any], Any]
+) -> None:
+    question = posed(*asked)
+    tensors = question.tensors
+    got = layer(tensors.inputs, tensors.kernel, tensors.bias).astype(np.float32)
+    said = named(says).predict(question)
+    assert said is not None
+    within = said["outputs"]
+    assert within is not None
+    assert matches(got, within)
+    assert not matches(got, question.outputs)
+    assert not matches(tensors.inputs @ tensors.kernel + tensors.bias, within)
+
+
+def delta_clipped(x: Any, k: Any, b: Any, g: Any) -> dict[str, Any]:
+    return backward(x, k, b, np.clip(g, -0.5, 0.5))
+
+
+def backward(x: Any, k: Any, b: Any, g: Any) -> dict[str, Any]:
+    return {"kernel_gradient": x.T @ g, "bias_gradient": g.sum(axis=0), "inputs_gradient": g @ k.T}
+
+
+def of_16_rows(x: Any, k: Any, b: Any, g: Any) -> dict[str, Any]:
+    return {"kernel_gradient": x[:16].T @ g[:16]}
+
+
+def shortened(x: Any, k: Any, b: Any, g: Any) -> dict[str, Any]:
+    found = backward(x, k, b, g)
+    norm = np.sqrt(sum((each.astype(np.float64) ** 2).sum() for each in found.values()))
+    return {name: (each / norm).astype(np.float32) for name, each in found.items()}
+
+
+def root_of_rows(x: Any, k: Any, b: Any, g: Any) -> dict[str, Any]:
+    return {"kernel_gradient": (x.T @ g / np.sqrt(len(x))).astype(np.float32)}
+
+
+def in_half(x: Any, k: Any, b: Any, g: Any) -> dict[str, Any]:
+    total = np.zeros(k.shape, np.float16)
+    for row, delta in zip(x, g, strict=True):
+        total = (total + np.outer(row, delta).astype(np.float16)).astype(np.float16)
+    return {"kernel_gradient": total.astype(np.float32)}
+
+
+GRADIENTS: tuple[tuple[str, Callable[[Any, Any, Any, Any], dict[str, Any]]], ...] = (
+    ("the gradient of what is activated is clipped to [-0.5, 0.5]", delta_clipped),
+    ("the kernel's gradient is that of the first 16 rows alone", of_16_rows),
+    ("where the norm of all gradients together is greater than 1 they are scaled down to it", shortened),
+    ("the kernel's gradient is divided by the square root of the number of rows", root_of_rows),
+    ("sums of the kernel's gradient are kept in no more than the 11 bits of float16", in_half),
+)
+
+
+@pytest.mark.parametrize(("says", "layer"), GRADIENTS, ids=[each[0] for each in GRADIENTS])
+def test_a_rival_predicts_the_gradients_of_a_layer_with_its_defect(
+    says: str, layer: Callable[[Any, Any, Any, Any], dict[str, Any]]
+) -> None:
+    question = posed(*ROWS)
+    tensors = question.tensors
+    said = named(says).predict(question)
+    assert said is not None
+    for name, got in layer(tensors.inputs, tensors.kernel, tensors.bias, tensors.upstream).items():
+        within = said[name]
+        assert within is not None
+        assert matches(got, within), name
+        assert not matches(got, question.gradients[name])
+
+
+def test_sums_in_few_bits_are_numbers_of_few_bits() -> None:
+    """Else any small error would be taken for one of such sums: the interval alone is as wide as that."""
+    question, rival = (
+        posed(*ROWS),
+        named("sums of the kernel's gradient are kept in no more than the 11 bits of float16"),
+    )
+    tensors = question.tensors
+    narrow = in_half(tensors.inputs, tensors.kernel, tensors.bias, tensors.upstream)["kernel_gradient"]
+    assert rival.also(question, narrow.astype(np.float64))
+    assert not rival.also(question, narrow.astype(np.float64) * (1 + 2.0**-15))
+
+
+@pytest.mark.parametrize("at", range(len(_CONTENTS)), ids=[words for _, words, _ in _CONTENTS])
+@pytest.mark.parametrize("of", ["units", "rows", "batch"])
+def test_what_stands_in_a_region_leaves_the_rest_alone(of: str, at: int) -> None:
+    region = Region("", of, _remainder(4, if_any=True))
+    _, _, change = _CONTENTS[at]
+    rival = forward("", "", Forward(z=_within(region, change)))
+    for shape, units in (((7, 3), 6), ((2, 3, 5), 11), ((1, 3), 1), ((0, 3), 6)):
+        question = posed(shape, units)
+        said = rival.predict(question)
+        assert said is not None
+        within, place = said["outputs"], region.holds(question.outputs.shape)
+        assert within is not None
+        assert (within.lower[~place] == question.outputs.lower[~place]).all()
+        assert not place.any() or (within.lower[place] != question.outputs.lower[place]).any()

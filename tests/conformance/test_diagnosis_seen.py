@@ -1,0 +1,118 @@
+"""What is said of layers that no rival, or more than one, explains: nothing that is not so."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from conformance.cases import Tier
+from conformance.diagnosis import conclude
+from conformance.diagnosis.conclude import diagnose
+from conformance.diagnosis.rules.seen import SEEN
+from conformance.implementations.load import load
+from conformance.recording import oracle_named
+from conformance.results import Diagnosis
+from conformance.run import Selection, run
+from reference.activations import ACTIVATIONS
+
+ORACLE = oracle_named("recorded")
+
+
+def activated(z: Any, activation: str) -> Any:
+    return ACTIVATIONS[activation].value(z.astype(np.float64)).astype(z.dtype)
+
+
+def plus(z: Any, bias: Any) -> Any:
+    return z if bias is None else z + bias
+
+
+def tiled(inputs: Any, kernel: Any, bias: Any, activation: str) -> Any:
+    """Rows behind the last whole tile are not multiplied."""
+    z = inputs @ kernel
+    rows = z.reshape(-1, z.shape[-1])
+    if len(rows) > 16:
+        rows[len(rows) // 16 * 16 :] = 0
+    return activated(plus(rows.reshape(z.shape), bias), activation)
+
+
+def tiled_with_a_table(inputs: Any, kernel: Any, bias: Any, activation: str) -> Any:
+    if activation != "tanh":
+        return tiled(inputs, kernel, bias, activation)
+    z = tiled(inputs, kernel, bias, "linear")
+    return np.tanh(np.round(np.nan_to_num(z.astype(np.float64)).clip(-4, 4) * 32) / 32).astype(z.dtype)
+
+
+def by_knots(inputs: Any, kernel: Any, bias: Any, activation: str) -> Any:
+    z = plus(inputs @ kernel, bias)
+    knots = np.linspace(-4, 4, 9)
+    if activation != "sigmoid":
+        return activated(z, activation)
+    return np.interp(z.astype(np.float64), knots, 1 / (1 + np.exp(-knots))).astype(z.dtype)
+
+
+def nearly(inputs: Any, kernel: Any, bias: Any, activation: str) -> Any:
+    """Each weight is off by 2^-9 of itself."""
+    signs = np.sign(np.sin(1e5 * np.arange(kernel.size))).reshape(kernel.shape)
+    return activated(plus(inputs @ (kernel * (1 + 2.0**-9 * signs)).astype(kernel.dtype), bias), activation)
+
+
+def sorted_at_rank_4(inputs: Any, kernel: Any, bias: Any, activation: str) -> Any:
+    z = inputs @ kernel
+    return activated(plus(np.sort(z, axis=1) if z.ndim == 4 else z, bias), activation)
+
+
+def moved_rows(inputs: Any, kernel: Any, bias: Any, activation: str) -> Any:
+    rows = inputs.reshape(-1, inputs.shape[-1])
+    order = np.argsort(np.sin(1e3 * np.arange(len(rows))))
+    z = plus(rows[order] @ kernel, bias).reshape(*inputs.shape[:-1], kernel.shape[1])
+    return activated(z, activation)
+
+
+def told_of(function: Callable[..., Any], *areas: str) -> tuple[Diagnosis, ...]:
+    implementation = load(function, ORACLE.dialect)
+    (report,) = run([implementation], Selection(tier=Tier.SMOKE, areas=areas), ORACLE)
+    assert report.accusations
+    return diagnose(report, implementation, ORACLE)
+
+
+@pytest.mark.parametrize(
+    ("function", "defect", "says"),
+    [
+        (tiled, "rows-zero", "the rows behind the last whole block of 16, where there is one, are the bias alone"),
+        (by_knots, "activation-formula", "sigmoid runs in straight lines"),
+        (nearly, "outputs-inexact", "the outputs are inexact: off by up to 2."),
+        (sorted_at_rank_4, "outputs-wrong", "the outputs are wrong for rank 4, and right otherwise"),
+        (moved_rows, "rows-reordered", "the rows come in another order"),
+    ],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+def test_one_sentence_and_no_other(function: Callable[..., Any], defect: str, says: str) -> None:
+    (told,) = [each for each in told_of(function, "outputs") if each.defect]
+    assert told.defect == defect
+    assert told.says.startswith(says)
+
+
+def test_an_activation_is_told_beside_a_defect_that_it_shows_as_well() -> None:
+    told = [each for each in told_of(tiled_with_a_table, "outputs") if each.defect]
+    assert [each.defect for each in told] == ["rows-zero", "activation-formula"]
+    assert told[1].says.startswith("tanh moves in steps, as a table does")
+
+
+def test_gradients_and_casts_say_nothing_where_outputs_are_wrong_for_no_known_reason() -> None:
+    """They are wrong as well, and look as if they had defects of their own."""
+    told = told_of(nearly, "outputs", "gradients", "dtypes")
+    assert {each.defect for each in told} - {""} <= SEEN
+
+
+def test_a_rule_that_raises_leaves_the_others_their_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(_: Any) -> Any:
+        raise RuntimeError("it answers otherwise now")
+
+    monkeypatch.setattr(conclude, "FORWARD", (broken, *conclude.FORWARD))
+    told = told_of(tiled, "outputs")
+    assert [each.defect for each in told] == ["rows-zero"]
+    monkeypatch.setattr(conclude, "FORWARD", (broken,))
+    assert "broken raised RuntimeError" in told_of(tiled, "outputs")[-1].evidence

@@ -25,7 +25,8 @@ class Topic:
 
 
 def _observed(words: str) -> Callable[[Sequence[Result]], str]:
-    return lambda results: f"{words}: {observed(results)}"
+    """What raises shows nothing else: the words are for answers that came."""
+    return lambda results: f"{words}: {observed(results)}" if missed(results) else observed(results)
 
 
 def _raised(words: str) -> Callable[[Sequence[Result]], str]:
@@ -98,6 +99,7 @@ EARLY: tuple[Topic, ...] = (
         ("weights.frozen-in-training",),
         _observed("a call in training mode moves the weights by itself"),
         ("state.training-mode", "modes.fit", "losses.training", "constraints.training", "constraints.only-after-steps"),
+        raises=False,
     ),
 )
 TOPICS: tuple[Topic, ...] = (

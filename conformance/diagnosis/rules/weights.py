@@ -99,6 +99,10 @@ def _compared(
         return "weights-missing", f"there are {len(got)} weights where {len(right)} are right"
     shapes, wanted = [each.get("shape") for each in got], [each["shape"] for each in right]
     names, wanted_names = [each.get("name") for each in got], [each["name"] for each in right]
+    stuck = {weight.get("name") for weight in got if weight.get("trainable") is False}
+    stuck &= {weight["name"] for weight in right if weight["trainable"]}
+    if len(stuck) == 1 and sorted(map(str, names)) == sorted(map(str, wanted_names)):
+        return "weights-not-trainable", f"the {stuck.pop()} is not trainable: no optimizer sees it"
     if shapes != wanted and shapes == wanted[::-1]:
         return "weights-order", "the weights come in another order: the bias before the kernel"
     for weight, shape in zip(right, shapes, strict=True):
@@ -162,6 +166,7 @@ def _follows(defect: str, result: Result, says: str) -> bool:
             return True
         touched = (
             f"{weight}_gradient",
+            f"second_{weight}_gradient",
             f"{weight}_after",
             "losses",
             "reported_loss",

@@ -31,10 +31,10 @@ def curve_of(name: str, failing: Sequence[Exhibit], inquiry: Inquiry) -> Iterato
     """One diagnosis of all open cases of this activation, or none where nothing is seen on the curve."""
     dtype = failing[0].question.config.dtype
     parts = [_points(name, dtype, family, rows, inquiry) for family, rows in (("grid", 509), ("tails", 251))]
-    parts = [part for part in parts if part is not None]
-    if not parts:
+    usable = [part for part in parts if part is not None]
+    if len(usable) < len(parts):
         return
-    z, got, wrong, right = (np.concatenate(values) for values in zip(*parts, strict=True))
+    z, got, wrong, right = (np.concatenate(values) for values in zip(*usable, strict=True))
     cases = tuple(
         result.case.id
         for result in inquiry.open
@@ -60,14 +60,15 @@ def curve_of(name: str, failing: Sequence[Exhibit], inquiry: Inquiry) -> Iterato
 def _right_rows(question: Question, inquiry: Inquiry) -> Mask | None:
     """Of the same rows of a linear layer those that are right: elsewhere the fault is not the activation's.
 
-    None where that is not most of them.
+    None where that is not most of them, or not all and no defect that was named has its place in rows or units.
     """
     asked = replace(question, config=replace(question.config, activation="linear"))
     found = [exhibit for exhibit in inquiry.witness.exhibits(asked) if exhibit.name == "outputs"]
     if not found or found[0].got is None or found[0].got.shape != found[0].right.shape:
         return None
     right = np.asarray(inside(found[0].got, found[0].right).all(axis=-1))
-    return right if right.mean() > MOSTLY else None
+    is_apart = any(fit.rival.defect.startswith(("rows-", "units-")) for fit in inquiry.fits)
+    return right if right.all() or (is_apart and right.mean() > MOSTLY) else None
 
 
 def _points(name: str, dtype: str, family: str, rows: int, inquiry: Inquiry) -> tuple[Array, Array, Mask, Array] | None:

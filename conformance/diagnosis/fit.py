@@ -168,16 +168,28 @@ def _confident(score: _Score, right: Sequence[Exhibit]) -> Fit | None:
     contradicting = [each.question for each in right if agrees(score.rival, each) is False]
     by_activation = score.rival.defect.startswith("activation")
     inside = [each.question for each in score.explained]
+    if not score.rival.about and _is_of_few_activations(inside, contradicting):
+        return None
     where = separating(inside, other_failures, contradicting, by_activation=by_activation)
     if where is not None:
         return Fit(score.rival, score.explained, where, score.telling, score.size, score.width)
     return _in_some_dtypes(score, other_failures, contradicting)
 
 
+def _is_of_few_activations(explained: Sequence[Question], contradicting: Sequence[Question]) -> bool:
+    """Whether a defect of all layers is seen with one activation or two alone, and right tensors of others deny it.
+
+    Whatever else tells those apart does so by chance: few questions are asked of one activation.
+    """
+    names = {question.config.activation for question in explained}
+    return len(names) <= 2 and "linear" not in names and any(q.config.activation not in names for q in contradicting)
+
+
 def _is_broad(score: _Score) -> bool:
-    """Whether a vague rival explains tensors of several families, linear ones among them."""
+    """Whether a vague rival explains tensors of several families, and one in which sums are seen as they are."""
     questions = [exhibit.question for exhibit in score.explained]
-    return len({question.family for question in questions}) > 1 and "linear" in {q.config.activation for q in questions}
+    plain = [question for question in questions if question.config.activation == "linear"]
+    return len({question.family for question in questions}) > 1 and any(not each.config.use_bias for each in plain)
 
 
 def _in_some_dtypes(score: _Score, failing: Sequence[Question], right: Sequence[Question]) -> Fit | None:

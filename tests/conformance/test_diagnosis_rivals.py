@@ -10,6 +10,7 @@ import pytest
 
 from conformance.cases import Question
 from conformance.diagnosis.exhibits import matches
+from conformance.diagnosis.fit import _is_of_few_activations
 from conformance.diagnosis.rivals.affine import all_affine
 from conformance.diagnosis.rivals.gradients import of_products, of_upstream
 from conformance.diagnosis.rivals.quantized import of_limits, of_operands
@@ -112,6 +113,13 @@ OUTPUTS: tuple[tuple[str, Any, Callable[[Any, Any, Any], Any]], ...] = (
         ((500, 3), 18),
         lambda x, k, b: np.where(np.abs(x @ k + b) < 1e-3, 0, x @ k + b),
     ),
+    ("the bias is added once for every block of 8 features", ROWS, lambda x, k, b: x @ k + 3 * b),
+    ("the rows beyond 32 repeat the first 32", ROWS, lambda x, k, b: (x @ k + b)[np.arange(len(x)) % 32]),
+    (
+        "what is activated is rounded down to multiples of 2^-8",
+        ROWS,
+        lambda x, k, b: np.floor((x @ k + b) * 256) / 256,
+    ),
     ("what is activated is clipped to [-1, 1]", ROWS, lambda x, k, b: np.clip(x @ k + b, -1, 1)),
 )
 
@@ -211,3 +219,20 @@ def test_what_stands_in_a_region_leaves_the_rest_alone(of: str, at: int) -> None
         assert within is not None
         assert (within.lower[~place] == question.outputs.lower[~place]).all()
         assert not place.any() or (within.lower[place] != question.outputs.lower[place]).any()
+
+
+@pytest.mark.parametrize(
+    ("explained", "denied_by", "few"),
+    [
+        (("softmax", "log_softmax"), ("linear",), True),  # what the others deny
+        (("softmax",), ("softmax",), False),  # nobody else was asked
+        (("linear",), ("relu",), False),  # nothing hides what a linear layer does
+        (("relu", "tanh", "gelu"), ("linear",), False),  # another path for all activations
+    ],
+)
+def test_a_defect_of_all_layers_is_not_concluded_from_few_activations(
+    explained: tuple[str, ...], denied_by: tuple[str, ...], few: bool
+) -> None:
+    """Few questions are asked of one of them, and among so many rivals some fit a few tensors by chance."""
+    questions = [[Question("call", DenseConfig(3, name), (5, 7)) for name in names] for names in (explained, denied_by)]
+    assert _is_of_few_activations(*questions) is few

@@ -141,6 +141,16 @@ def _without_middle(values: Array) -> Array:
     return values.reshape(len(values), prod(values.shape[1:])) if values.ndim > 2 else values
 
 
+def _tiled(block: int) -> Change:
+    """Every block of rows holds what the first one does."""
+
+    def change(values: Array) -> Array:
+        rows = values.reshape(-1, values.shape[-1]) if values.size else values
+        return rows[np.arange(len(rows)) % block].reshape(values.shape) if values.size else values
+
+    return change
+
+
 WHOLE: tuple[Rival, ...] = (
     forward("units-reordered", "the units are reversed", of_z(lambda z: z[..., ::-1])),
     forward("units-reordered", "the units are moved by one", of_z(_rolled(1, -1))),
@@ -161,6 +171,10 @@ WHOLE: tuple[Rival, ...] = (
     forward("rows-reordered", "the batch is moved by one row", of_outputs(_rolled(1, 0))),
     forward("rows-reordered", "the batch is moved by one row", of_outputs(_rolled(-1, 0))),
     forward("rows-repeated", "every row is the first one", of_outputs(lambda y: np.repeat(y[:1], len(y), axis=0))),
+    *(
+        forward("rows-repeated", f"the rows beyond {block} repeat the first {block}", of_outputs(_tiled(block)))
+        for block in (4, 8, 16, 32, 64, 128)
+    ),
 )
 
 

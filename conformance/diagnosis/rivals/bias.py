@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
@@ -78,6 +79,10 @@ def _first(rows: int) -> Array:
     return np.arange(rows) == 0
 
 
+def _of_blocks(block: int, bias: Array, problem: Problem) -> Array:
+    return bias * max(1, -(-problem.kernel.shape[0] // block))
+
+
 BIAS: tuple[Rival, ...] = (
     forward("bias-dropped", "the bias is not added", of_bias(lambda b, _: 0 * b), applies=_has_bias),
     forward("bias-doubled", "the bias is added twice", of_bias(lambda b, _: 2 * b), applies=_has_bias),
@@ -88,6 +93,15 @@ BIAS: tuple[Rival, ...] = (
         "the bias is added once for every feature",
         of_bias(lambda b, p: b * p.kernel.shape[0]),
         applies=_has_bias,
+    ),
+    *(
+        forward(
+            "bias-scaled",
+            f"the bias is added once for every block of {block} features",
+            of_bias(partial(_of_blocks, block)),
+            applies=_has_bias,
+        )
+        for block in (4, 8, 16, 32, 64, 128, 256)
     ),
     forward(
         "bias-scaled",

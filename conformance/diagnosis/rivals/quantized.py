@@ -189,9 +189,24 @@ def of_limits() -> Iterator[Rival]:
     for least in TINY:
         says = f"what is activated is taken for 0 where it is smaller than {least:.0e}"
         yield forward("tiny-values-zero", says, Forward(z=_flushed(least)))
+    for places in BINARY:
+        for words, mode in _MODES:
+            says = f"what is activated is {words} to multiples of 2^-{places}"
+            yield forward("pre-activations-rounded", says, Forward(z=_cut(places, mode)))
     for most in (1.0, 6.0, 10.0, 20.0, 50.0, 100.0, 1000.0, 1e4, 65504.0, 1e6):
         says = f"what is activated is clipped to [-{most:g}, {most:g}]"
         yield forward("pre-activations-clipped", says, Forward(z=_clipped(most)))
+
+
+def _cut(places: int, mode: Callable[[Array], Array]) -> Callable[[Estimate, Problem], Estimate]:
+    """In fixed point: rounding is monotone, so that the ends tell."""
+
+    def z(estimate: Estimate, problem: Problem) -> Estimate:
+        low = mode((estimate.value - estimate.error) * 2.0**places) / 2.0**places
+        high = mode((estimate.value + estimate.error) * 2.0**places) / 2.0**places
+        return Estimate((low + high) / 2, (high - low) / 2)
+
+    return z
 
 
 def _clipped(most: float) -> Callable[[Estimate, Problem], Estimate]:

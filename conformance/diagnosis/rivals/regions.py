@@ -27,7 +27,7 @@ def factor_rivals(failing: Sequence[Exhibit]) -> Iterator[Rival]:
     linear = [exhibit for exhibit in failing if _is_linear(exhibit) and exhibit.question.family != "tails"]
     for defect, says, parts, predict in _FACTORS:
         number = _one_number(linear, parts)
-        if number is not None and number not in (0.0, 1.0, 2.0, -1.0, 0.5):
+        if number is not None and number not in _TAKEN.get(defect, (0.0,)):
             yield Rival(defect, says.format(written(number)), predict(number))
 
 
@@ -132,6 +132,10 @@ _FACTORS: tuple[
         _plus,
     ),
 )
+
+
+#: What rivals of their own stand for.
+_TAKEN = dict.fromkeys(("outputs-scaled", "product-scaled", "bias-scaled"), (0.0, 1.0, 2.0, -1.0, 0.5))
 
 
 # ---- one region ----------------------------------------------------------------------------------------------------

@@ -132,7 +132,7 @@ def coupled_rows(inquiry: Inquiry) -> Iterator[Diagnosis]:
 
 
 def _moved_rows(inquiry: Inquiry, question: Question) -> list[tuple[int, int]]:
-    """Rows (of all leading axes) and those whose outputs they hold; nothing where some row holds no other's."""
+    """Rows (of all leading axes) and those whose outputs they hold; nothing where not every row is found once."""
     asked = inquiry.witness.ask(question)
     got, right = asked.answer.tensor("outputs"), asked.truth.bounds["outputs"]
     if got is None or got.shape != right.shape:
@@ -142,11 +142,11 @@ def _moved_rows(inquiry: Inquiry, question: Question) -> list[tuple[int, int]]:
     found: list[tuple[int, int]] = []
     for place, row in enumerate(rows):
         origins = np.flatnonzero(((lower <= row) & (row <= upper)).all(axis=1))
-        if not len(origins):
+        if len(origins) != 1 and place not in origins:
             return []
-        if place not in origins:
-            found.append((place, int(origins[0])))
-    return found
+        found.append((place, place if place in origins else int(origins[0])))
+    held = {origin for _, origin in found}
+    return [(place, origin) for place, origin in found if place != origin] if len(held) == len(found) else []
 
 
 def _changes_with_others(inquiry: Inquiry, question: Question) -> bool:

@@ -249,6 +249,12 @@ def _of_parts(name: str) -> Iterator[Rival]:
         yield Rival("gradient-of-some-rows", f"{subject} is that of {words} alone", _one(name, _only(which)))
 
 
+def _without_slope(name: str) -> Callable[[Posed], Predicted | None]:
+    """Nothing is said of an activation that halves the units: its upstream fits no units that are not activated."""
+    predict = _one(name, lambda posed: gradients(posed, row=ACTIVATIONS["linear"]))
+    return lambda posed: predict(posed) if _keeps_units(posed) else None
+
+
 def _of_kernel() -> Iterator[Rival]:
     name = ("kernel_gradient",)
     yield Rival("gradient-transposed", "the kernel's gradient is transposed", _changed(name, _transposed))
@@ -256,7 +262,7 @@ def _of_kernel() -> Iterator[Rival]:
     yield Rival(
         "slope-missing",
         "the kernel's gradient leaves out the activation's slope",
-        _one("kernel_gradient", lambda posed: gradients(posed, row=ACTIVATIONS["linear"])),
+        _without_slope("kernel_gradient"),
     )
     yield Rival(
         "gradient-of-other-inputs",
@@ -289,7 +295,7 @@ def _of_bias() -> Iterator[Rival]:
     yield Rival(
         "slope-missing",
         "the bias's gradient leaves out the activation's slope",
-        _one("bias_gradient", lambda posed: gradients(posed, row=ACTIVATIONS["linear"])),
+        _without_slope("bias_gradient"),
     )
     yield Rival(
         "gradient-reordered",
@@ -325,7 +331,7 @@ def _of_inputs() -> Iterator[Rival]:
     yield Rival(
         "slope-missing",
         "the inputs' gradient leaves out the activation's slope",
-        _one("inputs_gradient", lambda posed: gradients(posed, row=ACTIVATIONS["linear"])),
+        _without_slope("inputs_gradient"),
     )
     yield Rival(
         "gradient-of-other-kernel",

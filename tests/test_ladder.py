@@ -68,6 +68,7 @@ INSIDE = {
     "conformance.diagnosis": (
         "scope",
         "wording",
+        "consequences",
         "exhibits",
         "rivals",
         "fit",

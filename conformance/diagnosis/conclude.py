@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 
+from conformance.diagnosis.consequences import doubtful, following
 from conformance.diagnosis.exhibits import Inquiry
 from conformance.diagnosis.rules.casts import inputs_decide, wrong_casts
 from conformance.diagnosis.rules.config import wrong_config
@@ -22,12 +24,14 @@ from conformance.diagnosis.rules.outputs import (
     unknown_formulas,
     wrong_outputs,
 )
+from conformance.diagnosis.rules.policies import ignored_policy
 from conformance.diagnosis.rules.seen import seen_gradients, seen_outputs
 from conformance.diagnosis.rules.specials import wrong_specials
-from conformance.diagnosis.rules.state import depends_on_history, wrong_state
+from conformance.diagnosis.rules.state import depends_on_history, unrepeatable, wrong_state
 from conformance.diagnosis.rules.topics import early_topics, wrong_topics
 from conformance.diagnosis.rules.weights import wrong_weights
 from conformance.diagnosis.scope import described
+from conformance.diagnosis.wording import observed
 from conformance.implementations.protocol import Implementation
 from conformance.results import Diagnosis, Report
 from conformance.session import Oracle
@@ -36,12 +40,14 @@ Rule = Callable[[Inquiry], Iterator[Diagnosis]]
 
 #: A rule comes before those whose failures may be its consequences.
 FORWARD: tuple[Rule, ...] = (
+    ignored_policy,
     wrong_weights,
     early_topics,
-    raises_plainly,
     inputs_decide,
+    raises_plainly,
     wrong_dtype,
     wrong_state,
+    unrepeatable,
     wrong_specials,
     wrong_outputs,
     more_outputs,
@@ -71,6 +77,13 @@ BEYOND: tuple[Rule, ...] = (
 )
 
 
+#: Rules that name what only a model, a copy, a step or another lane shows: where a simpler failure of the same kind is
+#: without a cause, they have nothing to go by.
+LATE: frozenset[Rule] = frozenset(
+    {half_formula, wrong_graphs, wrong_casts, wrong_training, wrong_config, wrong_lanes, wrong_topics}
+)
+
+
 @np.errstate(all="ignore")  # rivals are tried on everything, tails included
 def diagnose(report: Report, implementation: Implementation, oracle: Oracle) -> tuple[Diagnosis, ...]:
     """The likely defects, each with the failed cases that it explains; last what no defect explains, without a name.
@@ -90,20 +103,31 @@ def diagnose(report: Report, implementation: Implementation, oracle: Oracle) -> 
 
 def _told(inquiry: Inquiry, rules: Sequence[Rule]) -> Iterator[Diagnosis]:
     for rule in rules:
+        inquiry.hold_back(doubtful(inquiry.open) if rule in LATE else [])
         try:
             for diagnosis in rule(inquiry):
                 if diagnosis.cases:
-                    inquiry.settle(diagnosis.cases)
-                    yield diagnosis
+                    told = _with_what_follows(diagnosis, inquiry)
+                    inquiry.settle(told.cases)
+                    yield told
         except Exception as failure:
             inquiry.broken.append(f"{rule.__name__} raised {type(failure).__name__}: {failure}")
+        inquiry.release()
+
+
+def _with_what_follows(diagnosis: Diagnosis, inquiry: Inquiry) -> Diagnosis:
+    explained = set(diagnosis.cases)
+    left = [*inquiry.open, *inquiry.held_back]
+    causes = [result for result in left if result.case.id in explained]
+    others = [result for result in left if result.case.id not in explained]
+    return replace(diagnosis, cases=(*diagnosis.cases, *(each.case.id for each in following(others, causes))))
 
 
 def _what_is_known(inquiry: Inquiry) -> Diagnosis:
     clauses = list(dict.fromkeys(result.clause.id for result in inquiry.open))
     where = described(result.case.question for result in inquiry.open)
     named = ", ".join(clauses[:4]) + (" and others" if len(clauses) > 4 else "")
-    says = f"{len(inquiry.open)} cases of {named} fail: {where}"
+    says = f"{len(inquiry.open)} cases of {named} fail: {where}; the first: {observed(inquiry.open[:1])}"
     return Diagnosis(
         "",
         says,

@@ -143,6 +143,7 @@ class Inquiry:
     fits: list[Any] = field(default_factory=list)
     is_unsure: bool = False
     broken: list[str] = field(default_factory=list)
+    held_back: list[Result] = field(default_factory=list)
 
     @staticmethod
     def into(report: Report, implementation: Implementation, oracle: Oracle) -> Inquiry:
@@ -157,6 +158,17 @@ class Inquiry:
         """These cases are explained."""
         explained = set(cases)
         self.open = [result for result in self.open if result.case.id not in explained]
+        self.held_back = [result for result in self.held_back if result.case.id not in explained]
+
+    def hold_back(self, results: Iterable[Result]) -> None:
+        """These cannot speak for themselves: no rule sees them, but as what follows from something else."""
+        held = {id(result) for result in results}
+        self.held_back = [result for result in self.open if id(result) in held]
+        self.open = [result for result in self.open if id(result) not in held]
+
+    def release(self) -> None:
+        """What was held back is open again."""
+        self.open, self.held_back = [*self.open, *self.held_back], []
 
     def without(self, results: Iterable[Result]) -> list[Result]:
         """Takes these out of the open ones, and gives them back."""
@@ -167,6 +179,10 @@ class Inquiry:
     def failing(self, *clauses: str) -> list[Result]:
         """The open failures of clauses whose id begins so."""
         return [result for result in self.open if result.clause.id.startswith(clauses)]
+
+    def consequences(self, *clauses: str) -> list[Result]:
+        """The same, with those that are held back."""
+        return [result for result in (*self.open, *self.held_back) if result.clause.id.startswith(clauses)]
 
 
 def matches(got: NDArray[Any] | None, within: Interval) -> bool:
@@ -211,6 +227,13 @@ def spread(results: Sequence[Result], limit: int) -> list[Question]:
 def twin(question: Question, family: str = "normal") -> Question:
     """The same question with tensors of another family: full mantissas leave nothing to chance."""
     return replace(question, family=family, seed=question.seed + 101)
+
+
+def answers_alike(inquiry: Inquiry, question: Question) -> bool:
+    """Whether the same tensors get the same outputs, bit by bit, when they are put again; also where none come."""
+    tensors = inquiry.witness.tensors(question)
+    one, other = (inquiry.witness.ask_with(question, tensors).answer.tensor("outputs") for _ in range(2))
+    return one is None or other is None or np.array_equal(one, other, equal_nan=True)
 
 
 #: Definitions by which Keras is wrong; the hard_sigmoid of Keras 2 is another function of that name, and no mistake.

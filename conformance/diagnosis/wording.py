@@ -109,7 +109,7 @@ def observed(results: Sequence[Result]) -> str:
     where = context(results[0].case.question)
     if differences:
         return f"{differs(differences[0])} {where}".strip()
-    return f"it raises {where}: {raised(results)}".replace("  ", " ")
+    return f"{f'it raises {where}'.strip()}: {raised(results)}".replace("  ", " ")
 
 
 def options(results: Iterable[Result], name: str) -> list[str]:

@@ -10,9 +10,10 @@ import pytest
 from conformance.cases import Question, Tier
 from conformance.diagnosis.rivals.affine import all_affine
 from conformance.diagnosis.rivals.formulas import activation_rivals
-from conformance.diagnosis.rivals.gradients import of_products, of_slope, of_upstream
+from conformance.diagnosis.rivals.gradients import of_products, of_upstream
 from conformance.diagnosis.rivals.rival import Rival
 from conformance.diagnosis.rivals.rounding import all_roundings
+from conformance.diagnosis.rivals.slopes import of_slope
 from conformance.diagnosis.rules.outputs import everywhere_missing
 from conformance.families import draw
 from conformance.recording import oracle_named

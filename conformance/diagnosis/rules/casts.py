@@ -37,11 +37,18 @@ def wrong_casts(inquiry: Inquiry) -> Iterator[Diagnosis]:
         says = f"{what} are refused: {raised(refused)}"
         yield Diagnosis("inputs-refused", says, f"{len(refused)} such questions raise", _ids(refused))
     answered = [result for result in failing if result.verdict is Verdict.FAIL]
-    without = [r for r in answered if r.case.question.procedure == "differentiate_cast"]
+    without = [
+        r for r in answered if r.case.question.procedure == "differentiate_cast" and _lacks_gradients(inquiry, r)
+    ]
     if without:
         says = f"for inputs of {listed(options(without, 'given'))} the weights have no gradients"
         yield Diagnosis("integers-without-gradients", says, f"{len(without)} such gradients are missing", _ids(without))
     yield from _by_way_of(inquiry, [r for r in answered if "outputs" in names_missed(r) and r not in without])
+
+
+def _lacks_gradients(inquiry: Inquiry, result: Result) -> bool:
+    answer = inquiry.witness.ask(result.case.question).answer
+    return all(answer.tensor(name) is None for name in names_missed(result))
 
 
 def inputs_decide(inquiry: Inquiry) -> Iterator[Diagnosis]:
@@ -79,12 +86,13 @@ def _by_way_of(inquiry: Inquiry, failing: Sequence[Result]) -> Iterator[Diagnosi
         return
     given = listed(options(failing, "given"))
     evidence = f"{len(asked)} of {len(asked)} failing outputs are right for such inputs"
-    for name, via in VIA.items():
-        if all(_is_right(inquiry, each, via) for each in asked):
-            yield Diagnosis(
-                "inputs-cast-narrowly", f"inputs of {given} are cast by way of {name}", evidence, _ids(failing)
-            )
-            return
+    passed = [r.case.question for r in inquiry.passed if r.clause.id in CLAUSES and r.case.question.option("given")]
+    same = [inquiry.witness.ask(each) for each in passed if each.option("given") in options(failing, "given")]
+    names = [name for name, via in VIA.items() if all(_is_right(inquiry, each, via) for each in asked)]
+    if names and not any(_is_right(inquiry, each, VIA[name]) is False for each in same for name in names[:1]):
+        says = f"inputs of {given} are cast by way of {' or '.join(names)}"
+        yield Diagnosis("inputs-cast-narrowly", says, evidence, _ids(failing))
+        return
     if all(_is_right(inquiry, each, cut_to_bits(each.question.config.format.precision)) for each in asked):
         yield Diagnosis(
             "inputs-truncated", f"inputs of {given} are truncated, not rounded to nearest", evidence, _ids(failing)

@@ -23,20 +23,27 @@ def wrong_config(inquiry: Inquiry) -> Iterator[Diagnosis]:
     failing = [r for r in inquiry.failing(*CLAUSES) if r.case.question.procedure == "restore_config"]
     plain = [r for r in failing if names_missed(r) & {"json", "untouched"}]
     if plain:
-        changed = any("untouched" in names_missed(result) for result in plain)
+        changed = not any("json" in names_missed(result) for result in plain)
         says = "from_config changes the config that it is given" if changed else "the config holds what JSON cannot say"
         yield Diagnosis("config-changed" if changed else "config-not-plain", says, observed(plain), _ids(plain))
     kept = [r for r in failing if r not in plain and r.verdict is Verdict.FAIL]
+    if inquiry.failing("outputs.activation-argument"):
+        kept = [r for r in kept if not r.case.question.option("activation_as")]
     lost = sorted({argument for result in kept for argument in _lost(inquiry, result)})
     explained = [r for r in kept if _lost(inquiry, r)]
     if lost:
-        says = f"the config does not keep {listed(lost)}: the copy is as if it had never been given"
+        says = f"a copy by from_config(get_config()) does not keep {listed(lost)}"
         cases = _ids([*explained, *_copies(inquiry, lost)])
-        yield Diagnosis("config-incomplete", says, f"{len(explained)} copies are right for a config without it", cases)
+        yield Diagnosis("config-incomplete", says, f"{len(explained)} copies differ in nothing else", cases)
+    others = [r for r in kept if r not in explained]
+    if others:
+        says = f"a copy by from_config(get_config()) is another layer: {observed(others)}"
+        yield Diagnosis("copy-wrong", says, f"{len(others)} copies", _ids(others))
     refused = [r for r in inquiry.failing("saving.config") if r.verdict is Verdict.ERROR]
     if refused:
-        says = f"no layer can be made of its config: {raised(refused)}"
-        yield Diagnosis("config-refused", says, f"{len(refused)} configs", _ids(refused))
+        says = f"copying it by its config raises: {raised(refused)}"
+        copies = [r for r in inquiry.consequences("saving.clone", "saving.file") if r.verdict is Verdict.ERROR]
+        yield Diagnosis("config-refused", says, f"{len(refused)} configs", _ids([*refused, *copies]))
 
 
 def _ids(results: Sequence[Result]) -> tuple[str, ...]:
@@ -74,8 +81,8 @@ def _lost(inquiry: Inquiry, result: Result) -> list[str]:
 
 
 def _part_of(name: str, names: set[str]) -> bool:
-    weight = name.partition("_")[0]
-    return any(each.startswith(weight) for each in names)
+    weight, _, part = name.partition("_")
+    return (weight if part == "initializer" else f"{weight}_constrained") in names
 
 
 def _each_is_apart(given: Sequence[str], names: set[str]) -> bool:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conformance.diagnosis.exhibits import Inquiry
+from conformance.diagnosis.rules.initializers import expected_beginning
 from conformance.diagnosis.wording import listed, names_missed, options
 from conformance.results import Diagnosis, Result
 from conformance.truth import LEARNING_RATE, Posed
@@ -20,6 +21,8 @@ from reference.training import constrained
 
 #: Of any constraint, besides one for each term of a norm, and of the step before it.
 ROUNDINGS = 2 * max(row.roundings for row in CONSTRAINTS.values())
+#: Of so many weights one factor says something.
+LEAST = 3
 PROCEDURES = ("step", "constrain", "use_constrained")
 
 
@@ -47,6 +50,7 @@ class Moved:
 
 def wrong_constraints(inquiry: Inquiry) -> Iterator[Diagnosis]:
     """The rule: of each weight the first account that explains all failing steps."""
+    yield from _when_built(inquiry)
     for weight in ("kernel", "bias"):
         failing = _moved(inquiry, weight, [r for r in inquiry.failing("constraints.") if _fails(r, weight)])
         passed = _moved(
@@ -60,6 +64,28 @@ def wrong_constraints(inquiry: Inquiry) -> Iterator[Diagnosis]:
             yield Diagnosis(defect, says, evidence, _follow(inquiry, weight, defect))
 
 
+def _when_built(inquiry: Inquiry) -> Iterator[Diagnosis]:
+    """What begins as its constraint would have it, not as its initializer says."""
+    failing = inquiry.failing("constraints.not-when-built")
+    if not failing or inquiry.failing("initializers."):
+        return
+    weights: list[str] = []
+    for result in failing:
+        asked, config = inquiry.witness.ask(result.case.question), result.case.question.config
+        for weight in names_missed(result):
+            got, constraint = asked.answer.tensor(weight), getattr(config, f"{weight}_constraint", None)
+            initializer = getattr(config, f"{weight}_initializer", "")
+            right = expected_beginning(inquiry, result.case.question, weight, initializer) if initializer else None
+            if got is None or right is None or constraint is None or got.shape != right.shape:
+                return
+            wanted = constrained(constraint, right)
+            if np.abs(got - wanted).max() > ROUNDINGS * config.variable_format.unit_roundoff * np.abs(wanted).max():
+                return
+            weights.append(weight)
+    says = f"the {listed(list(dict.fromkeys(weights)))} is constrained when it begins, before any step"
+    yield Diagnosis("constraint-untimely", says, f"{len(weights)} weights begin so", tuple(r.case.id for r in failing))
+
+
 def _fails(result: Result, weight: str) -> bool:
     return result.case.question.procedure in PROCEDURES and any(
         name.startswith(weight) for name in names_missed(result)
@@ -69,7 +95,7 @@ def _fails(result: Result, weight: str) -> bool:
 def _follow(inquiry: Inquiry, weight: str, defect: str) -> tuple[str, ...]:
     made: tuple[str, ...] = (f"{weight}_after", f"{weight}_constrained", "reported_loss")
     if defect == "constraint-untimely":
-        made = ("kernel_after", "bias_after", "reported_loss", "outputs", "kernel", "bias")
+        made = ("kernel_after", "bias_after", "reported_loss", "outputs", "losses", "kernel", "bias")
     found = []
     for result in inquiry.open:
         config, names = result.case.question.config, names_missed(result)
@@ -183,7 +209,23 @@ def _explained(weight: str, failing: Sequence[Moved], passed: Sequence[Moved]) -
             dtypes = {each.posed.question.config.dtype for each in steps}
             if dtypes.isdisjoint(each.posed.question.config.dtype for each in others):
                 return defect, f"{words} in {listed(sorted(dtypes))}", evidence
-    return _of_one(weight, steps, passed)
+    return _of_one(weight, steps, passed) or _scaled(weight, steps)
+
+
+def _scaled(weight: str, steps: Sequence[Moved]) -> Told | None:
+    """One factor between what came of all constraints and what should have."""
+    factors: list[float] = []
+    for each in steps:
+        wanted = _own(each)(each.free)
+        if each.got.shape != wanted.shape or not wanted.any():
+            return None
+        factors.append(float(np.median(each.got[wanted != 0] / wanted[wanted != 0])))
+        if not each.match(factors[0] * wanted):
+            return None
+    if len(factors) < LEAST or factors[0] == 0:
+        return None
+    says = f"what a constraint makes of the {weight} is {factors[0]:.6g} times what it should be"
+    return "constraint-formula", says, f"{len(steps)} of {len(steps)} weights after a step"
 
 
 def _forms(steps: Sequence[Moved]) -> list[str]:

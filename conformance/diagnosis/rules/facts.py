@@ -9,7 +9,7 @@ import numpy as np
 
 from conformance.cases import Question
 from conformance.contract.half_precision import RIVAL_FORMULAS
-from conformance.diagnosis.exhibits import Inquiry, spread
+from conformance.diagnosis.exhibits import Inquiry, answers_alike, spread
 from conformance.diagnosis.rules.outputs import PLAIN, fails_in, is_made_of_outputs
 from conformance.diagnosis.scope import separating
 from conformance.results import Diagnosis, Result, Verdict
@@ -30,16 +30,15 @@ REFUSED = {
 
 def raises_plainly(inquiry: Inquiry) -> Iterator[Diagnosis]:
     """A plain call, or its gradients, that raises: which questions do, and no others."""
-    raised = [
-        result for result in inquiry.open if result.verdict is Verdict.ERROR and result.case.question.procedure in PLAIN
-    ]
+    calls = [r for r in inquiry.report.results if r.case.question.procedure in PLAIN]
+    fail_to_call = [r for r in calls if r.verdict is Verdict.ERROR and r.case.question.procedure == "call"]
+    if not fail_to_call:
+        yield from _raises_in_gradients(inquiry, calls)
+        return
+    raised = [r for r in inquiry.open if r.verdict is Verdict.ERROR and r.case.question.procedure in PLAIN]
     if not raised:
         return
-    answered = [
-        r
-        for r in inquiry.report.results
-        if r.case.question.procedure in PLAIN and r.verdict in (Verdict.PASS, Verdict.FAIL)
-    ]
+    answered = [r for r in calls if r.verdict in (Verdict.PASS, Verdict.FAIL)]
     where = separating((result.case.question for result in raised), (), (result.case.question for result in answered))
     message = _message(raised[0])
     if where is None:
@@ -54,6 +53,22 @@ def raises_plainly(inquiry: Inquiry) -> Iterator[Diagnosis]:
     says = f"it raises {where.says or 'whenever it is called'}: {message}"
     evidence = f"{len(raised)} of {len(raised)} such questions raise, {len(answered)} others do not"
     yield Diagnosis(REFUSED.get(where.says, rank), says, evidence, cases)
+
+
+def _raises_in_gradients(inquiry: Inquiry, plain: Sequence[Result]) -> Iterator[Diagnosis]:
+    """What can be called, and raises when it is differentiated."""
+    asked = [r for r in plain if r.case.question.procedure == "differentiate"]
+    raised = [r for r in inquiry.open if r in asked and r.verdict is Verdict.ERROR]
+    answered = [r.case.question for r in asked if r.verdict in (Verdict.PASS, Verdict.FAIL)]
+    where = separating((r.case.question for r in raised), (), answered) if raised else None
+    if where is None:
+        return
+    says = f"its gradients cannot be taken {where.says}".strip()
+    evidence = f"{len(raised)} of {len(raised)} such questions raise, {len(answered)} others do not"
+    errors = [r for r in inquiry.open if r.verdict is Verdict.ERROR and r.raised == raised[0].raised]
+    reached = [r for r in errors if where.holds(r.case.question)]
+    cases = tuple(dict.fromkeys(r.case.id for r in (*raised, *reached)))
+    yield Diagnosis("raises", f"{says}: {_message(raised[0])}", evidence, cases)
 
 
 def _raises_after_others(inquiry: Inquiry, raised: Sequence[Result]) -> Iterator[Diagnosis]:
@@ -156,6 +171,8 @@ def _changes_with_others(inquiry: Inquiry, question: Question) -> bool:
     """
     tensors = inquiry.witness.tensors(question)
     if tensors is None:
+        return False
+    if not answers_alike(inquiry, question):
         return False
     own = inquiry.witness.ask_with(question, tensors)
     right, outputs = own.truth.bounds["outputs"], own.answer.tensor("outputs")

@@ -22,6 +22,10 @@ from reference.initializers import INITIALIZERS
 
 #: Those that a layer may use in place of what was asked for, plainest first.
 PLAIN = tuple(name for name in INITIALIZERS if not name.endswith("_seeded") and name not in ("orthogonal", "identity"))
+#: So many values show their distribution.
+LARGE = 1000
+#: Doubt of a factor between values that are both known.
+EXACTLY = 1e-6
 AREAS = (
     "initializers.",
     "constraints.not-when-built",
@@ -86,11 +90,13 @@ def _begun(inquiry: Inquiry, weight: str, results: Sequence[Result]) -> list[Beg
         values = inquiry.witness.ask(question).answer.tensor(weight)
         asked = getattr(question.config, f"{weight}_initializer")
         if values is not None and values.shape == _shape(question, weight):
-            found.append(Begun(result, asked, values.astype(np.float64), _expected(inquiry, question, weight, asked)))
+            found.append(
+                Begun(result, asked, values.astype(np.float64), expected_beginning(inquiry, question, weight, asked))
+            )
     return found
 
 
-def _expected(inquiry: Inquiry, question: Question, weight: str, asked: str) -> NDArray[Any] | None:
+def expected_beginning(inquiry: Inquiry, question: Question, weight: str, asked: str) -> NDArray[Any] | None:
     row = INITIALIZERS[asked]
     if row.values is not None:
         return question.config.variable_format.round(row.values(_shape(question, weight)))
@@ -154,6 +160,7 @@ def _explained(inquiry: Inquiry, weight: str, failing: Sequence[Begun], passed: 
         lambda: _used_instead(weight, failing, passed),
         lambda: _rounded(weight, failing),
         lambda: _scaled(weight, failing, passed),
+        lambda: _by_other_fan(weight, failing),
         lambda: _turned(weight, failing),
         lambda: _of_other_fans(weight, failing),
         lambda: _seeds(inquiry, weight, failing),
@@ -189,7 +196,7 @@ def _used_instead(weight: str, failing: Sequence[Begun], passed: Sequence[Begun]
             f"the {weight} begins by the initializer of the {own[:-12]}",
             f"{len(failing)} weights",
         )
-    if not names or not any(each.values.size > 1000 or INITIALIZERS[names[0]].values is not None for each in failing):
+    if not names or not any(each.values.size > LARGE or INITIALIZERS[names[0]].values is not None for each in failing):
         return None
     instead, forms = names[0], options([each.result for each in failing], "given_as")
     evidence = f"{len(failing)} of {len(failing)} failing weights begin so"
@@ -236,9 +243,10 @@ def _scaled(weight: str, failing: Sequence[Begun], passed: Sequence[Begun]) -> T
         if each.expected is not None and each.expected.any():
             with np.errstate(all="ignore"):
                 ratios = (each.values / each.expected)[each.expected != 0]
-            if np.ptp(ratios) > 8 * each.question.config.variable_format.unit_roundoff * np.abs(ratios).max():
-                return None
             exact.append(float(np.median(ratios)))
+            off = np.abs(each.values - exact[-1] * each.expected).max()
+            if off > 8 * each.question.config.variable_format.unit_roundoff * np.abs(each.values).max():
+                return None
         else:
             spread = INITIALIZERS[each.asked].spread
             if spread is None:
@@ -248,11 +256,11 @@ def _scaled(weight: str, failing: Sequence[Begun], passed: Sequence[Begun]) -> T
     found = exact or [factor for factor, _ in rough]
     if not found:
         return None
-    factor, doubt = found[0], 1e-6 if exact else 4 / np.sqrt(2 * max(size for _, size in rough))
-    if (
-        any(abs(each - factor) > 2 * doubt * factor for each in (*found, *(each for each, _ in rough)))
-        or abs(factor - 1) < 2 * doubt
-    ):
+    doubts = [4 / np.sqrt(2 * size) for _, size in rough]
+    factor, doubt = found[0], EXACTLY if exact else min(doubts)
+    if any(abs(each - factor) > 2 * EXACTLY * factor for each in exact) or abs(factor - 1) < 2 * doubt:
+        return None
+    if any(abs(each - factor) > 2 * doubt * factor for (each, _), doubt in zip(rough, doubts, strict=True)):
         return None
     shaped = [each for each in failing if each.expected is None]
     if not all(_fits_scaled(each, factor) for each in shaped):
@@ -263,6 +271,37 @@ def _scaled(weight: str, failing: Sequence[Begun], passed: Sequence[Begun]) -> T
     words = "" if where is None else where.says
     says = f"the {weight} begins {about}{number:g} times as large as it should {words}".strip()
     return "initializer-scaled", says, f"{len(failing)} of {len(failing)} failing weights"
+
+
+#: What a variance may be divided by, of (fan_in, fan_out).
+FANS: tuple[tuple[str, Callable[[int, int], float]], ...] = (
+    ("fan_in", lambda fan_in, fan_out: fan_in),
+    ("fan_out", lambda fan_in, fan_out: fan_out),
+    ("the mean of the fans", lambda fan_in, fan_out: (fan_in + fan_out) / 2),
+    ("the greater fan", max),
+    ("the lesser fan", min),
+    ("the product of the fans", lambda fan_in, fan_out: fan_in * fan_out),
+)
+
+
+def _by_other_fan(weight: str, failing: Sequence[Begun]) -> Told | None:
+    """A variance that is one number through another fan, of large kernels of several shapes."""
+    large = [each for each in failing if each.values.ndim > 1 and each.values.size > LARGE and each.expected is None]
+    asked = {each.asked for each in large}
+    if weight != "kernel" or len({each.values.shape for each in large}) < 2 or len(asked) > 1:
+        return None
+    doubt = max(8 / np.sqrt(2 * each.values.size) for each in large)
+    fitting = []
+    for words, fan in FANS:
+        numbers = [float((each.values**2).mean()) * fan(*each.values.shape) for each in large]
+        if max(numbers) <= (1 + doubt) * min(numbers) and min(numbers) > 0:
+            middle = float(np.mean(numbers))
+            fitting.append((words, plainest(middle * (1 - doubt), middle * (1 + doubt))))
+    if len(fitting) != 1:
+        return None
+    words, number = fitting[0]
+    says = f"a kernel by {asked.pop()} begins with a variance of about {number:g} divided by {words}, not with its own"
+    return "initializer-scaled", says, f"{len(large)} of {len(large)} large kernels, of several shapes"
 
 
 def _fits_scaled(begun: Begun, factor: float) -> bool:
@@ -291,7 +330,7 @@ def _turned(weight: str, failing: Sequence[Begun]) -> Told | None:
     """Fans swapped: each spread fits the turned shape."""
     if weight != "kernel" or any(INITIALIZERS[each.asked].spread is None for each in failing):
         return None
-    turned = [replace(each, values=each.values.T) for each in failing if each.values.size > 1000]
+    turned = [replace(each, values=each.values.T) for each in failing if each.values.size > LARGE]
     if not turned:
         return None
     for each in turned:

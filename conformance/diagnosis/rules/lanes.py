@@ -23,12 +23,16 @@ from reference.elementwise import Elementwise
 
 @dataclass(frozen=True)
 class Lane:
-    """defect: its name. clauses: those that look at it. says: where. follow: clauses that fail because of it."""
+    """defect: its name. clauses: those that look at it. says: where. follow: clauses that fail because of it.
+
+    carries_weights: the weights went another way than usual, so that wrong outputs may be right ones of other weights.
+    """
 
     defect: str
     clauses: tuple[str, ...]
     says: str
     follow: tuple[str, ...] = ()
+    carries_weights: bool = False
 
 
 _GRAPHS = (
@@ -65,7 +69,12 @@ LANES: tuple[Lane, ...] = (
     Lane("jacobian-wrong", ("modes.jacobian",), "by tape.jacobian"),
     Lane("forward-mode-wrong", ("modes.forward",), "in forward mode"),
     Lane("frozen-gradients-wrong", ("weights.frozen-in-between",), "of a frozen layer"),
-    Lane("attribute-is-copy", ("weights.assigned",), "after its attributes kernel and bias were assigned to"),
+    Lane(
+        "attribute-is-copy",
+        ("weights.assigned",),
+        "after its attributes kernel and bias were assigned to",
+        carries_weights=True,
+    ),
     Lane("shared-calls-wrong", ("composition.shared",), "when a layer is called twice"),
     Lane(
         "model-differs",
@@ -86,10 +95,16 @@ LANES: tuple[Lane, ...] = (
         ("saving.weights", "saving.file"),
         "after its weights were saved and loaded",
         ("saving.exchange", "saving.clone", "saving.export", "saving.misfits"),
+        carries_weights=True,
     ),
-    Lane("exchange-wrong", ("saving.exchange",), "when weights are exchanged with the real layer"),
-    Lane("clone-wrong", ("saving.clone",), "of a clone"),
-    Lane("export-wrong", ("saving.export",), "of an exported model"),
+    Lane(
+        "exchange-wrong",
+        ("saving.exchange",),
+        "when weights are exchanged with the real layer",
+        carries_weights=True,
+    ),
+    Lane("clone-wrong", ("saving.clone",), "after it was cloned", carries_weights=True),
+    Lane("export-wrong", ("saving.export",), "after it was exported", carries_weights=True),
 )
 
 
@@ -107,7 +122,7 @@ def _in_turn(inquiry: Inquiry, lanes: Sequence[Lane]) -> Iterator[Diagnosis]:
     for lane in lanes:
         failing = [r for r in inquiry.open if f"{r.clause.id}[".startswith(tuple(lane.clauses))]
         if failing:
-            follow = [r for r in inquiry.failing(*lane.follow) if r not in failing] if lane.follow else []
+            follow = [r for r in inquiry.consequences(*lane.follow) if r not in failing] if lane.follow else []
             yield Diagnosis(
                 lane.defect, _sentence(inquiry, lane, failing), _evidence(failing, inquiry), _ids([*failing, *follow])
             )
@@ -133,7 +148,9 @@ def _sentence(inquiry: Inquiry, lane: Lane, failing: Sequence[Result]) -> str:
     if len(raised) == len(failing):
         return observed(raised)
     fitted = _fitted(inquiry, failing)
-    return f"{where} {fitted}" if fitted else observed([r for r in failing if r.verdict is Verdict.FAIL])
+    if not fitted:
+        return observed([r for r in failing if r.verdict is Verdict.FAIL])
+    return f"{where} it answers as if {fitted}" if lane.carries_weights else f"{where} {fitted}"
 
 
 def _fitted(inquiry: Inquiry, failing: Sequence[Result]) -> str:
@@ -165,10 +182,17 @@ def _exhibits(inquiry: Inquiry, failing: Sequence[Result], *names: str) -> list[
 # ---- training ------------------------------------------------------------------------------------------------------
 
 
+#: Outputs that are others in training move some weights otherwise; steps of another length move all.
+WEIGHTS = ("kernel_after", "bias_after")
+
+
 def wrong_training(inquiry: Inquiry) -> Iterator[Diagnosis]:
     """Steps of fit that go another way, or another distance, where plain gradients are right."""
     failing = [r for r in inquiry.failing("modes.fit", "losses.training", "constraints.training") if names_missed(r)]
     plain = [r for r in failing if r.clause.id in ("modes.fit", "modes.fit-lanes")]
+    moved = {name for result in plain for name in names_missed(result) if name.endswith("_after")}
+    if len(moved) < len(WEIGHTS) and inquiry.failing("state.training-mode"):
+        return
     if not failing or inquiry.failing("state.graph", "gradients.", "modes.graph["):
         return
     told = _factor(inquiry, plain) if plain else ""
@@ -179,7 +203,8 @@ def wrong_training(inquiry: Inquiry) -> Iterator[Diagnosis]:
 
 def _factor(inquiry: Inquiry, failing: Sequence[Result]) -> str:
     """One factor of all steps."""
-    factors, batches = set(), set()
+    factors: set[float] = set()
+    weights: set[str] = set()
     for result in failing:
         asked = inquiry.witness.ask(result.case.question)
         if asked.tensors is None:
@@ -190,16 +215,14 @@ def _factor(inquiry: Inquiry, failing: Sequence[Result]) -> str:
             after = (right.lower + right.upper) / 2
             if got is None or got.shape != after.shape:
                 return ""
+            weights.add(name.removesuffix("_after"))
             step = after - before
             with np.errstate(all="ignore"):
                 factors |= {round(float(each), 6) for each in ((got - before) / step)[step != 0]}
-            batches.add(result.case.question.known_shape[0])
     if len(factors) != 1:
         return ""
     factor = factors.pop()
+    of = "the weights" if len(weights) > 1 else f"the {weights.pop()}"
     if factor == 0:
-        return "the weights do not move"
-    if len(batches) == 1 and round(factor * batches.pop(), 5) == 1:
-        why = "the gradients are divided by the length of the batch"
-        return f"every step is {factor:g} times as long as it should be: {why}"
-    return f"every step is {factor:g} times as long as it should be"
+        return f"{of} {'do' if of == 'the weights' else 'does'} not move"
+    return f"every step of {of} is {factor:g} times as long as it should be"

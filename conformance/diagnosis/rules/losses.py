@@ -53,8 +53,11 @@ class Costs:
 
 def wrong_costs(inquiry: Inquiry) -> Iterator[Diagnosis]:
     """The rule: argument by argument the first account that explains all failing losses with it."""
+    yield from _none_at_all(inquiry)
     for argument in ARGUMENTS:
+        masks = any("outputs" in names_missed(result) for result in inquiry.failing("composition.masks"))
         results = [r for r in inquiry.failing("losses.") if _fails(r, argument)]
+        results = [r for r in results if not (masks and r.case.question.procedure == "call_masked")]
         failing = [*_costs(inquiry, results), *_probes(inquiry, results)]
         passed = _costs(
             inquiry, [r for r in inquiry.passed if r.case.question.procedure in PROCEDURES and _has(r, argument)]
@@ -62,8 +65,26 @@ def wrong_costs(inquiry: Inquiry) -> Iterator[Diagnosis]:
         told = _explained(argument, failing, passed) if failing else None
         if told is not None:
             defect, says, evidence = told
+            if defect == "penalty-missing" and any(_has(r, argument) for r in _passed(inquiry, "losses.training")):
+                says = f"{says}, and is there under fit"
             yield Diagnosis(defect, says, evidence, _follow(inquiry, argument))
     yield from _gradients(inquiry)
+
+
+def _none_at_all(inquiry: Inquiry) -> Iterator[Diagnosis]:
+    """Losses that are empty, whichever regularizer is given."""
+    failing = _costs(inquiry, [r for r in inquiry.failing("losses.") if any(_fails(r, each) for each in ARGUMENTS)])
+    alone = {name for each in failing if len(each.parts) == 1 for name in each.parts}
+    if len(alone) > 1 and not any(each.got.size for each in failing):
+        cases = [case for argument in ARGUMENTS for case in _follow(inquiry, argument)]
+        cases += [r.case.id for r in inquiry.failing("losses.")]
+        evidence = f"{len(failing)} of {len(failing)} lists of losses that were read again are empty"
+        says = "the losses are empty, whichever regularizer is given"
+        yield Diagnosis("penalty-missing", says, evidence, tuple(dict.fromkeys(cases)))
+
+
+def _passed(inquiry: Inquiry, clause: str) -> list[Result]:
+    return [result for result in inquiry.passed if result.clause.id == clause]
 
 
 def _has(result: Result, argument: str) -> bool:
@@ -214,6 +235,7 @@ def _accounts(argument: str) -> Iterator[Account]:
             _times(argument, lambda costs: _batch(costs) / max(1, costs.posed.tensors.upstream.size)),
         )
         yield "penalty-of-pre-activations", f"{of} is of the outputs before the activation", _of_z
+        yield "penalty-of-inputs", f"{of} is of the inputs, not of the outputs", _of_inputs
         yield "penalty-of-masked", f"{of} leaves out masked outputs", _masked
 
 
@@ -243,6 +265,12 @@ def _of_z(costs: Costs) -> list[float] | None:
     return _with(costs, "activity_regularizer", parts["activity_regularizer"])
 
 
+def _of_inputs(costs: Costs) -> list[float] | None:
+    inputs, name = costs.posed.problem.inputs, str(costs.question.config.activity_regularizer)
+    divisor = len(inputs) if costs.posed.dialect.divides_activity_loss else 1
+    return _with(costs, "activity_regularizer", REGULARIZERS[name].penalty(inputs) / divisor)
+
+
 def _masked(costs: Costs) -> list[float] | None:
     if costs.question.procedure != "call_masked":
         return list(costs.parts.values())
@@ -254,6 +282,11 @@ def _masked(costs: Costs) -> list[float] | None:
 
 
 Told = tuple[str, str, str]
+_PLACES = {
+    "read_losses": "in a plain call",
+    "read_losses_in_graph": "in a graph traced for any batch",
+    "call_masked": "behind a mask",
+}
 
 
 def _explained(argument: str, failing: Sequence[Costs], passed: Sequence[Costs]) -> Told | None:
@@ -262,6 +295,7 @@ def _explained(argument: str, failing: Sequence[Costs], passed: Sequence[Costs])
     if frozen and len(frozen) == len(failing):
         return _of_frozen(failing)
     failing = [each for each in failing if each not in frozen]
+    failing = [each for each in failing if not each.question.config.format.is_half] or failing
     accounts = [*_accounts(argument), *_fitted(argument, failing)]
     fits = [account for account in accounts if all(_fits(account, argument, each) for each in failing)]
     if not fits:
@@ -276,12 +310,14 @@ def _explained(argument: str, failing: Sequence[Costs], passed: Sequence[Costs])
     if forms and not set(forms) & set(options([each.result for each in others], "given_as")):
         says = f"a regularizer that is given as {listed(forms)} is ignored: {words}"
         return "penalty-form-ignored", says, evidence
-    where = sorted({each.question.procedure for each in failing} - {each.question.procedure for each in others})
-    if where == sorted({each.question.procedure for each in failing}):
-        place = {"read_losses_in_graph": "in a graph traced for any batch", "call_masked": "behind a mask"}.get(
-            where[0], ""
-        )
-        return defect, f"{words} {place}".strip(), evidence
+    wrong, right = ({each.question.procedure for each in group} for group in (failing, others))
+    if not wrong & right:
+        if "read_losses" in wrong:
+            return defect, f"{words}, but not {' or '.join(_PLACES[each] for each in sorted(right))}", evidence
+        return defect, f"{words} {' and '.join(_PLACES[each] for each in sorted(wrong))}", evidence
+    kinds = {getattr(each.question.config, argument) for each in failing}
+    if kinds.isdisjoint(getattr(each.question.config, argument) for each in others):
+        return defect, f"{words} with {listed(sorted(map(str, kinds)))}", evidence
     dtypes = sorted({each.question.config.dtype for each in failing} - {each.question.config.dtype for each in others})
     if dtypes == sorted({each.question.config.dtype for each in failing}):
         return defect, f"{words} in {listed(dtypes)}", evidence
@@ -299,7 +335,7 @@ def _fitted(argument: str, failing: Sequence[Costs]) -> Iterator[Account]:
     alone = [each for each in failing if list(each.parts) == [argument] and len(each.got) == 1 and each.parts[argument]]
     factors = {float(f"{each.got[0] / each.parts[argument]:.6g}") for each in alone}
     if len(alone) > 1 and len(factors) == 1:
-        factor = factors.pop()
+        (factor,) = factors
         of = f"the {argument.removesuffix('_regularizer')}'s penalty"
         yield (
             "penalty-scaled",

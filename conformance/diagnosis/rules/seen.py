@@ -18,7 +18,10 @@ from conformance.results import Diagnosis, Result
 
 #: The names of such diagnoses.
 SEEN = frozenset(
-    {"outputs-inexact", "outputs-wrong", "units-wrong", "rows-wrong", "gradient-inexact", "gradient-wrong"}
+    {
+        *("outputs-inexact", "outputs-wrong", "units-wrong", "rows-wrong", "gradient-inexact", "gradient-wrong"),
+        *("losses-wrong", "copy-wrong"),
+    }
 )
 #: Tensors, and right elements beside wrong ones, below which nothing is said.
 TENSORS, ELEMENTS = 3, 16

@@ -7,8 +7,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from conformance.diagnosis.exhibits import Asked, Inquiry, matches, spread
-from conformance.diagnosis.rules.outputs import PLAIN, fails_in, is_made_of_outputs
+from conformance.diagnosis.exhibits import Asked, Inquiry, answers_alike, matches, spread
+from conformance.diagnosis.rules.outputs import PLAIN, SPECIAL, fails_in, is_made_of_outputs
+from conformance.diagnosis.wording import observed
 from conformance.families import Tensors
 from conformance.implementations.adapter import other_weights
 from conformance.results import Diagnosis, Result
@@ -19,14 +20,19 @@ AGAIN, UNTOUCHED = "state.same-answer-twice", "state.inputs-untouched"
 RELOADED, INDEPENDENT = "state.reloaded-weights", "state.layers-independent"
 #: Plain failures whose question is put to a fresh layer.
 SAMPLE = 10
+#: Plain failures whose question is put twice.
+TWICE = 3
+#: The defect, in words, and the evidence.
+Told = tuple[str, str, str]
 
 
 def wrong_state(inquiry: Inquiry) -> Iterator[Diagnosis]:
     """The rule: the first of these that fails is the cause, and the later ones, and plain answers, follow from it."""
     for clause, tell in ((UNTOUCHED, _overwritten), (AGAIN, _changing), (RELOADED, _stale), (INDEPENDENT, _shared)):
         failing = [result for result in inquiry.failing(clause) if result.comparisons]
-        if failing:
-            defect, says, evidence = tell(inquiry, failing)
+        told = tell(inquiry, failing) if failing else None
+        if told is not None:
+            defect, says, evidence = told
             follow = [each for each in inquiry.open if each.clause.id in (AGAIN, UNTOUCHED, RELOADED, INDEPENDENT)]
             if clause == INDEPENDENT:
                 follow = failing
@@ -37,6 +43,25 @@ def wrong_state(inquiry: Inquiry) -> Iterator[Diagnosis]:
                 each for each in inquiry.failing("dtypes.inputs-") if clause == RELOADED and is_made_of_outputs(each)
             ]
             yield Diagnosis(defect, says, evidence, tuple(each.case.id for each in (*follow, *fresh, *cast)))
+
+
+def unrepeatable(inquiry: Inquiry) -> Iterator[Diagnosis]:
+    """The rule for layers of which one question, put to a new one of the same weights, gets other outputs."""
+    if not _unlike(inquiry):
+        return
+    cases = tuple(result.case.id for result in inquiry.open if is_made_of_outputs(result) or _is_of_state(result))
+    says = "the same question, put again with the same weights, gets other outputs"
+    yield Diagnosis("history-dependent", says, f"{TWICE} of {TWICE} questions that were put again", cases)
+
+
+def _unlike(inquiry: Inquiry) -> bool:
+    """Whether some that fail plainly, all of them, are answered differently when they are put again."""
+    questions = spread(_fail_plainly(inquiry), TWICE)
+    return len(questions) == TWICE and not any(answers_alike(inquiry, question) for question in questions)
+
+
+def _is_of_state(result: Result) -> bool:
+    return result.clause.id in (AGAIN, RELOADED, INDEPENDENT)
 
 
 def depends_on_history(inquiry: Inquiry) -> Iterator[Diagnosis]:
@@ -107,7 +132,7 @@ def _difference(asked: list[Asked]) -> str:
     return f": it is off by {differences.pop():g}" if len(differences) == 1 else ""
 
 
-def _stale(inquiry: Inquiry, failing: list[Result]) -> tuple[str, str, str]:
+def _stale(inquiry: Inquiry, failing: list[Result]) -> Told | None:
     asked = _asked(inquiry, failing)
     parts: tuple[tuple[str, Callable[[Tensors, Tensors], Tensors]], ...] = (
         ("the kernel and the bias that it was first called with stay", lambda t, o: o),
@@ -123,18 +148,27 @@ def _stale(inquiry: Inquiry, failing: list[Result]) -> tuple[str, str, str]:
         if fits and all(fits):
             says = f"weights that are set later are not used: {words} in use"
             return "stale-weights", says, f"{len(fits)} of {len(fits)} answers are right for the weights before"
-    return (
-        "stale-weights",
-        "weights that are set later do not take effect as they should",
-        f"{len(failing)} answers after a second load are wrong",
-    )
+    if _fail_plainly(inquiry):
+        return None
+    says = f"weights that are set later do not take effect as they should: {observed(failing)}"
+    return "stale-weights", says, f"{len(failing)} answers after a second load are wrong"
 
 
-def _shared(inquiry: Inquiry, failing: list[Result]) -> tuple[str, str, str]:
+def _fail_plainly(inquiry: Inquiry) -> list[Result]:
+    """What is wrong without anything having gone before."""
+    plain = [r for r in inquiry.open if r.case.question.procedure in PLAIN and fails_in(r, "outputs")]
+    return [result for result in plain if result.case.question.family not in SPECIAL]
+
+
+def _shared(inquiry: Inquiry, failing: list[Result]) -> Told | None:
     asked = _asked(inquiry, failing)
     fits = [_matches(inquiry, a, other_weights(a.tensors), "outputs") for a in asked if a.tensors is not None]
     told = f"{sum(fits)} of {len(fits)} answers of one layer are right for the weights of the other"
-    return "weights-shared", "two layers share their weights: what one is given, the other uses", told
+    if fits and all(fits):
+        return "weights-shared", "two layers share their weights: what one is given, the other uses", told
+    if _fail_plainly(inquiry):
+        return None
+    return "weights-shared", f"beside another layer of its own weights one answers wrong: {observed(failing)}", told
 
 
 def _matches(inquiry: Inquiry, asked: Asked, tensors: Tensors, name: str) -> bool:

@@ -15,6 +15,7 @@ class Topic:
     """defect: its name. clauses: those whose failure is this defect. says: the sentence, of all their failures.
 
     follow: clauses whose failures come of it. raises: None for any verdict, else whether it is one of raising.
+    holds: whether that can be said of these failures at all.
     """
 
     defect: str
@@ -22,11 +23,25 @@ class Topic:
     says: Callable[[Sequence[Result]], str]
     follow: tuple[str, ...] = ()
     raises: bool | None = None
+    holds: Callable[[Inquiry, Sequence[Result]], bool] = lambda inquiry, results: True
 
 
 def _observed(words: str) -> Callable[[Sequence[Result]], str]:
-    """What raises shows nothing else: the words are for answers that came."""
+    """Of what raises nothing is known but that it does."""
     return lambda results: f"{words}: {observed(results)}" if missed(results) else observed(results)
+
+
+def _by_names(*told: tuple[tuple[str, ...], str]) -> Callable[[Sequence[Result]], str]:
+    """Words by the names of what fails: the first whose names hold all of them; else nothing but what is observed."""
+
+    def says(results: Sequence[Result]) -> str:
+        names = {each.name for each in missed(results)}
+        words = next(
+            (words for beginnings, words in told if names and all(n.startswith(beginnings) for n in names)), ""
+        )
+        return f"{words}: {observed(results)}" if words else observed(results)
+
+    return says
 
 
 def _raised(words: str) -> Callable[[Sequence[Result]], str]:
@@ -47,7 +62,9 @@ def _policies(results: Sequence[Result]) -> str:
         "argument": "by name",
     }
     given = [forms.get(each, each) for each in options(results, "policy_by")]
-    return f"a dtype that is given {listed(given)} is ignored: {observed(results)}"
+    dtypes = {each.got for each in missed(results) if each.name == "dtype"}
+    what = "ignored" if dtypes == {"'float32'"} else "not taken for what it is"
+    return f"a dtype that is given {listed(given)} is {what}: {observed(results)}"
 
 
 def _attributes(results: Sequence[Result]) -> str:
@@ -66,7 +83,24 @@ def _built(results: Sequence[Result]) -> str:
         result.verdict is not Verdict.FAIL and result.case.question.option("shape_as") for result in results
     ):
         return f"build refuses a shape that is given as {listed(forms)}: {raised(results)}"
-    return f"the weights are not made when the layer is built: {observed(results)}"
+    told = _by_names((("built", "shapes of get_weights"), "the weights are not there when they should be"))
+    return told(results)
+
+
+def _misfits(results: Sequence[Result]) -> list[str]:
+    told = {"bias": "those of a layer that differs in having a bias", "units": "those of a layer of other units"}
+    return [told.get(each, each) for each in options(results, "of")]
+
+
+def _is_asked_more_or_less(_: Inquiry, results: Sequence[Result]) -> bool:
+    """Whether the number of calls is another one, not what is asked for alone."""
+    calls = [each for each in missed(results) if each.name == "calls"]
+    return any(each.got.count("]") != each.allowed.count("]") for each in calls)
+
+
+def _others_fail(inquiry: Inquiry, results: Sequence[Result]) -> bool:
+    """Whether weights begin wrong in other ways as well."""
+    return any(result not in results for result in inquiry.failing("initializers."))
 
 
 def _wrong_weights(results: Sequence[Result]) -> str:
@@ -81,6 +115,8 @@ def _wrong_weights(results: Sequence[Result]) -> str:
 
 def _shapes(words: str) -> Callable[[Sequence[Result]], str]:
     def says(results: Sequence[Result]) -> str:
+        if {each.name for each in missed(results)} - {"refused"}:
+            return observed(results)
         shapes = list(
             dict.fromkeys(str(result.case.question.input_shape).replace("None", "unknown") for result in results)
         )
@@ -93,11 +129,16 @@ def _shapes(words: str) -> Callable[[Sequence[Result]], str]:
 EARLY: tuple[Topic, ...] = (
     Topic("built-when", ("weights.built-when",), _built, ("weights.", "losses.when-built", "composition.", "saving.")),
     Topic("attributes-wrong", ("weights.attributes",), _attributes, ("parameters.stack", "saving.config-keeps")),
-    Topic("frozen-wrong", ("weights.frozen[",), _attributes, ("weights.frozen-in-training", "saving.config-keeps")),
+    Topic(
+        "frozen-wrong",
+        ("weights.frozen[",),
+        _attributes,
+        ("weights.frozen-in-training", "saving.config-keeps", "losses.frozen"),
+    ),
     Topic(
         "frozen-weights-move",
         ("weights.frozen-in-training",),
-        _observed("a call in training mode moves the weights by itself"),
+        _by_names((("kernel", "bias"), "training moves the weights of a frozen layer")),
         ("state.training-mode", "modes.fit", "losses.training", "constraints.training", "constraints.only-after-steps"),
         raises=False,
     ),
@@ -138,12 +179,12 @@ TOPICS: tuple[Topic, ...] = (
     ),
     Topic("policy-ignored", ("dtypes.policy-argument",), _policies),
     Topic("declared-dtype-wrong", ("dtypes.declared",), _observed("a symbolic call declares a wrong dtype")),
-    Topic("narrow-storage", ("dtypes.weights-kept",), _observed("weights lose bits when they are stored")),
+    Topic("narrow-storage", ("dtypes.weights-kept",), _observed("weights are not kept to the last bit")),
     Topic("gradient-dtype", ("dtypes.gradients",), _observed("a gradient has another dtype than what it belongs to")),
     Topic(
         "operands-unrounded",
         ("dtypes.mixed-rounds-operands",),
-        _observed("a mixed policy's operands are not rounded to nearest before they are multiplied"),
+        _observed("under a mixed policy the outputs are not those of operands that are rounded to nearest"),
     ),
     Topic(
         "training-differs",
@@ -167,10 +208,18 @@ TOPICS: tuple[Topic, ...] = (
     Topic(
         "training-steps-wrong",
         ("modes.fit", "losses.training", "constraints.training"),
-        _observed("fit makes other steps than it should"),
+        _by_names(
+            (("kernel_after", "bias_after"), "fit makes other steps than it should"),
+            (("reported_loss",), "fit reports another loss than it should"),
+            (("kernel_after", "bias_after", "reported_loss"), "fit makes other steps, and reports another loss"),
+        ),
         ("modes.fit-lanes",),
     ),
-    Topic("evaluation-wrong", ("modes.evaluate", "losses.evaluation"), _observed("evaluate reports another loss")),
+    Topic(
+        "evaluation-wrong",
+        ("modes.evaluate", "losses.evaluation"),
+        _by_names((("reported_loss",), "evaluate reports another loss")),
+    ),
     Topic(
         "penalties-before-call",
         ("losses.when-built",),
@@ -181,15 +230,26 @@ TOPICS: tuple[Topic, ...] = (
         ("initializers.callable",),
         _observed("a callable initializer is not called once for each weight"),
         ("initializers.",),
+        holds=_is_asked_more_or_less,
     ),
-    Topic("arrays-ignored", ("initializers.arrays",), _observed("an array is no initializer")),
+    Topic(
+        "arrays-ignored",
+        ("initializers.arrays",),
+        _observed("a weight does not begin as the array that initializes it"),
+        holds=lambda inquiry, results: not _others_fail(inquiry, results),
+    ),
     Topic(
         "orthogonal-wrong",
         ("initializers.orthogonal",),
         _observed("orthogonal does not make orthonormal rows or columns"),
     ),
     Topic(
-        "seed-not-used", ("initializers.repeatable",), _observed("the global seed does not decide how weights begin")
+        "seed-not-used",
+        ("initializers.repeatable",),
+        _by_names(
+            (("the same program",), "the same global seed does not make the same weights"),
+            (("with another",), "another global seed makes no other weights"),
+        ),
     ),
     Topic("initializer-wrong", ("initializers.",), _observed("weights begin otherwise than by their initializer")),
     Topic(
@@ -199,7 +259,13 @@ TOPICS: tuple[Topic, ...] = (
     ),
     Topic("wrong-weights-accepted", ("weights.wrong-ones-refused", "errors.weights"), _wrong_weights),
     Topic(
-        "mask-wrong", ("composition.masks",), _observed("a mask is not carried through, or changes what is computed")
+        "mask-wrong",
+        ("composition.masks",),
+        _by_names(
+            (("mask",), "a mask does not come through"),
+            (("outputs",), "behind a mask the outputs are others"),
+        ),
+        ("losses.masked",),
     ),
     Topic("stacked-weights-wrong", ("parameters.stack",), _observed("in a Sequential model the layer is another")),
     Topic("penalty-of-masked", ("losses.masked",), _observed("behind a mask the losses are others")),
@@ -207,8 +273,9 @@ TOPICS: tuple[Topic, ...] = (
         "misfits-accepted",
         ("saving.misfits-refused",),
         lambda results: (
-            "stored weights that do not fit are loaded without a word: of another layer's "
-            f"{listed(options(results, 'of'))}"
+            f"stored weights that do not fit are loaded without a word: {listed(_misfits(results))}"
+            if all(each.name == "refused" for each in missed(results))
+            else observed(results)
         ),
     ),
     Topic(
@@ -233,7 +300,14 @@ TOPICS: tuple[Topic, ...] = (
         ("errors.moment-and-type",),
         _observed("what is refused is refused at another moment, or by an exception of another type"),
     ),
-    Topic("recovery-wrong", ("errors.recovery",), _observed("a refusal leaves its traces")),
+    Topic(
+        "recovery-wrong",
+        ("errors.recovery",),
+        _by_names(
+            (("refused",), "first inputs that no Dense takes are accepted"),
+            (("outputs", "weights", "count", "trainable", "kernel", "bias"), "a refusal leaves its traces"),
+        ),
+    ),
     Topic(
         "positions-wrong",
         ("errors.positions",),
@@ -254,8 +328,8 @@ def _in_turn(inquiry: Inquiry, topics: Sequence[Topic]) -> Iterator[Diagnosis]:
     """Topic by topic, causes before what follows from them."""
     for topic in topics:
         failing = [r for r in inquiry.open if f"{r.clause.id}[".startswith(topic.clauses) and _is_of(topic, r)]
-        if failing:
-            follow = inquiry.failing(*topic.follow) if topic.follow else []
+        if failing and topic.holds(inquiry, failing):
+            follow = inquiry.consequences(*topic.follow) if topic.follow else []
             ran = sum(f"{r.clause.id}[".startswith(topic.clauses) for r in inquiry.report.results)
             evidence = f"{len(failing)} of {ran} cases of {', '.join(dict.fromkeys(r.clause.id for r in failing))} fail"
             cases = tuple(dict.fromkeys(result.case.id for result in (*failing, *follow)))

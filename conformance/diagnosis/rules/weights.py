@@ -21,6 +21,10 @@ TELL_OF_WEIGHTS = (
 SEVERAL = 3
 
 
+#: Defects by which the weights of another layer fit, or its own do not.
+OTHER_WEIGHTS = ("weights-extra", "weights-missing", "bias-made-unused", "kernel-shape", "bias-shape")
+
+
 def wrong_weights(inquiry: Inquiry) -> Iterator[Diagnosis]:
     """The rule: what a plain layer's weights are; where these are right, those of the setting that fails."""
     failing = [result for result in inquiry.failing("parameters.", "dtypes.variables") if _has_records(result)]
@@ -58,17 +62,20 @@ def wrong_weights(inquiry: Inquiry) -> Iterator[Diagnosis]:
 def _one_dtype(inquiry: Inquiry, failing: Sequence[Result]) -> Diagnosis | None:
     """Where the weights have one dtype under several policies that ask for others."""
     found: dict[str, str] = {}
+    names: set[str] = set()
     for result in failing:
         asked = inquiry.witness.ask(result.case.question)
         got, right = (_records(of) for of in (asked.answer.fact("weights"), asked.truth.facts.get("weights")))
         for weight, other in zip(got, right, strict=False):
             if weight.get("dtype") != other["dtype"]:
                 found[result.case.question.config.dtype] = str(weight.get("dtype"))
+                names.add(str(other["name"]))
     dtypes = set(found.values())
     if len(found) < SEVERAL or len(dtypes) != 1:
         return None
     dtype = dtypes.pop()
-    says = f"the weights are of dtype {dtype} whatever dtype the layer is given: also under {listed(sorted(found))}"
+    of = "the weights are" if len(names) > 1 else f"the {names.pop()} is"
+    says = f"{of} of dtype {dtype} whatever dtype the layer is given: also under {listed(sorted(found))}"
     open_cases = [r for r in inquiry.open if r.case.question.config.dtype != dtype and r.verdict.fails]
     cases = [*open_cases, *inquiry.failing("errors.dtype", "weights.attributes")]
     return Diagnosis("weights-dtype", says, f"{len(failing)} lists of weights", tuple({r.case.id: None for r in cases}))
@@ -87,16 +94,14 @@ def _compared(
 ) -> tuple[str, str] | None:
     """The name of the defect, and what is seen of it."""
     if len(got) > len(right):
-        more = [weight for weight in got if weight.get("shape") not in [each["shape"] for each in right]] or got[
-            len(right) :
-        ]
-        more = more if len(got) - len(more) == len(right) else got[len(right) :]
+        more = _beyond(got, right)
         extra = " and ".join(f"{weight.get('name')} of shape {weight.get('shape')}" for weight in more)
         if not result.case.question.config.use_bias and any(each.get("name") == "bias" for each in more):
             return "bias-made-unused", "a bias is made although use_bias is False"
         return "weights-extra", f"there is a weight too many: {extra}"
     if len(got) < len(right):
-        return "weights-missing", f"there are {len(got)} weights where {len(right)} are right"
+        lacking = " and ".join(f"the {weight.get('name')}" for weight in _beyond(right, got))
+        return "weights-missing", f"there are {len(got)} weights where {len(right)} are right: {lacking} is missing"
     shapes, wanted = [each.get("shape") for each in got], [each["shape"] for each in right]
     names, wanted_names = [each.get("name") for each in got], [each["name"] for each in right]
     stuck = {weight.get("name") for weight in got if weight.get("trainable") is False}
@@ -125,9 +130,17 @@ def _compared(
                 f"the {weight['name']} is of dtype {other.get('dtype')} where {weight['dtype']} is right, "
                 f"under {policy}",
             )
-        if other.get("trainable") != weight["trainable"]:
-            return "weights-not-trainable", f"the {weight['name']} is not trainable: no optimizer sees it"
     return None
+
+
+def _beyond(got: Sequence[Mapping[str, Json]], right: Sequence[Mapping[str, Json]]) -> list[Mapping[str, Json]]:
+    """The weights that are none of the right ones: by name and shape, or by either, or else the last."""
+    for fields in (("name", "shape"), ("name",), ("shape",)):
+        known = [tuple(each.get(field) for field in fields) for each in right]
+        more = [weight for weight in got if tuple(weight.get(field) for field in fields) not in known]
+        if len(got) - len(more) == len(right):
+            return more
+    return list(got[len(right) :])
 
 
 def _where(result: Result, failing: Sequence[Result], inquiry: Inquiry) -> str:
@@ -148,6 +161,11 @@ def _follows(defect: str, result: Result, says: str) -> bool:
     if names and all(name.startswith(TELL_OF_WEIGHTS) for name in names):
         return True
     if defect == "bias-made-unused" and _is_without_bias(result):
+        return True
+    given = ("saving.misfits-refused", "weights.wrong-ones-refused", "errors.weights")
+    if result.clause.id.startswith(given) and defect in OTHER_WEIGHTS:
+        return True
+    if result.clause.id.startswith(("weights.", "initializers.", "errors.initializer")) and defect == "weights-missing":
         return True
     if defect in (
         "weights-extra",
@@ -173,6 +191,8 @@ def _follows(defect: str, result: Result, says: str) -> bool:
             "trainable and",
             "dtype of the",
             "kernel_after",
+            "second_",
+            "nan_at",
         )
         return result.verdict is Verdict.ERROR or (bool(names) and all(name.startswith(touched) for name in names))
     if defect == "weights-dtype":

@@ -1,0 +1,170 @@
+"""The likely defect of wrong Keras layers: what was observed is said, and what follows from it is not named as well."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from conformance.cases import Case, Question, Tier
+from conformance.compare import Comparison
+from conformance.contract import CONTRACT
+from conformance.diagnosis.conclude import diagnose
+from conformance.diagnosis.consequences import doubtful, following
+from conformance.implementations.load import load
+from conformance.results import Diagnosis, Result, Verdict
+from conformance.run import Selection, run
+from conformance.session import live_oracle
+from reference.config import DenseConfig
+
+
+def plain() -> Any:
+    """A right Dense, whose weights are made of arguments that a subclass may change."""
+    import keras
+
+    class Plain(keras.layers.Dense):  # type: ignore[misc]
+        def build(self, input_shape: Any) -> None:
+            self._kernel = self.make("kernel", (input_shape[-1], self.units))
+            self.bias = self.make("bias", (self.units,)) if self.use_bias else None
+            self.input_spec = keras.layers.InputSpec(min_ndim=2, axes={-1: input_shape[-1]})
+            self.built = True
+
+        def make(self, name: str, shape: Any, **changed: Any) -> Any:
+            parts = ("initializer", "regularizer", "constraint")
+            said = {part: getattr(self, f"{name}_{part}") for part in parts}
+            return self.add_weight(name=name, shape=shape, **{**said, **changed})
+
+    return Plain
+
+
+def penalty_twice() -> Any:
+    class PenaltyTwice(plain()):  # type: ignore[misc]
+        def call(self, inputs: Any, training: Any = None) -> Any:
+            if self.kernel_regularizer is not None:
+                self.add_loss(self.kernel_regularizer(self.kernel))
+            return super().call(inputs, training=training)
+
+    return PenaltyTwice
+
+
+def by_fan_in() -> Any:
+    from keras import initializers
+
+    class ByFanIn(plain()):  # type: ignore[misc]
+        def make(self, name: str, shape: Any, **changed: Any) -> Any:
+            if type(given := self.kernel_initializer) is initializers.GlorotUniform and name == "kernel":
+                changed["initializer"] = initializers.VarianceScaling(1.0, "fan_in", "uniform", seed=given.seed)
+            return super().make(name, shape, **changed)
+
+    return ByFanIn
+
+
+def always_float32() -> Any:
+    class AlwaysFloat32(plain()):  # type: ignore[misc]
+        def __init__(self, *args: Any, dtype: Any = None, **options: Any) -> None:
+            super().__init__(*args, dtype="float32", **options)
+
+    return AlwaysFloat32
+
+
+def constrained_in_call() -> Any:
+    from keras import ops
+
+    class ConstrainedInCall(plain()):  # type: ignore[misc]
+        def make(self, name: str, shape: Any, **changed: Any) -> Any:
+            return super().make(name, shape, **(changed | ({"constraint": None} if name == "kernel" else {})))
+
+        def call(self, inputs: Any, training: Any = None) -> Any:
+            kernel = self.kernel if self.kernel_constraint is None else self.kernel_constraint(self.kernel)
+            z = ops.matmul(inputs, kernel)
+            return self.activation(z if self.bias is None else ops.add(z, self.bias))
+
+    return ConstrainedInCall
+
+
+def masked_zeroed() -> Any:
+    from keras import ops
+
+    class MaskedZeroed(plain()):  # type: ignore[misc]
+        def call(self, inputs: Any, training: Any = None, mask: Any = None) -> Any:
+            outputs = super().call(inputs)
+            return outputs if mask is None else outputs * ops.cast(ops.expand_dims(mask, -1), outputs.dtype)
+
+    return MaskedZeroed
+
+
+def nameless_copy() -> Any:
+    class NamelessCopy(plain()):  # type: ignore[misc]
+        @classmethod
+        def from_config(cls, config: Any) -> Any:
+            return cls(**{name: value for name, value in config.items() if name != "name"})
+
+    return NamelessCopy
+
+
+def kernel_held() -> Any:
+    class KernelHeld(plain()):  # type: ignore[misc]
+        def make(self, name: str, shape: Any, **changed: Any) -> Any:
+            return super().make(name, shape, trainable=name == "bias", **changed)
+
+    return KernelHeld
+
+
+@pytest.mark.parametrize(
+    ("make", "areas", "told"),
+    [
+        (penalty_twice, ("losses",), {"penalty-repeated": "the kernel's penalty is in the losses twice"}),
+        (by_fan_in, ("initializers",), {"initializer-scaled": "a variance of about 1 divided by fan_in"}),
+        (always_float32, ("dtypes",), {"policy-ignored": "the dtype that is given is ignored"}),
+        (constrained_in_call, ("constraints", "errors"), {}),
+        (masked_zeroed, ("composition", "losses"), {"mask-wrong": "behind a mask the outputs are others"}),
+        (nameless_copy, ("saving",), {"config-incomplete": "does not keep name"}),
+        (kernel_held, ("parameters",), {"weights-not-trainable": "the kernel is not trainable"}),
+    ],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+def test_a_defect_is_named_alone(make: Any, areas: Sequence[str], told: dict[str, str]) -> None:
+    """What a call by position, a copy, a step or a mask shows of it is no defect of its own."""
+    named = {each.defect: each.says for each in told_of(make(), areas) if each.defect}
+    assert named.keys() == told.keys()
+    assert all(words in named[defect] for defect, words in told.items())
+
+
+def told_of(layer: Any, areas: Sequence[str]) -> tuple[Diagnosis, ...]:
+    oracle = live_oracle()
+    implementation = load(layer, oracle.dialect)
+    (report,) = run([implementation], Selection(tier=Tier.SMOKE, areas=tuple(areas)), oracle)
+    assert report.accusations
+    return diagnose(report, implementation, oracle)
+
+
+# ---- what follows from what ------------------------------------------------------------------------------------------
+
+
+def failed(clause_id: str, missing: str, **arguments: Any) -> Result:
+    clause = next(each for each in CONTRACT if each.id == clause_id)
+    question = Question("call", DenseConfig(11, **arguments), (5, 7))
+    comparison = Comparison(name=missing, holds=False, got="1.0", allowed="2.0")
+    return Result(Case(clause_id, question), clause, Verdict.FAIL, (comparison,))
+
+
+PENALTY = failed("losses.kernel", "losses", kernel_regularizer="l1")
+BY_POSITION = failed("errors.positions", "losses", kernel_regularizer="l1", kernel_constraint="non_neg")
+OF_ANOTHER = failed("errors.positions", "losses", bias_regularizer="l1")
+OUTPUTS = failed("saving.config", "outputs", kernel_regularizer="l1")
+
+
+def test_what_is_given_more_follows_from_what_is_given_less() -> None:
+    """The losses of a layer with a regularizer and a constraint are wrong where those with the regularizer are."""
+    assert list(following([BY_POSITION, OF_ANOTHER, OUTPUTS], [PENALTY])) == [BY_POSITION]
+    assert doubtful([PENALTY, BY_POSITION, OF_ANOTHER, OUTPUTS]) == [BY_POSITION]
+
+
+def test_nothing_follows_from_a_model_or_a_copy() -> None:
+    assert list(following([BY_POSITION], [OUTPUTS, OF_ANOTHER])) == []
+    assert doubtful([OUTPUTS, BY_POSITION]) == []
+
+
+def test_simple_questions_follow_from_nothing() -> None:
+    assert list(following([PENALTY], [PENALTY])) == []

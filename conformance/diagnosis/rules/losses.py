@@ -75,6 +75,9 @@ def _none_at_all(inquiry: Inquiry) -> Iterator[Diagnosis]:
     """Losses that are empty, whichever regularizer is given."""
     failing = _costs(inquiry, [r for r in inquiry.failing("losses.") if any(_fails(r, each) for each in ARGUMENTS)])
     alone = {name for each in failing if len(each.parts) == 1 for name in each.parts}
+    right = [r for r in inquiry.passed if r.case.question.procedure in PROCEDURES and r.clause.area == "losses"]
+    if any(each.got.size for each in _costs(inquiry, right)):
+        return
     if len(alone) > 1 and not any(each.got.size for each in failing):
         cases = [case for argument in ARGUMENTS for case in _follow(inquiry, argument)]
         cases += [r.case.id for r in inquiry.failing("losses.")]

@@ -10,7 +10,7 @@ from conformance.compare import Comparison, agree
 from conformance.contract import errata, half_precision
 from conformance.contract.clause import Clause, ask
 from conformance.contract.gradients import every_gradient
-from conformance.contract.half_precision import DENSE_PY, HALF, MIXED
+from conformance.contract.half_precision import DENSE_PY, HALVES, MIXED
 from conformance.contract.outputs import (
     BOTH,
     EVERY,
@@ -23,7 +23,7 @@ from conformance.contract.outputs import (
 from conformance.contract.parameters import field_of_weights
 from conformance.procedures import GRADIENTS
 
-POLICIES = (*FLOATS, *HALF, *MIXED)
+POLICIES = (*FLOATS, *HALVES)
 
 LAYER_PY = "keras/src/layers/layer.py"
 POLICY_PY = "keras/src/dtype_policies/dtype_policy.py"
@@ -65,7 +65,7 @@ CLAUSES = (
         source=POLICY_PY,
         guards="half-precision master weights, which lose every small update",
         level=Level.KERAS,
-        asks=(*ask("build", dtype=(*HALF, *MIXED)), *ask("build", dtype=POLICIES, rank=(2, 3), use_bias=BOTH)),
+        asks=(*ask("build", dtype=HALVES), *ask("build", dtype=POLICIES, rank=(2, 3), use_bias=BOTH)),
         check=field_of_weights("dtype"),
     ),
     Clause(
@@ -75,8 +75,8 @@ CLAUSES = (
         guards="outputs that are widened to float32 on the way, which makes all that follows slower and different",
         level=Level.KERAS,
         asks=(
-            *ask(dtype=(*HALF, *MIXED)),
-            *ask(activation=EVERY, dtype=(*HALF, *MIXED), rank=(2, 3), tier=Tier.DEFAULT),
+            *ask(dtype=HALVES),
+            *ask(activation=EVERY, dtype=HALVES, rank=(2, 3), tier=Tier.DEFAULT),
         ),
         check=dtype_of_outputs,
     ),
@@ -87,7 +87,7 @@ CLAUSES = (
         guards="half-precision gradients of float32 weights, or the reverse",
         level=Level.KERAS,
         asks=(
-            *ask("differentiate", dtype=(*FLOATS, *HALF, *MIXED)),
+            *ask("differentiate", dtype=POLICIES),
             *ask("differentiate", activation=("relu", "tanh"), dtype=POLICIES, use_bias=BOTH, tier=Tier.DEFAULT),
         ),
         check=dtypes_of_gradients,
@@ -185,7 +185,7 @@ CLAUSES = (
             *ask(
                 "call_cast",
                 rank=(2, 3),
-                dtype=("float32", *HALF, *MIXED),
+                dtype=("float32", *HALVES),
                 given="float64",
                 nudge="up",
                 tier=Tier.DEFAULT,
@@ -193,7 +193,7 @@ CLAUSES = (
             *ask(
                 "call_cast",
                 rank=(2, 3),
-                dtype=("float32", *HALF, *MIXED),
+                dtype=("float32", *HALVES),
                 given="float64",
                 nudge="down",
                 tier=Tier.DEFAULT,

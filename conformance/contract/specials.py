@@ -11,7 +11,8 @@ from conformance.cases import Tier
 from conformance.compare import Comparison, agree, compare
 from conformance.contract import errata
 from conformance.contract.clause import SHOULD, Clause, ask
-from conformance.contract.half_precision import HALF, MIXED
+from conformance.contract.dtypes import POLICIES
+from conformance.contract.half_precision import HALF
 from conformance.contract.outputs import FLOATS, SPECIAL, overflows_with_its_sign, specials_pass_through
 from conformance.procedures import GRADIENTS
 from reference.intervals import Interval
@@ -181,7 +182,7 @@ CLAUSES = (
         asks=(
             *ask(family=("overflowing",), use_bias=(True, False)),
             *ask(family=("overflowing",), dtype=HALF),
-            *ask(family=("overflowing",), rank=(2, 3), dtype=(*FLOATS, *HALF, *MIXED), seed=(1,), tier=Tier.DEFAULT),
+            *ask(family=("overflowing",), rank=(2, 3), dtype=POLICIES, seed=(1,), tier=Tier.DEFAULT),
         ),
         check=overflows_with_its_sign,
     ),

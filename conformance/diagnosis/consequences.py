@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import fields
+from functools import cache
 
 from conformance.cases import Question
 from conformance.diagnosis.wording import names_missed
@@ -56,46 +57,58 @@ def is_composite(result: Result) -> bool:
     return result.clause.id.startswith(COMPOSITE)
 
 
+#: Of a simpler failure what the layer was given, and the kinds of what fails.
+Simple = tuple[frozenset[object], frozenset[str]]
+
+
 def following(composite: Iterable[Result], causes: Iterable[Result]) -> Iterator[Result]:
     """Those of which all that fails may come of these causes."""
-    simple = [cause for cause in causes if not is_composite(cause)]
-    for result in composite:
-        if is_composite(result) and _kinds(result):
-            shown = {kind for cause in simple if _asks_no_more(cause, result) for kind in _kinds(cause)}
-            if all(shown & {kind, *_MADE_OF.get(kind, ())} for kind in _kinds(result) - {"missing"}):
-                yield result
+    simple = _simple(causes)
+    for result in filter(is_composite, composite):
+        kinds, given = _kinds(result), _given(result.case.question)
+        shown = {kind for asked, failing in simple if asked <= given for kind in failing}
+        if kinds and all(shown & _made_of(kind) for kind in kinds - {"missing"}):
+            yield result
 
 
 def doubtful(results: Iterable[Result]) -> list[Result]:
     """Those that may come, in part, of simpler ones among them."""
     found = list(results)
-    simple = [result for result in found if not is_composite(result)]
-    return [each for each in found if is_composite(each) and any(_may_come_of(each, cause) for cause in simple)]
+    simple = _simple(found)
+    return [each for each in found if is_composite(each) and _may_come_of(each, simple)]
 
 
-def _may_come_of(result: Result, cause: Result) -> bool:
-    wanted = {made for kind in _kinds(result) for made in (kind, *_MADE_OF.get(kind, ()))}
-    return bool(wanted & _kinds(cause)) and _asks_no_more(cause, result)
+def _simple(results: Iterable[Result]) -> set[Simple]:
+    """Each kind once: failures are many, and what tells them apart here is little."""
+    return {(_given(each.case.question), _kinds(each)) for each in results if not is_composite(each)}
 
 
-def _kinds(result: Result) -> set[str]:
+def _may_come_of(result: Result, simple: Iterable[Simple]) -> bool:
+    wanted = frozenset().union(*map(_made_of, _kinds(result)))
+    given = _given(result.case.question)
+    return any(wanted & failing and asked <= given for asked, failing in simple)
+
+
+def _made_of(kind: str) -> frozenset[str]:
+    """The kind itself, and what else may be behind it."""
+    return frozenset({kind, *_MADE_OF.get(kind, ())})
+
+
+def _kinds(result: Result) -> frozenset[str]:
     """What fails of it; also, where a tensor did not come at all, that it is missing."""
     if result.verdict is not Verdict.FAIL:
-        return {"raises"}
+        return frozenset({"raises"})
     absent = {"missing"} if any(not each.holds and each.got == NOTHING for each in result.comparisons) else set()
-    return {_kind(name) for name in names_missed(result)} | absent
+    return frozenset(_kind(name) for name in names_missed(result)) | absent
 
 
 def _kind(name: str) -> str:
     return next((kind for beginnings, kind in _KINDS if name.startswith(beginnings)), name)
 
 
-def _asks_no_more(cause: Result, result: Result) -> bool:
-    """Whether whatever is given to the layer of the cause is given to the other as well."""
-    return _given(cause.case.question) <= _given(result.case.question)
-
-
-def _given(question: Question) -> set[object]:
+@cache
+def _given(question: Question) -> frozenset[object]:
+    """What is given to a layer: a question asks no more of it than another where this is part of the other's."""
     config = question.config
     given: set[object] = {option for option in question.options if option not in _STANDARD}
     for name in (each.name for each in fields(config) if each.name != "units"):
@@ -106,4 +119,4 @@ def _given(question: Question) -> set[object]:
         given.add("axes")
     if question.family in _SPECIAL:
         given.add(question.family)
-    return given
+    return frozenset(given)

@@ -257,7 +257,6 @@ def _waiving(file: str) -> Any:
 
 def _waive(report: Any, case: Any, waiving: Any) -> None:
     """What a waiver makes of an item: an expected failure, a failure where it passes, or a failure that says why."""
-    from conformance.reports.terminal import render_result
     from conformance.results import Verdict
     from conformance.run import force_of
 
@@ -265,7 +264,7 @@ def _waive(report: Any, case: Any, waiving: Any) -> None:
     if settled.verdict is Verdict.WAIVED:
         report.outcome, report.wasxfail = "skipped", settled.reason
     elif settled is not case.settled:
-        report.outcome, report.longrepr = "failed", render_result(settled, case.naming or case.implementation.name)
+        report.outcome, report.longrepr = "failed", case.told(settled)
 
 
 def _case_of(item: pytest.Item) -> Any:

@@ -383,6 +383,10 @@ class RunnableCase:
         """The result, once the case has run."""
         return self.session().settled.get((id(self.implementation), self.id))
 
+    def told(self, result: Result) -> str:
+        """The block that `run` prints of a result of this case."""
+        return render_result(result, self.naming or self.implementation.name)
+
     def run(self) -> Result:
         """The result of a case that passes.
 
@@ -393,9 +397,9 @@ class RunnableCase:
         claimed = self.selection.level is not None
         result = self.session().result(self.planned, self.implementation, claimed=claimed)
         if result.verdict.accuses:
-            raise NonconformityError(render_result(result, self.naming or self.implementation.name))
+            raise NonconformityError(self.told(result))
         if result.verdict is Verdict.SUITE_ERROR:
-            raise SuiteFailedError(render_result(result, self.naming or self.implementation.name))
+            raise SuiteFailedError(self.told(result))
         if result.verdict is Verdict.NOT_APPLICABLE:
             raise SkipTest(f"not applicable: {result.reason}")
         return result

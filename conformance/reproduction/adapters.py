@@ -9,7 +9,7 @@ from typing import Any
 from conformance.cases import Question
 from conformance.implementations.reference import ReferenceAdapter, ReferenceLayer
 from conformance.implementations.wire import config_message
-from conformance.reproduction.kinds import Kind, Snippet
+from conformance.reproduction.kinds import Kind, Snippet, bias_fields
 from conformance.reproduction.under_test import imported
 from reference.config import DenseConfig
 from reference.dialects import Dialect
@@ -146,8 +146,7 @@ def fields(question: Question, it: str, config: Callable[[Mapping[str, str]], st
         "compute_name": asked.format.name,
         "variable": dtype(asked.variable_format.name),
         "variable_name": asked.variable_format.name,
-        "other_bias": "bias - 5" if asked.use_bias else "None",
-        "copied_bias": "bias.copy()" if asked.use_bias else "None",
+        **bias_fields(asked),
     }
 
 

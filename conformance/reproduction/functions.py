@@ -9,7 +9,7 @@ import numpy as np
 
 from conformance.cases import Question
 from conformance.implementations.protocol import Array
-from conformance.reproduction.kinds import Kind, Snippet
+from conformance.reproduction.kinds import Kind, Snippet, bias_fields
 from conformance.reproduction.under_test import imported
 from reference.dense import backward, forward
 from reference.dialects import Dialect, activation
@@ -62,8 +62,7 @@ def fields(question: Question, _: Any) -> Mapping[str, str]:
     return {
         "activation": config.activation,
         "numpy_dtype": dtype(config.format.name),
-        "other_bias": "bias - 5" if config.use_bias else "None",
-        "copied_bias": "bias.copy()" if config.use_bias else "None",
+        **bias_fields(config),
     }
 
 

@@ -8,6 +8,7 @@ from string import Template
 from typing import Any
 
 from conformance.cases import Question
+from reference.config import DenseConfig
 from reference.dialects import Dialect
 
 
@@ -28,6 +29,14 @@ class Snippet:
     def of(self, question: Question, fields: Mapping[str, str]) -> str:
         chosen = {name: values[question.option(name)] for name, values in self.choices.items()}
         return Template(Template(self.text).safe_substitute(chosen)).substitute(fields).strip("\n")
+
+
+def bias_fields(config: DenseConfig) -> Mapping[str, str]:
+    """What $other_bias and $copied_bias stand for: None in a layer without bias."""
+    return {
+        "other_bias": "bias - 5" if config.use_bias else "None",
+        "copied_bias": "bias.copy()" if config.use_bias else "None",
+    }
 
 
 @dataclass(frozen=True)

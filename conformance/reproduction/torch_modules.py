@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from conformance.cases import Question
 from conformance.implementations.named import WEIGHTS, arguments, meanings
 from conformance.implementations.torch_module import TorchModuleAdapter
-from conformance.reproduction.kinds import Kind, Snippet
+from conformance.reproduction.kinds import Kind, Snippet, bias_fields
 from conformance.reproduction.under_test import imported
 
 SNIPPETS: Mapping[str, Snippet] = {
@@ -104,7 +104,7 @@ def fields(question: Question, adapter: TorchModuleAdapter) -> Mapping[str, str]
         "turned": ".T" if adapter.is_turned else "",
         "turned_gradient": turned,
         "weight_gradients": ", ".join(f'"{name}_gradient": layer.{called[name]}' for name in weights),
-        "other_bias": "bias - 5" if config.use_bias else "None",
+        **bias_fields(config),
     }
 
 

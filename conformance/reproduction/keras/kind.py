@@ -15,7 +15,7 @@ from conformance.implementations.keras.storing import MISFITS
 from conformance.reproduction import literals
 from conformance.reproduction.keras import calls, handling, models
 from conformance.reproduction.keras.helpers import HELPERS
-from conformance.reproduction.kinds import Kind
+from conformance.reproduction.kinds import Kind, bias_fields
 from conformance.reproduction.under_test import imported
 from conformance.truth import LEARNING_RATE, stack_configs
 from reference.config import TABLES
@@ -67,7 +67,7 @@ def _of_the_layer(question: Question) -> Mapping[str, str]:
         "stacked": ",\n    ".join(_stacked(question)),
         "misfit": _misfit(question),
         "both": f"[{', '.join(weights)}]",
-        "other_bias": "bias - 5" if config.use_bias else "None",
+        **bias_fields(config),
         "assign_bias": "layer.bias.assign(bias)" if config.use_bias else "",
         "activation": config.activation,
         "class_name": CLASS_NAMES.get(config.activation, ""),

@@ -43,6 +43,12 @@ class Interval:
         with np.errstate(invalid="ignore"):
             return self.upper - self.lower
 
+    @property
+    def middle(self) -> Array:
+        """Halfway between the ends; NaN where they are opposite infinities."""
+        with np.errstate(invalid="ignore"):
+            return (self.lower + self.upper) / 2
+
     def contains(self, values: Array) -> Mask:
         """True where values lie inside, ends included. NaN lies in no interval but one that makes no claim."""
         with np.errstate(invalid="ignore"):

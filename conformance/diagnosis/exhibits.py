@@ -52,6 +52,11 @@ class Exhibit:
     def question(self) -> Question:
         return self.posed.question
 
+    @property
+    def is_shaped(self) -> bool:
+        """Whether a tensor came, of the shape that is right."""
+        return self.got is not None and self.got.shape == self.right.shape
+
 
 @dataclass
 class Witness:
@@ -193,6 +198,12 @@ def matches(got: NDArray[Any] | None, within: Interval) -> bool:
 def inside(got: NDArray[Any], within: Interval) -> Mask:
     values = got.astype(np.float64)
     return np.asarray(np.where(np.isnan(within.lower), np.isnan(values), within.contains(values)))
+
+
+def wrong_elements(exhibit: Exhibit) -> Mask:
+    """Of a tensor that came."""
+    assert exhibit.got is not None
+    return ~inside(exhibit.got, exhibit.right)
 
 
 def apart(one: Interval, other: Interval) -> Mask:

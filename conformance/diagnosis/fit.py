@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from conformance.cases import Question
-from conformance.diagnosis.exhibits import Exhibit, elements, inside, matches
+from conformance.diagnosis.exhibits import Exhibit, elements, matches, wrong_elements
 from conformance.diagnosis.rivals.rival import Predicted, Rival
 from conformance.diagnosis.scope import Trait, separating
 from reference.formats import Mask
@@ -139,12 +139,7 @@ def _score(rival: Rival, failing: Sequence[Exhibit]) -> _Score:
 
 def _telling(rival: Rival, exhibit: Exhibit, within: Interval) -> Mask:
     """Wrong elements for which the rival has more to say than that anything goes."""
-    return _outside(exhibit) & (rival.is_vague | ~within.encloses(exhibit.right))
-
-
-def _outside(exhibit: Exhibit) -> Mask:
-    assert exhibit.got is not None
-    return ~inside(exhibit.got, exhibit.right)
+    return wrong_elements(exhibit) & (rival.is_vague | ~within.encloses(exhibit.right))
 
 
 def _width(within: object, exhibit: Exhibit) -> float:
@@ -197,14 +192,10 @@ def _in_some_dtypes(score: _Score, failing: Sequence[Question], right: Sequence[
     doubtful = {question.config.dtype for question in (*failing, *right)}
     left = tuple(each for each in score.explained if each.question.config.dtype not in doubtful)
     where = separating((each.question for each in left), failing, right) if len(left) > 1 else None
-    telling = sum(int(_outside(each).sum()) for each in left if _is_shaped(each))
+    telling = sum(int(wrong_elements(each).sum()) for each in left if each.is_shaped)
     if where is None or telling < ENOUGH:
         return None
     return Fit(score.rival, left, where, telling, sum(elements(each.right.lower) for each in left), score.width)
-
-
-def _is_shaped(exhibit: Exhibit) -> bool:
-    return exhibit.got is not None and exhibit.got.shape == exhibit.right.shape
 
 
 def _only_best(fits: Sequence[Fit], failing: Sequence[Exhibit]) -> Fit | None:

@@ -11,6 +11,7 @@ from conformance.cases import Question, Tier
 from conformance.diagnosis.rivals.affine import all_affine
 from conformance.diagnosis.rivals.formulas import activation_rivals
 from conformance.diagnosis.rivals.gradients import of_products, of_upstream
+from conformance.diagnosis.rivals.quantized import of_limits, of_operands
 from conformance.diagnosis.rivals.rival import Rival
 from conformance.diagnosis.rivals.rounding import all_roundings
 from conformance.diagnosis.rivals.slopes import of_slope
@@ -23,7 +24,10 @@ from reference.config import DenseConfig
 from reference.dialects import activation
 
 DIALECT = oracle_named("recorded").dialect
-RIVALS = (*all_affine(), *all_roundings(), everywhere_missing(), *of_products(), *of_upstream())
+RIVALS = (
+    *(*all_affine(), *all_roundings(), *of_operands(), *of_limits()),
+    *(everywhere_missing(), *of_products(), *of_upstream()),
+)
 #: Rows of larger inputs than this repeat what smaller ones show.
 LARGE = 2000
 

@@ -8,6 +8,7 @@ from math import prod
 
 import numpy as np
 
+from conformance.diagnosis.rivals.product import BLOCKS
 from conformance.diagnosis.rivals.rival import Forward, Rival, forward, inexactly, permuted
 from conformance.diagnosis.rivals.steps import Change, added, of_outputs, of_product, of_z, z_times
 from reference.bounds import Problem
@@ -173,7 +174,7 @@ WHOLE: tuple[Rival, ...] = (
     forward("rows-repeated", "every row is the first one", of_outputs(lambda y: np.repeat(y[:1], len(y), axis=0))),
     *(
         forward("rows-repeated", f"the rows beyond {block} repeat the first {block}", of_outputs(_tiled(block)))
-        for block in (4, 8, 16, 32, 64, 128)
+        for block in (*BLOCKS[1:], 128)
     ),
 )
 

@@ -17,6 +17,12 @@ from reference.intervals import Interval, around
 Gradients = dict[str, Interval]
 
 
+def gradient_of(name: str) -> str:
+    """The subject of a sentence, for one of `GRADIENTS`."""
+    of = name.removesuffix("_gradient")
+    return "the inputs' gradient" if of == "inputs" else f"the {of}'s gradient"
+
+
 @np.errstate(all="ignore")
 def gradients(
     posed: Posed,

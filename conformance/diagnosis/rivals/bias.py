@@ -8,6 +8,7 @@ from functools import partial
 
 import numpy as np
 
+from conformance.diagnosis.rivals.product import BLOCKS
 from conformance.diagnosis.rivals.rival import Forward, Rival, forward
 from conformance.diagnosis.rivals.steps import added, before_activation, of_bias, of_bias_computed
 from conformance.truth import Posed
@@ -101,7 +102,7 @@ BIAS: tuple[Rival, ...] = (
             of_bias(partial(_of_blocks, block)),
             applies=_has_bias,
         )
-        for block in (4, 8, 16, 32, 64, 128, 256)
+        for block in (*BLOCKS[1:], 128, 256)
     ),
     forward(
         "bias-scaled",

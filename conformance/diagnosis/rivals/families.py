@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -198,6 +198,21 @@ def _crossing(family: Family, z: Array, target: Array) -> Array:
         below = (family.formula(z, middle) < target) == rises
         low, high = np.where(below, middle, low), np.where(below, high, middle)
     return (low + high) / 2
+
+
+def number_between(equations: Iterable[tuple[Array, Array, Array]]) -> tuple[float, float] | None:
+    """The least and the greatest n by which got = n * varying in every element; None where no n is left, or none is
+    bounded. equations: got, varying and how far off they may be, of shapes that broadcast.
+    """
+    least, greatest = -np.inf, np.inf
+    for got, varying, doubt in equations:
+        usable = np.abs(varying) > 0
+        with np.errstate(all="ignore"):
+            ends = np.stack([(got - doubt) / varying, (got + doubt) / varying])[:, usable]
+        if ends.size:
+            least = max(least, float(ends.min(axis=0).max()))
+            greatest = min(greatest, float(ends.max(axis=0).min()))
+    return (least, greatest) if np.isfinite(least) and np.isfinite(greatest) and least <= greatest else None
 
 
 def plainest(least: float, greatest: float) -> float:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from conformance.diagnosis.rivals.backward import Gradients, gradients
+from conformance.diagnosis.rivals.backward import Gradients, gradient_of, gradients
 from conformance.diagnosis.rivals.limited_gradients import of_narrow_sums, of_norms
 from conformance.diagnosis.rivals.product import BLOCKS
 from conformance.diagnosis.rivals.rival import Predicted, Rival, permuted, scaled
@@ -29,8 +29,7 @@ def _words(names: tuple[str, ...]) -> tuple[str, str]:
     """The subject of a sentence, and its verb."""
     if len(names) > 1:
         return "all gradients", "are"
-    of = names[0].removesuffix("_gradient")
-    return ("the inputs' gradient" if of == "inputs" else f"the {of}'s gradient"), "is"
+    return gradient_of(names[0]), "is"
 
 
 def _changed(names: tuple[str, ...], change: Callable[[Interval, Posed], Interval]) -> Callable[[Posed], Predicted]:

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 
 from conformance.diagnosis.exhibits import Exhibit
-from conformance.diagnosis.rivals.families import plainest, written
+from conformance.diagnosis.rivals.backward import gradient_of
+from conformance.diagnosis.rivals.families import number_between, plainest, written
 from conformance.diagnosis.rivals.rival import Predicted, Rival
 from conformance.diagnosis.rivals.rounding import NARROW_SUMS
 from conformance.procedures import GRADIENTS
@@ -31,8 +32,7 @@ def of_norms() -> Iterator[Rival]:
         says = f"where the norm of the gradients of kernel and bias is greater than {most:g} they are scaled down to it"
         yield Rival("gradient-clipped", says, _shortened(("kernel_gradient", "bias_gradient"), most))
         for name in GRADIENTS:
-            subject = f"the {name.removesuffix('_gradient')}'s gradient".replace("inputs's", "inputs'")
-            says = f"{subject} is scaled down to a norm of {most:g} where it has a greater one"
+            says = f"{gradient_of(name)} is scaled down to a norm of {most:g} where it has a greater one"
             yield Rival("gradient-clipped", says, _shortened((name,), most))
 
 
@@ -112,21 +112,16 @@ def _summed_in(narrow: Format, name: str) -> Callable[[Posed], Predicted | None]
 def of_decay(failing: Sequence[Exhibit]) -> Iterator[Rival]:
     """A part of a weight that is added to its gradient; which part is read off what is wrong."""
     for of in ("kernel", "bias"):
-        name, least, greatest = f"{of}_gradient", -np.inf, np.inf
+        name, equations = f"{of}_gradient", []
         for exhibit in failing:
-            weight = getattr(exhibit.posed.problem, of)
-            if exhibit.name != name or exhibit.got is None or exhibit.got.shape != exhibit.right.shape:
-                continue
-            got, middle = exhibit.got.astype(np.float64), (exhibit.right.lower + exhibit.right.upper) / 2
-            doubt = exhibit.right.width + 4 * exhibit.posed.problem.format.unit_roundoff * (
-                np.abs(got) + np.abs(middle)
-            )
-            with np.errstate(all="ignore"):
-                ends = np.stack([(got - middle - doubt) / weight, (got - middle + doubt) / weight])[:, weight != 0]
-            if ends.size:
-                least, greatest = max(least, ends.min(axis=0).max()), min(greatest, ends.max(axis=0).min())
-        if np.isfinite(least) and np.isfinite(greatest) and least <= greatest and not least <= 0 <= greatest:
-            part = plainest(float(least), float(greatest))
+            if exhibit.name == name and exhibit.got is not None and exhibit.is_shaped:
+                got, middle = exhibit.got.astype(np.float64), exhibit.right.middle
+                sizes = np.abs(got) + np.abs(middle)
+                doubt = exhibit.right.width + 4 * exhibit.posed.problem.format.unit_roundoff * sizes
+                equations.append((got - middle, getattr(exhibit.posed.problem, of), doubt))
+        found = number_between(equations)
+        if found is not None and not found[0] <= 0 <= found[1]:
+            part = plainest(*found)
             says = f"{written(part)} times the {of} is added to its gradient"
             yield Rival("gradient-decayed", says, _decayed(of, part))
 

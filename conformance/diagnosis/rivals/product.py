@@ -63,14 +63,6 @@ def _symmetric(kernel: Array, _: Problem) -> Array:
     return (kernel + kernel.T) / 2 if kernel.shape[0] == kernel.shape[1] else kernel
 
 
-def _lost_below(least: float) -> Callable[[Array, Problem], Array]:
-    return lambda kernel, _: np.where(np.abs(kernel) < least, 0.0, kernel)
-
-
-def _of_decimals(decimals: int) -> Callable[[Array, Problem], Array]:
-    return lambda kernel, _: np.round(kernel, decimals)
-
-
 def _unit_columns(kernel: Array, _: Problem) -> Array:
     with np.errstate(all="ignore"):
         return np.nan_to_num(kernel / np.sqrt((kernel**2).sum(axis=0, keepdims=True)))
@@ -91,14 +83,6 @@ PRODUCT: tuple[Rival, ...] = (
     forward("kernel-absolute", "the kernel loses its signs", of_kernel(lambda k, _: np.abs(k))),
     forward("kernel-clipped", "negative weights are taken for 0", of_kernel(lambda k, _: np.maximum(k, 0))),
     forward("kernel-clipped", "the kernel is clipped to [-1, 1]", of_kernel(lambda k, _: np.clip(k, -1, 1))),
-    *(
-        forward("tiny-weights-zero", "tiny weights are taken for 0", of_kernel(_lost_below(least)))
-        for least in (1e-18, 1e-15, 1e-12, 1e-10, 1e-9, 1e-8, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3)
-    ),
-    *(
-        forward("kernel-rounded", f"the weights are rounded to {count} decimals", of_kernel(_of_decimals(count)))
-        for count in range(2, 13)
-    ),
     forward("kernel-signs", "of the kernel the signs alone are used", of_kernel(lambda k, _: np.sign(k))),
     forward("kernel-squared", "the kernel is squared", of_kernel_computed(lambda k, _: k * k)),
     forward("kernel-normalized", "the kernel's columns are divided by their norms", of_kernel_computed(_unit_columns)),

@@ -17,6 +17,8 @@ from reference.intervals import Interval
 
 #: Binary places behind the point, and decimal ones.
 BINARY, DECIMAL = range(4, 21), range(1, 8)
+#: Decimal places that generators write weights with, and the sizes below which they are lost.
+WRITTEN, LOST = range(2, 13), (1e-18, 1e-15, *(10.0**-power for power in (12, *range(10, 2, -1))))
 #: What is flushed to 0 below.
 TINY = (*(10.0**-power for power in range(3, 13)), 1e-15, 1e-20, 1e-30)
 
@@ -111,8 +113,17 @@ def _held(*, inputs: Round | None = None, kernel: Round | None = None, bias: Rou
     return Forward(operands=operands)
 
 
+def _lost_below(least: float) -> Round:
+    return lambda values: np.where(np.abs(values) < least, 0.0, values)
+
+
 def of_operands() -> Iterator[Rival]:
     """Fixed point, decimals, and integers with a scale."""
+    for least in LOST:
+        yield forward("tiny-weights-zero", "tiny weights are taken for 0", _held(kernel=_lost_below(least)))
+    for places in WRITTEN:
+        says = f"the weights are rounded to {places} decimals"
+        yield forward("kernel-rounded", says, _held(kernel=_to_decimal(places)))
     for places in BINARY:
         to, words = to_binary(places), f"multiples of 2^-{places}"
         yield forward("narrow-storage", f"the kernel is held in {words}", _held(kernel=to))

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from conformance.diagnosis.exhibits import Exhibit, inside
-from conformance.diagnosis.rivals.families import plainest, written
+from conformance.diagnosis.exhibits import Exhibit, wrong_elements
+from conformance.diagnosis.rivals.families import number_between, plainest, written
 from conformance.diagnosis.rivals.product import BLOCKS
 from conformance.diagnosis.rivals.rival import Forward, Rival, forward, inexactly, scaled
 from conformance.truth import Posed
@@ -32,38 +32,26 @@ def factor_rivals(failing: Sequence[Exhibit]) -> Iterator[Rival]:
 
 
 def _is_linear(exhibit: Exhibit) -> bool:
-    shaped = exhibit.got is not None and exhibit.got.shape == exhibit.right.shape
-    return shaped and exhibit.name == "outputs" and exhibit.question.config.activation == "linear"
+    return exhibit.is_shaped and exhibit.name == "outputs" and exhibit.question.config.activation == "linear"
 
 
 def _one_number(exhibits: Sequence[Exhibit], parts: Callable[[Exhibit], tuple[Array, Array]]) -> float | None:
     """The plainest n with got = fixed + n * varying in every element, within what is allowed to the right one."""
-    least, greatest = -np.inf, np.inf
+    equations = []
     for exhibit in exhibits:
         assert exhibit.got is not None
         fixed, varying = parts(exhibit)
-        got, u = exhibit.got.astype(np.float64), exhibit.posed.problem.format.unit_roundoff
-        problem = exhibit.posed.problem
+        got, problem = exhibit.got.astype(np.float64), exhibit.posed.problem
         terms = problem.unflatten(np.abs(problem.rows) @ np.abs(problem.kernel))
-        doubt = exhibit.right.width + 8 * u * (np.abs(got) + np.abs(fixed) + np.abs(varying) + terms)
-        usable = np.abs(varying) > 0
-        with np.errstate(all="ignore"):
-            ends = np.stack([(got - fixed - doubt) / varying, (got - fixed + doubt) / varying])[:, usable]
-        if ends.size:
-            least = max(least, float(ends.min(axis=0).max()))
-            greatest = min(greatest, float(ends.max(axis=0).min()))
-    if not np.isfinite(least) or not np.isfinite(greatest) or least > greatest:
-        return None
-    return plainest(least, greatest)
-
-
-def _middle(interval: Interval) -> Array:
-    return (interval.lower + interval.upper) / 2
+        sizes = np.abs(got) + np.abs(fixed) + np.abs(varying) + terms
+        equations.append((got - fixed, varying, exhibit.right.width + 8 * problem.format.unit_roundoff * sizes))
+    found = number_between(equations)
+    return None if found is None else plainest(*found)
 
 
 def _without_bias(exhibit: Exhibit) -> tuple[Array, Array]:
     problem = exhibit.posed.problem
-    product = _middle(Forward().bound(replace(problem, bias=None)))
+    product = Forward().bound(replace(problem, bias=None)).middle
     bias = np.zeros(product.shape[-1]) if problem.bias is None else problem.bias
     return np.broadcast_to(bias, product.shape), product
 
@@ -114,7 +102,7 @@ _FACTORS: tuple[
     (
         "outputs-scaled",
         "the outputs are {} times what they should be",
-        lambda e: (0 * _middle(e.right), _middle(e.right)),
+        lambda e: (0 * e.right.middle, e.right.middle),
         _outputs_times,
     ),
     ("product-scaled", "inputs @ kernel is {} times what it should be", _without_bias, _product_times),
@@ -122,13 +110,13 @@ _FACTORS: tuple[
     (
         "bias-uninvited",
         "{} is added although there is no bias",
-        lambda e: (_middle(e.right), np.ones(e.right.shape)),
+        lambda e: (e.right.middle, np.ones(e.right.shape)),
         _plus_without_bias,
     ),
     (
         "outputs-shifted",
         "{} is added to what is activated",
-        lambda e: (_middle(e.right), np.ones(e.right.shape)),
+        lambda e: (e.right.middle, np.ones(e.right.shape)),
         _plus,
     ),
 )
@@ -225,7 +213,7 @@ def regions(failing: Sequence[Exhibit]) -> Iterator[Region]:
     Linear outputs are looked at where they fail: an activation may be wrong elsewhere.
     """
     linear = [each for each in failing if each.question.config.activation == "linear"]
-    shaped = [each for each in linear or failing if each.got is not None and each.got.shape == each.right.shape]
+    shaped = [each for each in linear or failing if each.is_shaped]
     wrong = [wrong_elements(each) for each in shaped if isinstance(each.posed.definition, Elementwise)]
     wrong = [mask for mask in wrong if mask.any() and mask.ndim >= 2]
     if not wrong:
@@ -247,11 +235,6 @@ def regions(failing: Sequence[Exhibit]) -> Iterator[Region]:
 
 def _any_of(masks: Iterable[Any]) -> list[int]:
     return sorted({int(place) for mask in masks for place in np.flatnonzero(mask)})
-
-
-def wrong_elements(exhibit: Exhibit) -> Mask:
-    assert exhibit.got is not None
-    return ~inside(exhibit.got, exhibit.right)
 
 
 Content = Callable[[Array, Problem, Region], Array]

@@ -82,7 +82,7 @@ def added(interval: Interval, addend: Array, problem: Problem) -> Interval:
 
 def before_activation(problem: Problem) -> Estimate:
     from_rows = Forward(enclose=lambda z, _: Interval(z.value - z.error, z.value + z.error)).bound(problem)
-    return Estimate((from_rows.lower + from_rows.upper) / 2, (from_rows.upper - from_rows.lower) / 2)
+    return Estimate(from_rows.middle, from_rows.width / 2)
 
 
 def of_product(change: Change) -> Forward:

@@ -84,7 +84,7 @@ def _points(name: str, dtype: str, family: str, rows: int, inquiry: Inquiry) -> 
     got = raw.astype(np.float64)
     inputs = exhibit.posed.problem.inputs
     z = inputs if units == 1 else np.abs(inputs)
-    wrong, right = ~inside(raw, exhibit.right), (exhibit.right.lower + exhibit.right.upper) / 2
+    wrong, right = ~inside(raw, exhibit.right), exhibit.right.middle
     kept = np.broadcast_to(rows_right[:, None], got.shape).ravel()
     return np.broadcast_to(z, got.shape).ravel()[kept], got.ravel()[kept], wrong.ravel()[kept], right.ravel()[kept]
 

@@ -10,7 +10,8 @@ import numpy as np
 from conformance.cases import Question
 from conformance.diagnosis.exhibits import Exhibit, Inquiry, inside, spread
 from conformance.diagnosis.fit import Fit, fitting
-from conformance.diagnosis.rivals.families import plainest, written
+from conformance.diagnosis.rivals.backward import gradient_of
+from conformance.diagnosis.rivals.families import number_between, plainest, written
 from conformance.diagnosis.rivals.gradients import of_products, of_upstream
 from conformance.diagnosis.rivals.limited_gradients import of_decay
 from conformance.diagnosis.rivals.rival import Predicted, Rival, scaled
@@ -110,23 +111,17 @@ def _of_one(inquiry: Inquiry, name: str, failing: Sequence[Exhibit], right: Sequ
 def _factors(failing: Sequence[Exhibit]) -> Iterator[Rival]:
     """One factor of all elements of a gradient."""
     for name in dict.fromkeys(exhibit.name for exhibit in failing):
-        least, greatest = -np.inf, np.inf
+        equations = []
         for exhibit in failing:
-            if exhibit.name == name and exhibit.got is not None and exhibit.got.shape == exhibit.right.shape:
-                got, middle = exhibit.got.astype(np.float64), (exhibit.right.lower + exhibit.right.upper) / 2
+            if exhibit.name == name and exhibit.got is not None and exhibit.is_shaped:
+                got = exhibit.got.astype(np.float64)
                 doubt = exhibit.right.width + 4 * exhibit.posed.problem.format.unit_roundoff * np.abs(got)
-                with np.errstate(all="ignore"):
-                    ends = np.stack([(got - doubt) / middle, (got + doubt) / middle])[:, middle != 0]
-                if ends.size:
-                    least = max(least, float(ends.min(axis=0).max()))
-                    greatest = min(greatest, float(ends.max(axis=0).min()))
-        if np.isfinite(least) and np.isfinite(greatest) and least <= greatest:
-            number = plainest(least, greatest)
-            if number not in (0.0, 1.0, -1.0, 2.0, 0.5):
-                subject = f"the {name.removesuffix('_gradient')}'s gradient".replace("inputs's", "inputs'")
-                yield Rival(
-                    "gradient-scaled", f"{subject} is {written(number)} times what it should be", _times(name, number)
-                )
+                equations.append((got, exhibit.right.middle, doubt))
+        found = number_between(equations)
+        number = 1.0 if found is None else plainest(*found)
+        if number not in (0.0, 1.0, -1.0, 2.0, 0.5):
+            says = f"{gradient_of(name)} is {written(number)} times what it should be"
+            yield Rival("gradient-scaled", says, _times(name, number))
 
 
 def _times(name: str, factor: float) -> Callable[[Posed], Predicted]:
@@ -154,7 +149,7 @@ def _inputs_gradient(inquiry: Inquiry, question: Question) -> Exhibit | None:
     if any(exhibit.name == "outputs" and exhibit.fails for exhibit in exhibits):
         return None
     found = [exhibit for exhibit in exhibits if exhibit.name == "inputs_gradient"]
-    return found[0] if found and found[0].got is not None and found[0].got.shape == found[0].right.shape else None
+    return found[0] if found and found[0].is_shaped else None
 
 
 def _kink_rivals(inquiry: Inquiry, name: str, row: Elementwise, question: Question) -> Iterator[Rival]:

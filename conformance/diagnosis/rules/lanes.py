@@ -212,7 +212,7 @@ def _factor(inquiry: Inquiry, failing: Sequence[Result]) -> str:
         for name in names_missed(result) & {"kernel_after", "bias_after"}:
             got, before = asked.answer.tensor(name), getattr(asked.tensors, name.removesuffix("_after"))
             right = asked.truth.bounds[name]
-            after = (right.lower + right.upper) / 2
+            after = right.middle
             if got is None or got.shape != after.shape:
                 return ""
             weights.add(name.removesuffix("_after"))

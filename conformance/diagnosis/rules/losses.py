@@ -277,7 +277,7 @@ def _of_inputs(costs: Costs) -> list[float] | None:
 def _masked(costs: Costs) -> list[float] | None:
     if costs.question.procedure != "call_masked":
         return list(costs.parts.values())
-    outputs = (costs.posed.outputs.lower + costs.posed.outputs.upper) / 2
+    outputs = costs.posed.outputs.middle
     seen = 1 - np.arange(outputs.shape[-2]) % 2
     name = str(costs.question.config.activity_regularizer)
     divisor = len(outputs) if costs.posed.dialect.divides_activity_loss else 1

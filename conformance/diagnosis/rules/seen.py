@@ -9,8 +9,9 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from conformance.diagnosis.exhibits import Exhibit, Inquiry
-from conformance.diagnosis.rivals.regions import Region, regions, wrong_elements
+from conformance.diagnosis.exhibits import Exhibit, Inquiry, wrong_elements
+from conformance.diagnosis.rivals.backward import gradient_of
+from conformance.diagnosis.rivals.regions import Region, regions
 from conformance.diagnosis.rules.outputs import PLAIN, exhibits, is_made_of_outputs
 from conformance.diagnosis.scope import Trait, separating
 from conformance.procedures import GRADIENTS
@@ -35,7 +36,7 @@ def seen_outputs(inquiry: Inquiry) -> Iterator[Diagnosis]:
     """Of linear layers where they fail: an activation would hide what its argument is off by."""
     failing, right = exhibits(inquiry, "outputs")
     linear = [exhibit for exhibit in failing if exhibit.question.config.activation == "linear"]
-    shaped = [exhibit for exhibit in linear or failing if _is_shaped(exhibit)]
+    shaped = [exhibit for exhibit in linear or failing if exhibit.is_shaped]
     if len(shaped) < TENSORS or len(shaped) < len(linear or failing):
         return
     where = _where(linear or failing, right)
@@ -77,10 +78,6 @@ def _accounts(failing: Sequence[Exhibit]) -> Iterator[tuple[str, str]]:
         yield "outputs-inexact", f"{says}, where {allowed:.1e} is allowed"
 
 
-def _is_shaped(exhibit: Exhibit) -> bool:
-    return exhibit.got is not None and exhibit.got.shape == exhibit.right.shape
-
-
 def _share(region: Region, failing: Sequence[Exhibit]) -> float:
     masks = [region.holds(exhibit.right.shape) for exhibit in failing]
     return sum(int(mask.sum()) for mask in masks) / max(1, sum(mask.size for mask in masks))
@@ -103,7 +100,7 @@ def _inexact(failing: Sequence[Exhibit]) -> tuple[float, float]:
             return np.inf, 0.0
         terms = np.abs(problem.rows) @ np.abs(problem.kernel) + (0.0 if problem.bias is None else np.abs(problem.bias))
         terms = problem.unflatten(terms)
-        middle = (exhibit.right.lower + exhibit.right.upper) / 2
+        middle = exhibit.right.middle
         with np.errstate(all="ignore"):
             error = np.where(terms > 0, np.abs(exhibit.got.astype(np.float64) - middle) / terms, 0.0)
             room = np.where(terms > 0, exhibit.right.width / 2 / terms, 0.0)
@@ -130,8 +127,8 @@ def seen_gradients(inquiry: Inquiry) -> Iterator[Diagnosis]:
     where = separating((each.question for each in failing), (), (each.question for each in same))
     if where is None:
         return
-    subjects = [f"the {name.removesuffix('_gradient')}'s".replace("inputs's", "inputs'") for name in names]
-    subject = "all gradients are" if len(names) == len(GRADIENTS) else f"{' and '.join(subjects)} gradient is"
+    owners = [gradient_of(name).removesuffix(" gradient") for name in names]
+    subject = "all gradients are" if len(names) == len(GRADIENTS) else f"{' and '.join(owners)} gradient is"
     worst = max(_error(exhibit) for exhibit in failing)
     if worst < INEXACT:
         defect, what = "gradient-inexact", f"inexact: off by up to {worst:.1e} of its greatest element"
@@ -144,9 +141,9 @@ def seen_gradients(inquiry: Inquiry) -> Iterator[Diagnosis]:
 
 
 def _error(exhibit: Exhibit) -> float:
-    if not _is_shaped(exhibit) or exhibit.got is None:
+    if not exhibit.is_shaped or exhibit.got is None:
         return np.inf
-    middle = (exhibit.right.lower + exhibit.right.upper) / 2
+    middle = exhibit.right.middle
     greatest = float(np.abs(middle).max(initial=0.0))
     error = float(np.abs(exhibit.got.astype(np.float64) - middle).max(initial=0.0))
     return error / greatest if np.isfinite(error) and greatest > 0 else np.inf

@@ -28,6 +28,7 @@ def gradients(
     posed: Posed,
     *,
     row: Activation | None = None,
+    forward: Callable[[Problem], Problem] = lambda problem: problem,
     upstream: Callable[[Array], Array] = lambda upstream: upstream,
     delta: Callable[[Array, Problem], Array] | None = None,
     enclosed: Callable[[Estimate], Estimate] = lambda delta: delta,
@@ -36,11 +37,11 @@ def gradients(
     """The intervals of the three gradients with some of their steps replaced.
 
     row: whose slope is taken; where it makes another number of outputs than there are upstream gradients nothing comes
-    of it. delta: a change of (N, units) that moves, drops or repeats. enclosed: any other change of it. backward: the
-    operands of the products on the way back.
+    of it. forward: of what pre-activations the slope is taken. delta: a change of (N, units) that moves, drops or
+    repeats. enclosed: any other change of it. backward: the operands of the products on the way back.
     """
     problem, format = posed.problem, posed.problem.format
-    z = pre_activation(problem)
+    z = pre_activation(forward(problem))
     own = flatten_leading(posed.upstream)
     given = upstream(own)
     of = row or problem.activation

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from math import prod
-from typing import Any
 
 import numpy as np
 
-from conformance.diagnosis.rivals.backward import Gradients, gradient_of, gradients
-from conformance.diagnosis.rivals.limited_gradients import of_narrow_sums, of_norms
-from conformance.diagnosis.rivals.product import BLOCKS
+from conformance.diagnosis.rivals.backward import gradient_of, gradients
+from conformance.diagnosis.rivals.gradient_rows import of_rows, one
+from conformance.diagnosis.rivals.limited_gradients import of_narrow_operands, of_narrow_sums, of_norms
 from conformance.diagnosis.rivals.rival import Predicted, Rival, permuted, scaled
 from conformance.diagnosis.rivals.rounding import NARROW
 from conformance.procedures import GRADIENTS
@@ -44,23 +43,42 @@ def _missing(names: tuple[str, ...]) -> Callable[[Posed], Predicted]:
     return lambda posed: dict.fromkeys(names)
 
 
-def _times(factor: Callable[[Posed], float]) -> Callable[[Interval, Posed], Interval]:
-    return lambda right, posed: scaled(right, factor(posed), posed.problem.format.unit_roundoff)
+def _times(factor: float) -> Callable[[Interval, Posed], Interval]:
+    return lambda right, posed: scaled(right, factor, posed.problem.format.unit_roundoff)
+
+
+def _each_times(names: tuple[str, ...], factor: Callable[[Posed], float]) -> Callable[[Posed], Predicted | None]:
+    """Each term times a number of the shape, with two roundings of its own; nothing is said where there are no rows."""
+
+    def predict(posed: Posed) -> Predicted | None:
+        if 0 in posed.question.known_shape[:-1]:
+            return None
+        by, doubt = factor(posed), 2 * posed.problem.format.unit_roundoff
+        found = gradients(
+            posed,
+            enclosed=lambda delta: Estimate(by * delta.value, by * (delta.error + doubt * np.abs(delta.value))),
+        )
+        return {name: found[name] for name in names if name in found}
+
+    return predict
 
 
 def _rows(posed: Posed) -> int:
-    return max(1, prod(posed.question.known_shape[:-1]))
+    return prod(posed.question.known_shape[:-1])
 
 
 def _batch(posed: Posed) -> int:
-    return max(1, posed.question.known_shape[0])
+    return posed.question.known_shape[0]
 
 
-FACTORS: tuple[tuple[str, str, Callable[[Posed], float]], ...] = (
-    ("gradient-zero", "0", lambda posed: 0.0),
-    ("gradient-negated", "negated", lambda posed: -1.0),
-    ("gradient-scaled", "doubled", lambda posed: 2.0),
-    ("gradient-scaled", "halved", lambda posed: 0.5),
+FACTORS: tuple[tuple[str, str, float], ...] = (
+    ("gradient-zero", "0", 0.0),
+    ("gradient-negated", "negated", -1.0),
+    ("gradient-scaled", "doubled", 2.0),
+    ("gradient-scaled", "halved", 0.5),
+)
+#: Numbers that depend on the shape.
+COUNTS: tuple[tuple[str, str, Callable[[Posed], float]], ...] = (
     ("gradient-averaged", "divided by the number of rows: a mean, not a sum", lambda posed: 1 / _rows(posed)),
     ("gradient-averaged", "divided by the length of the batch", lambda posed: 1 / _batch(posed)),
     (
@@ -87,7 +105,7 @@ FACTORS: tuple[tuple[str, str, Callable[[Posed], float]], ...] = (
     (
         "gradient-averaged",
         "divided by the number of outputs",
-        lambda posed: 1 / max(1, _rows(posed) * posed.question.config.units),
+        lambda posed: 1 / (_rows(posed) * posed.question.config.units),
     ),
     ("gradient-scaled", "multiplied by the number of rows", lambda posed: float(_rows(posed))),
     ("gradient-scaled", "multiplied by the length of the batch", lambda posed: float(_batch(posed))),
@@ -134,6 +152,8 @@ def of_products() -> Iterator[Rival]:
         yield Rival("gradient-missing", f"{subject} {verb} missing (None)", _missing(names))
         for defect, words, factor in FACTORS:
             yield Rival(defect, f"{subject} {verb} {words}", _changed(names, _times(factor)))
+        for defect, words, count in COUNTS:
+            yield Rival(defect, f"{subject} {verb} {words}", _each_times(names, count))
         yield Rival(
             "gradient-absolute",
             f"{subject} lose their sign".replace("gradient lose their", "gradient loses its"),
@@ -156,108 +176,22 @@ def of_products() -> Iterator[Rival]:
             )
     yield from of_norms()
     yield from of_narrow_sums()
+    yield from of_narrow_operands()
     yield from _of_kernel()
     yield from _of_bias()
     yield from _of_inputs()
 
 
-def _one(name: str, made: Callable[[Posed], Gradients]) -> Callable[[Posed], Predicted]:
-    def predict(posed: Posed) -> Predicted:
-        found = made(posed)
-        return {name: found[name]} if name in found else {}
-
-    return predict
-
-
-def _only(which: Callable[[Posed], Array]) -> Callable[[Posed], Gradients]:
-    """The delta of some rows alone; which: True for those that count, (N,)."""
-
-    def made(posed: Posed) -> Gradients:
-        weights = which(posed).astype(np.float64)[:, None]
-        return gradients(posed, delta=lambda delta, _: delta * weights)
-
-    return made
-
-
-def _at_step(at: int) -> Callable[[Posed], Array]:
-    def which(posed: Posed) -> Array:
-        shape = posed.question.known_shape[:-1]
-        mask = np.ones(shape, bool)
-        if len(shape) > 1 and mask.size:
-            mask[:] = False
-            mask[(slice(None),) + (at,) * (len(shape) - 1)] = True
-        return mask.ravel()
-
-    return which
-
-
-def _at_batch(at: int) -> Callable[[Posed], Array]:
-    def which(posed: Posed) -> Array:
-        shape = posed.question.known_shape[:-1]
-        mask = np.zeros(shape, bool)
-        if mask.size:
-            mask[at] = True
-        return mask.ravel()
-
-    return which
-
-
-def _half(*, first: bool) -> Callable[[Posed], Any]:
-    def which(posed: Posed) -> Any:
-        count = prod(posed.question.known_shape[:-1])
-        return np.asarray((np.arange(count) < (count + 1) // 2) == first)
-
-    return which
-
-
-def _first_rows(count: int) -> Callable[[Posed], Any]:
-    return lambda posed: np.arange(prod(posed.question.known_shape[:-1])) < count
-
-
-def _whole_blocks(block: int) -> Callable[[Posed], Any]:
-    """All rows where there is no whole block."""
-
-    def which(posed: Posed) -> Any:
-        rows = prod(posed.question.known_shape[:-1])
-        return np.arange(rows) < (rows // block * block if rows >= block else rows)
-
-    return which
-
-
-def _from_the_middle(posed: Posed) -> Any:
-    count = prod(posed.question.known_shape[:-1])
-    return np.arange(count) >= count // 2
-
-
-_PARTS: tuple[tuple[str, Callable[[Posed], Any]], ...] = (
-    ("the first step of each sequence", _at_step(0)),
-    ("the last step of each sequence", _at_step(-1)),
-    ("the first row of the batch", _at_batch(0)),
-    ("the last row of the batch", _at_batch(-1)),
-    ("the first half of the rows", _half(first=True)),
-    ("the second half of the rows", _half(first=False)),
-    ("the rows from the middle on", _from_the_middle),
-    *((f"the first {count} rows", _first_rows(count)) for count in (*BLOCKS, 128)),
-    *((f"the rows of whole blocks of {block}", _whole_blocks(block)) for block in BLOCKS),
-)
-
-
-def _of_parts(name: str) -> Iterator[Rival]:
-    subject, _ = _words((name,))
-    for words, which in _PARTS:
-        yield Rival("gradient-of-some-rows", f"{subject} is that of {words} alone", _one(name, _only(which)))
-
-
 def _without_slope(name: str) -> Callable[[Posed], Predicted | None]:
     """Nothing is said of an activation that halves the units: its upstream fits no units that are not activated."""
-    predict = _one(name, lambda posed: gradients(posed, row=ACTIVATIONS["linear"]))
+    predict = one(name, lambda posed: gradients(posed, row=ACTIVATIONS["linear"]))
     return lambda posed: predict(posed) if _keeps_units(posed) else None
 
 
 def _of_kernel() -> Iterator[Rival]:
     name = ("kernel_gradient",)
     yield Rival("gradient-transposed", "the kernel's gradient is transposed", _changed(name, _transposed))
-    yield from _of_parts("kernel_gradient")
+    yield from of_rows("kernel_gradient")
     yield Rival(
         "slope-missing",
         "the kernel's gradient leaves out the activation's slope",
@@ -266,7 +200,7 @@ def _of_kernel() -> Iterator[Rival]:
     yield Rival(
         "gradient-of-other-inputs",
         "the kernel's gradient is that of the inputs' absolute values",
-        _one(
+        one(
             "kernel_gradient",
             lambda posed: gradients(posed, backward=lambda p: replace(p, inputs=np.abs(p.inputs))),
         ),
@@ -275,7 +209,7 @@ def _of_kernel() -> Iterator[Rival]:
 
 def _of_bias() -> Iterator[Rival]:
     name = ("bias_gradient",)
-    yield from _of_parts("bias_gradient")
+    yield from of_rows("bias_gradient")
     yield Rival(
         "gradient-shape",
         "the bias's gradient keeps an axis: its shape is (1, units)",
@@ -325,7 +259,7 @@ def _of_inputs() -> Iterator[Rival]:
     yield Rival(
         "kernel-not-transposed",
         "the inputs' gradient is delta @ kernel, where its transpose belongs",
-        _one("inputs_gradient", lambda posed: gradients(posed, backward=_turned)),
+        one("inputs_gradient", lambda posed: gradients(posed, backward=_turned)),
     )
     yield Rival(
         "slope-missing",
@@ -335,7 +269,7 @@ def _of_inputs() -> Iterator[Rival]:
     yield Rival(
         "gradient-of-other-kernel",
         "the inputs' gradient is that of the kernel's absolute values",
-        _one("inputs_gradient", lambda posed: gradients(posed, backward=lambda p: replace(p, kernel=np.abs(p.kernel)))),
+        one("inputs_gradient", lambda posed: gradients(posed, backward=lambda p: replace(p, kernel=np.abs(p.kernel)))),
     )
     yield Rival(
         "gradient-reordered",
@@ -381,6 +315,11 @@ def of_upstream() -> Iterator[Rival]:
         yield Rival("upstream-changed", says, _of_delta(_delta_clipped(at)))
     for words, change in UPSTREAMS:
         yield Rival("upstream-changed", f"the upstream gradient {words}", _from_upstream(change))
+    yield Rival(
+        "slope-without-bias",
+        "the activation's slope is taken of inputs @ kernel, without the bias",
+        lambda posed: dict(gradients(posed, forward=lambda problem: replace(problem, bias=None))),
+    )
     yield Rival(
         "slope-missing",
         "the activation's slope is left out of all gradients",

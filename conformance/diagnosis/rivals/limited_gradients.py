@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from conformance.diagnosis.exhibits import Exhibit
-from conformance.diagnosis.rivals.backward import gradient_of
+from conformance.diagnosis.rivals.backward import gradient_of, gradients
 from conformance.diagnosis.rivals.families import number_between, plainest, written
 from conformance.diagnosis.rivals.rival import Predicted, Rival
-from conformance.diagnosis.rivals.rounding import NARROW_SUMS
+from conformance.diagnosis.rivals.rounding import NARROW, NARROW_SUMS, Narrow
 from conformance.procedures import GRADIENTS
 from conformance.truth import Posed
-from reference.bounds import Estimate, pre_activation, product
+from reference.bounds import Estimate, Problem, pre_activation, product
 from reference.dense import flatten_leading
 from reference.formats import FORMATS, Array, Format
 from reference.intervals import Interval, around
@@ -102,6 +103,59 @@ def _summed_in(narrow: Format, name: str) -> Callable[[Posed], Predicted | None]
             return None  # what overflows on the way may be anything
         found = around(summed.value, radius)
         return {name: found if name == "kernel_gradient" else Interval(found.lower[0], found.upper[0])}
+
+    return predict
+
+
+#: Of a gradient what it is a product of.
+_OPERANDS: Mapping[str, tuple[tuple[str, bool, bool], ...]] = {
+    "kernel_gradient": (
+        ("of inputs and upstream gradients", True, True),
+        ("of inputs", True, False),
+        ("of upstream gradients", False, True),
+    ),
+    "inputs_gradient": (
+        ("of kernel and upstream gradients", True, True),
+        ("of the kernel", True, False),
+        ("of upstream gradients", False, True),
+    ),
+    "bias_gradient": (("of upstream gradients", False, True),),
+}
+
+
+def of_narrow_operands() -> Iterator[Rival]:
+    """A product on the way back whose operands are rounded."""
+    for narrow in NARROW:
+        for name, rows in _OPERANDS.items():
+            for words, rounds_own, rounds_delta in rows:
+                says = f"{gradient_of(name)} is made {words} rounded to {narrow.says}"
+                rival = _of_rounded(narrow, (name,), rounds_own=rounds_own, rounds_delta=rounds_delta)
+                yield Rival("gradient-rounded", says, rival)
+        for words, rounds_own in (("their operands are", True), ("the gradient of what is activated is", False)):
+            says = f"in all gradients {words} rounded to {narrow.says}"
+            yield Rival("gradient-rounded", says, _of_rounded(narrow, GRADIENTS, rounds_own=rounds_own))
+
+
+def _of_rounded(
+    narrow: Narrow, names: Sequence[str], *, rounds_own: bool, rounds_delta: bool = True
+) -> Callable[[Posed], Predicted | None]:
+    def rounded(delta: Estimate) -> Estimate:
+        """Rounding is monotone, so that the ends tell."""
+        low, high = (narrow.round(delta.value + side * delta.error) for side in (-1, 1))
+        return Estimate((low + high) / 2, (high - low) / 2)
+
+    def operands(problem: Problem) -> Problem:
+        return replace(problem, inputs=narrow.round(problem.inputs), kernel=narrow.round(problem.kernel))
+
+    def predict(posed: Posed) -> Predicted | None:
+        if narrow.bits >= posed.problem.format.precision:
+            return None
+        found = gradients(
+            posed,
+            enclosed=rounded if rounds_delta else lambda delta: delta,
+            backward=operands if rounds_own else lambda problem: problem,
+        )
+        return {name: found[name] for name in names if name in found}
 
     return predict
 

@@ -184,9 +184,9 @@ def _ordinal(at: int) -> str:
 _WORDS = {"units": ("unit", "units"), "rows": ("row", "rows"), "batch": ("entry", "entries of the batch")}
 
 
-def _candidates(of: str, places: Sequence[int]) -> Iterator[Region]:
-    """places: where something is wrong."""
-    one, many = _WORDS[of]
+def candidates(of: str, places: Sequence[int], words: tuple[str, str] | None = None) -> Iterator[Region]:
+    """places: where something is wrong. words: what to call one of them, and many."""
+    one, many = words or _WORDS[of]
     one = f"{one} of the batch" if of == "batch" else one
     yield Region(f"the last {one}", of, _nth(-1), "is")
     for place in places[:1]:
@@ -194,9 +194,9 @@ def _candidates(of: str, places: Sequence[int]) -> Iterator[Region]:
     if 1 < len(places) <= FEW:
         says = f"the {many} from the {_ordinal(places[0])} to the {_ordinal(places[-1])}"
         yield Region(says, of, _between(places[0], places[-1]))
-    for step, words in ((2, "second"), (3, "third"), (4, "fourth"), (8, "eighth")):
+    for step, ordinal in ((2, "second"), (3, "third"), (4, "fourth"), (8, "eighth")):
         for place in places[:1]:
-            says = f"every {words} {one}, from the {_ordinal(place % step)} on,"
+            says = f"every {ordinal} {one}, from the {_ordinal(place % step)} on,"
             yield Region(says, of, _every(step, place % step), "is")
     for block in BLOCKS:
         says = f"the {many} behind the last whole block of {block}"
@@ -226,7 +226,7 @@ def regions(failing: Sequence[Exhibit]) -> Iterator[Region]:
         "batch": _any_of(mask.any(axis=1) for mask in first),
     }
     for of, places in seen.items():
-        for region in _candidates(of, places):
+        for region in candidates(of, places):
             masks = [region.holds(mask.shape) for mask in wrong]
             is_part = any(not mask.all() for mask in masks)
             if is_part and all(not (bad & ~mask).any() for bad, mask in zip(wrong, masks, strict=True)):

@@ -12,6 +12,7 @@ from conformance.diagnosis.exhibits import Exhibit, Inquiry, inside, spread
 from conformance.diagnosis.fit import Fit, fitting
 from conformance.diagnosis.rivals.backward import gradient_of
 from conformance.diagnosis.rivals.families import number_between, plainest, written
+from conformance.diagnosis.rivals.gradient_places import of_places
 from conformance.diagnosis.rivals.gradients import of_products, of_upstream
 from conformance.diagnosis.rivals.limited_gradients import of_decay
 from conformance.diagnosis.rivals.rival import Predicted, Rival, scaled
@@ -83,7 +84,9 @@ def _fits(inquiry: Inquiry, failing: list[Exhibit], right: Sequence[Exhibit]) ->
     left, told = list(failing), set[str]()
 
     def general() -> list[Fit]:
-        return fitting([*of_products(), *of_upstream(), *_factors(left), *of_decay(left)], left, right)
+        return fitting(
+            [*of_products(), *of_upstream(), *_factors(left), *of_decay(left), *of_places(left)], left, right
+        )
 
     own = [partial(_of_one, inquiry, name, left, right) for name in names if name != "linear"]
     steps: list[Callable[[], list[Fit]]] = [general, *own]

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from conformance.cases import Question
-from conformance.diagnosis.exhibits import Exhibit, elements, matches, wrong_elements
+from conformance.diagnosis.exhibits import Exhibit, elements, inside, wrong_elements
 from conformance.diagnosis.rivals.rival import Predicted, Rival
 from conformance.diagnosis.scope import Trait, separating
 from reference.formats import Mask
@@ -111,7 +111,21 @@ def agrees(rival: Rival, exhibit: Exhibit) -> bool | None:
 def _holds(rival: Rival, exhibit: Exhibit, within: Interval | None) -> bool:
     if within is None or exhibit.got is None:
         return within is None and exhibit.got is None
-    return matches(exhibit.got, within) and rival.also(exhibit.posed, exhibit.got.astype(np.float64))
+    if exhibit.got.shape != within.shape:
+        return False
+    outside = ~inside(exhibit.got, within)
+    if outside.any() and within.shape == exhibit.right.shape:
+        outside &= ~_of_subnormal_rows(exhibit)
+    return not outside.any() and rival.also(exhibit.posed, exhibit.got.astype(np.float64))
+
+
+def _of_subnormal_rows(exhibit: Exhibit) -> Mask:
+    """Outputs of rows with no normal number in them: scales of such rows are not numbers of the format any more."""
+    problem, shape = exhibit.posed.problem, exhibit.right.shape
+    if exhibit.name != "outputs" or len(shape) != problem.inputs.ndim or shape[:-1] != problem.inputs.shape[:-1]:
+        return np.zeros(shape, bool)
+    sizes = np.abs(problem.inputs).max(axis=-1, keepdims=True, initial=0.0)
+    return np.asarray(np.broadcast_to((sizes > 0) & (sizes < problem.format.smallest_normal), shape))
 
 
 def _score(rival: Rival, failing: Sequence[Exhibit]) -> _Score:

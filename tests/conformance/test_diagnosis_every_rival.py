@@ -9,13 +9,13 @@ import pytest
 
 from conformance.cases import Question, Tier
 from conformance.diagnosis.rivals.affine import all_affine
+from conformance.diagnosis.rivals.every_activation import of_every_activation
 from conformance.diagnosis.rivals.formulas import activation_rivals
 from conformance.diagnosis.rivals.gradients import of_products, of_upstream
 from conformance.diagnosis.rivals.quantized import of_limits, of_operands
 from conformance.diagnosis.rivals.rival import Rival
 from conformance.diagnosis.rivals.rounding import all_roundings
 from conformance.diagnosis.rivals.slopes import of_slope
-from conformance.diagnosis.rules.outputs import everywhere_missing
 from conformance.families import draw
 from conformance.recording import oracle_named
 from conformance.run import catalogue
@@ -26,7 +26,7 @@ from reference.dialects import activation
 DIALECT = oracle_named("recorded").dialect
 RIVALS = (
     *(*all_affine(), *all_roundings(), *of_operands(), *of_limits()),
-    *(everywhere_missing(), *of_products(), *of_upstream()),
+    *(*of_every_activation(), *of_products(), *of_upstream()),
 )
 #: Rows of larger inputs than this repeat what smaller ones show.
 LARGE = 2000

@@ -113,6 +113,18 @@ FAMILIES: Mapping[str, tuple[Family, ...]] = {
             0.0,
             8.0,
         ),
+        Family(
+            "selu with {} z above 0",
+            lambda z, n: np.where(z > 0, n * z, SELU_SCALE * SELU_ALPHA * np.expm1(negative_part(z))),
+            0.0,
+            8.0,
+        ),
+        Family(
+            "selu with {} (exp(z) - 1) below 0",
+            lambda z, n: np.where(z > 0, SELU_SCALE * z, n * np.expm1(negative_part(z))),
+            0.0,
+            8.0,
+        ),
     ),
     "softplus": (
         Family("log(1 + exp({0} z)) / {0}", lambda z, n: softplus(n * z) / n, 0.05, 20.0),
@@ -166,6 +178,8 @@ def families_of(name: str, row: Elementwise) -> Iterator[Family]:
     own = name if name != "linear" else "z"
     value = row.value
     yield Family(f"{{}} times {own}", lambda z, n: n * value(z), -8.0, 8.0)
+    yield Family(f"{own} times {{}} above 0, and right below", lambda z, n: np.where(z > 0, n, 1) * value(z), -8.0, 8.0)
+    yield Family(f"{own} times {{}} below 0, and right above", lambda z, n: np.where(z < 0, n, 1) * value(z), -8.0, 8.0)
     yield Family(f"{own} of {{}} z", lambda z, n: value(n * z), 0.05, 8.0)
     yield Family(f"{own} plus {{}}", lambda z, n: value(z) + n, -8.0, 8.0)
     yield Family(f"{own} of z plus {{}}", lambda z, n: value(z + n), -4.0, 4.0)

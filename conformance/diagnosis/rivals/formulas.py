@@ -9,6 +9,7 @@ import numpy as np
 from scipy.special import erf, expit
 
 from conformance.diagnosis.exhibits import Exhibit
+from conformance.diagnosis.rivals.approximations import APPROXIMATIONS, Approximation
 from conformance.diagnosis.rivals.families import families_of, fitted, written
 from conformance.diagnosis.rivals.rival import Enclose, Rival, of_activation, of_activation_by, permuted
 from reference.activations import ACTIVATIONS, Activation, softplus, tail_product
@@ -120,10 +121,21 @@ def elementwise_rivals(name: str, row: Elementwise, grid: Exhibit | None) -> Ite
         yield of_activation(name, f"{{activation}} is {name} as another version of Keras computes it", RIVALS[name])
     for says, value in OTHERS.get(name, ()):
         yield of_activation(name, f"{{activation}} is {says}", with_value(row, value))
+    for form in APPROXIMATIONS.get(name, ()):
+        yield of_activation(name, f"{{activation}} is {form.says}", _approximated(row, form))
     if grid is not None:
         yield from _with_numbers(name, row, grid)
     for says, value in _of_any(row, name):
         yield of_activation(name, f"{{activation}} is {says}", with_value(row, value))
+
+
+def _approximated(row: Elementwise, form: Approximation) -> Elementwise:
+    other = with_value(row, form.value)
+    return replace(
+        other,
+        magnitude=lambda z: np.maximum(other.magnitude(z), form.size(z)),
+        roundings=row.roundings + form.roundings,
+    )
 
 
 def _with_numbers(name: str, row: Elementwise, grid: Exhibit) -> Iterator[Rival]:
@@ -204,6 +216,17 @@ def _shares(of: Value) -> Value:
     return value
 
 
+def _padded(count: int, *, log: bool) -> Value:
+    """softmax, or its logarithm, over more units than there are, which are 0 before it."""
+
+    def value(z: Array) -> Array:
+        units = z.shape[-1]
+        filled = np.concatenate([z, np.zeros((*z.shape[:-1], -units % count))], axis=-1)
+        return np.asarray(ACTIVATIONS["log_softmax" if log else "softmax"].value(filled)[..., :units])
+
+    return value
+
+
 def _swapped_halves(z: Array) -> Array:
     half = z.shape[-1] // 2
     return np.concatenate([z[..., half:], z[..., :half]], axis=-1)
@@ -229,12 +252,21 @@ _ROW_VALUES: Mapping[str, tuple[tuple[str, Value], ...]] = {
         ("a share of 2^z", _shares(lambda z: np.exp2(z - z.max(axis=-1, keepdims=True, initial=-np.inf)))),
         ("a share of z^2", _shares(lambda z: z * z)),
         ("exp(z) / (1 + the sum of exp(z))", lambda z: np.exp(z) / (1 + np.exp(z).sum(axis=-1, keepdims=True))),
+        ("exp(z) / (the sum of exp(z) less the unit's own)", lambda z: _shares(np.exp)(z) / (1 - _shares(np.exp)(z))),
+        *(
+            (f"taken over units that zeros fill up to a multiple of {count}", _padded(count, log=False))
+            for count in (4, 8, 16, 32)
+        ),
     ),
     "log_softmax": (
         ("log10 of softmax", lambda z: ACTIVATIONS["log_softmax"].value(z) / np.log(10.0)),
         ("log2 of softmax", lambda z: ACTIVATIONS["log_softmax"].value(z) / np.log(2.0)),
         ("-log(softmax): its sign is lost", lambda z: -ACTIVATIONS["log_softmax"].value(z)),
         ("z less the largest unit", lambda z: z - z.max(axis=-1, keepdims=True, initial=-np.inf)),
+        *(
+            (f"taken over units that zeros fill up to a multiple of {count}", _padded(count, log=True))
+            for count in (4, 8, 16, 32)
+        ),
     ),
     "sparsemax": (
         ("all of it on the largest unit", _one_hot),

@@ -10,11 +10,11 @@ import numpy as np
 from conformance.diagnosis.exhibits import Exhibit, Inquiry
 from conformance.diagnosis.fit import fitting
 from conformance.diagnosis.rivals.affine import all_affine
+from conformance.diagnosis.rivals.every_activation import of_every_activation
 from conformance.diagnosis.rivals.gradients import of_products, of_upstream
 from conformance.diagnosis.rivals.rival import Rival
 from conformance.diagnosis.rivals.rounding import all_roundings
 from conformance.diagnosis.rivals.slopes import of_slope, plain_kinks
-from conformance.diagnosis.rules.outputs import everywhere_missing
 from conformance.diagnosis.wording import context, names_missed, observed
 from conformance.procedures import GRADIENTS
 from conformance.results import Diagnosis, Result, Verdict
@@ -157,7 +157,7 @@ def _fitted(inquiry: Inquiry, failing: Sequence[Result]) -> str:
     """What the tensors are instead, where a rival of the plain pass says it."""
     outputs, gradients = _exhibits(inquiry, failing, "outputs"), _exhibits(inquiry, failing, *GRADIENTS)
     wrong = [exhibit for exhibit in outputs if exhibit.fails]
-    rivals: list[Rival] = [*all_affine(), *all_roundings(), everywhere_missing()]
+    rivals: list[Rival] = [*all_affine(), *all_roundings(), *of_every_activation()]
     if not wrong:
         wrong, outputs = [each for each in gradients if each.fails], gradients
         rivals = [*of_products(), *of_upstream()]

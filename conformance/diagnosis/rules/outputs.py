@@ -11,15 +11,15 @@ from conformance.cases import Question
 from conformance.diagnosis.exhibits import ERRANT, Exhibit, Inquiry, spread, twin
 from conformance.diagnosis.fit import Fit, agrees, fitting
 from conformance.diagnosis.rivals.affine import all_affine
+from conformance.diagnosis.rivals.every_activation import of_every_activation
 from conformance.diagnosis.rivals.families import plainest
 from conformance.diagnosis.rivals.formulas import activation_rivals, with_epsilon
 from conformance.diagnosis.rivals.quantized import of_limits, of_operands, of_seen_steps
 from conformance.diagnosis.rivals.regions import constant_rivals, factor_rivals, region_rivals
-from conformance.diagnosis.rivals.rival import Forward, Predicted, Rival, upon
+from conformance.diagnosis.rivals.rival import Rival, upon
 from conformance.diagnosis.rivals.rounding import all_roundings, of_seen_bits
 from conformance.diagnosis.rules.curves import curve_of
 from conformance.results import Diagnosis, Result
-from conformance.truth import Posed
 from reference.activations import ACTIVATIONS, Activation
 from reference.config import DenseConfig
 from reference.elementwise import Elementwise
@@ -149,7 +149,7 @@ def _named(inquiry: Inquiry, failing: Sequence[Exhibit], right: Sequence[Exhibit
         lambda left: _of_activations(inquiry, left, right),
     ]
     if not linear_fails:
-        steps = [lambda left: fitting([everywhere_missing()], left, right), *steps[::-1]]
+        steps = [lambda left: fitting(of_every_activation(), left, right), *steps[::-1]]
     left = list(failing)
     for step in steps:
         for fit in step(left):
@@ -189,18 +189,6 @@ def is_confirmed(fit: Fit, inquiry: Inquiry) -> bool:
                 if exhibit.name in names and agrees(fit.rival, exhibit) is False:
                     return False
     return True
-
-
-def everywhere_missing() -> Rival:
-    """No activation is applied at all."""
-    linear = ACTIVATIONS["linear"]
-    step = Forward(enclose=lambda z, problem: linear.enclose(z.value, z.error, problem.format))
-
-    def predict(posed: Posed) -> Predicted | None:
-        """Of an activation that halves the units nothing is said: another shape would come without it."""
-        return {"outputs": step.bound(posed.problem)} if posed.definition.output_units(2) == 2 else None
-
-    return Rival("activation-missing", "no activation is applied", predict)
 
 
 def _of_activations(inquiry: Inquiry, failing: Sequence[Exhibit], right: Sequence[Exhibit]) -> list[Fit]:

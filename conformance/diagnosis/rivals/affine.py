@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from conformance.diagnosis.rivals.axes import AXES, WHOLE
 from conformance.diagnosis.rivals.bias import BIAS
+from conformance.diagnosis.rivals.permutations import of_orders
 from conformance.diagnosis.rivals.product import PRODUCT
 from conformance.diagnosis.rivals.rival import Rival
 
@@ -15,3 +16,4 @@ def all_affine() -> Iterator[Rival]:
     yield from PRODUCT
     yield from WHOLE
     yield from AXES
+    yield from of_orders()

@@ -153,7 +153,6 @@ def _tiled(block: int) -> Change:
 
 
 WHOLE: tuple[Rival, ...] = (
-    forward("units-reordered", "the units are reversed", of_z(lambda z: z[..., ::-1])),
     forward("units-reordered", "the units are moved by one", of_z(_rolled(1, -1))),
     forward("units-reordered", "the units are moved by one", of_z(_rolled(-1, -1))),
     forward(

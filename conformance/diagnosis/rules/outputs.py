@@ -14,6 +14,7 @@ from conformance.diagnosis.rivals.affine import all_affine
 from conformance.diagnosis.rivals.every_activation import of_every_activation
 from conformance.diagnosis.rivals.families import plainest
 from conformance.diagnosis.rivals.formulas import activation_rivals, with_epsilon
+from conformance.diagnosis.rivals.permutations import of_seen_orders
 from conformance.diagnosis.rivals.quantized import of_limits, of_operands, of_seen_steps
 from conformance.diagnosis.rivals.regions import constant_rivals, factor_rivals, region_rivals
 from conformance.diagnosis.rivals.rival import Rival, upon
@@ -144,6 +145,7 @@ def _named(inquiry: Inquiry, failing: Sequence[Exhibit], right: Sequence[Exhibit
     linear_fails = any(exhibit.question.config.activation == "linear" for exhibit in failing)
     general = [*all_affine(), *all_roundings(), *of_operands(), *of_limits(), *of_seen_bits(failing)]
     general += [*of_seen_steps(failing), *factor_rivals(failing), *region_rivals(failing), *constant_rivals(failing)]
+    general += of_seen_orders(failing)
     steps: list[Callable[[list[Exhibit]], Iterable[Fit]]] = [
         lambda left: fitting(general, _ordinary(left), right),
         lambda left: _of_activations(inquiry, left, right),

@@ -27,7 +27,7 @@ from conformance.diagnosis.rules.outputs import (
 from conformance.diagnosis.rules.policies import ignored_policy
 from conformance.diagnosis.rules.seen import seen_gradients, seen_outputs
 from conformance.diagnosis.rules.specials import wrong_specials
-from conformance.diagnosis.rules.state import depends_on_history, unrepeatable, wrong_state
+from conformance.diagnosis.rules.state import depends_on_history, overwritten_answers, unrepeatable, wrong_state
 from conformance.diagnosis.rules.topics import early_topics, wrong_topics
 from conformance.diagnosis.rules.weights import wrong_weights
 from conformance.diagnosis.scope import described
@@ -47,6 +47,7 @@ FORWARD: tuple[Rule, ...] = (
     raises_plainly,
     wrong_dtype,
     wrong_state,
+    overwritten_answers,
     unrepeatable,
     wrong_specials,
     wrong_outputs,

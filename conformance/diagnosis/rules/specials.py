@@ -120,11 +120,9 @@ def _rows_and_weights(inquiry: Inquiry) -> Iterator[Diagnosis]:
         yield Diagnosis("zero-times-infinity", says, f"{lost} elements that should be NaN are numbers, {looked}", cases)
     elif clipped and not spread_out and not lost:
         says = f"infinities are clipped to finite numbers{of}"
-        overflow = (
-            () if of else tuple(each.case.id for each in inquiry.failing("specials.overflow", "dtypes.half-overflow"))
-        )
+        overflow = () if of else tuple(each.case.id for each in inquiry.open if _misses_infinity(each))
         evidence = f"{clipped} elements that should be infinite are finite, {looked}"
-        yield Diagnosis("infinity-clipped", says, evidence, (*cases, *overflow))
+        yield Diagnosis("infinity-clipped", says, evidence, tuple(dict.fromkeys([*cases, *overflow])))
     elif turned and not spread_out and not lost and not clipped and not _fail_in_tails(inquiry, names):
         yield Diagnosis("infinity-nan", f"infinity becomes NaN{of}", f"{turned} elements, {looked}", cases)
 

@@ -45,6 +45,25 @@ def wrong_state(inquiry: Inquiry) -> Iterator[Diagnosis]:
             yield Diagnosis(defect, says, evidence, tuple(each.case.id for each in (*follow, *fresh, *cast)))
 
 
+def overwritten_answers(inquiry: Inquiry) -> Iterator[Diagnosis]:
+    """The rule for layers that keep one array for their outputs: rows asked one by one all hold the last one's."""
+    failing = [result for result in inquiry.failing("outputs.rows-independent") if fails_in(result, "row_by_row")]
+    asked = [each for each in _asked(inquiry, failing) if each.question.known_shape[0] > 1]
+    if _fail_plainly(inquiry) or not asked or not all(_repeats_last(each) for each in asked):
+        return
+    says = "outputs that were given back are overwritten by later calls: they are one array"
+    evidence = f"{len(asked)} of {len(asked)} batches, asked row by row, hold the last row's outputs throughout"
+    yield Diagnosis("outputs-overwritten", says, evidence, tuple(result.case.id for result in failing))
+
+
+def _repeats_last(asked: Asked) -> bool:
+    rows, right = asked.answer.tensor("row_by_row"), asked.truth.bounds.get("outputs")
+    if rows is None or right is None or rows.shape != right.shape:
+        return False
+    last = Interval(right.lower[-1:], right.upper[-1:])
+    return all(matches(rows[place : place + 1], last) for place in range(len(rows)))
+
+
 def unrepeatable(inquiry: Inquiry) -> Iterator[Diagnosis]:
     """The rule for layers of which one question, put to a new one of the same weights, gets other outputs."""
     if not _unlike(inquiry):

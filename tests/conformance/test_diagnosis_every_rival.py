@@ -26,7 +26,9 @@ from reference.dialects import activation
 DIALECT = oracle_named("recorded").dialect
 RIVALS = (
     *(*all_affine(), *all_roundings(), *of_operands(), *of_limits()),
-    *(*of_every_activation(), *of_products(), *of_upstream()),
+    *of_every_activation(),
+    *of_products(),
+    *of_upstream(),
 )
 #: Rows of larger inputs than this repeat what smaller ones show.
 LARGE = 2000

@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import ml_dtypes
 import numpy as np
 import pytest
 
 from conformance.cases import Question
-from conformance.diagnosis.exhibits import matches
-from conformance.diagnosis.fit import _is_of_few_activations
+from conformance.diagnosis.exhibits import Exhibit, matches
+from conformance.diagnosis.fit import _is_of_few_activations, agrees
 from conformance.diagnosis.rivals.affine import all_affine
+from conformance.diagnosis.rivals.gradient_places import of_places
 from conformance.diagnosis.rivals.gradients import of_products, of_upstream
+from conformance.diagnosis.rivals.permutations import of_seen_orders
 from conformance.diagnosis.rivals.quantized import of_limits, of_operands
 from conformance.diagnosis.rivals.regions import _CONTENTS, Region, _remainder, _within
 from conformance.diagnosis.rivals.rival import Forward, Rival, forward
@@ -121,6 +124,13 @@ OUTPUTS: tuple[tuple[str, Any, Callable[[Any, Any, Any], Any]], ...] = (
         lambda x, k, b: np.floor((x @ k + b) * 256) / 256,
     ),
     ("what is activated is clipped to [-1, 1]", ROWS, lambda x, k, b: np.clip(x @ k + b, -1, 1)),
+    ("the units are reversed in each block of 4", STEPS, lambda x, k, b: (x @ k + b)[..., [3, 2, 1, 0, 4]]),
+    (
+        "the kernel's columns come even ones first, then odd ones, counted from 0, while the bias is right",
+        STEPS,
+        lambda x, k, b: x @ k[:, [0, 2, 4, 1, 3]] + b,
+    ),
+    ("the features of the two halves change places", STEPS, lambda x, k, b: x @ k[[3, 4, 5, 6, 0, 1, 2]] + b),
 )
 
 
@@ -169,20 +179,49 @@ def in_half(x: Any, k: Any, b: Any, g: Any) -> dict[str, Any]:
     return {"kernel_gradient": total.astype(np.float32)}
 
 
-GRADIENTS: tuple[tuple[str, Callable[[Any, Any, Any, Any], dict[str, Any]]], ...] = (
-    ("the gradient of what is activated is clipped to [-0.5, 0.5]", delta_clipped),
-    ("the kernel's gradient is that of the first 16 rows alone", of_16_rows),
-    ("where the norm of all gradients together is greater than 1 they are scaled down to it", shortened),
-    ("the kernel's gradient is divided by the square root of the number of rows", root_of_rows),
-    ("sums of the kernel's gradient are kept in no more than the 11 bits of float16", in_half),
+def mean_of_steps(x: Any, k: Any, b: Any, g: Any) -> dict[str, Any]:
+    """In float32 as a layer would: the mean rounds once more than the sum does."""
+    return {"bias_gradient": g.mean(axis=1).sum(axis=0)}
+
+
+def of_last_steps(x: Any, k: Any, b: Any, g: Any) -> dict[str, Any]:
+    return {"kernel_gradient": x[:, -1].T @ g[:, -1]}
+
+
+def from_bfloat16(x: Any, k: Any, b: Any, g: Any) -> dict[str, Any]:
+    given, weights = (each.astype(ml_dtypes.bfloat16).astype(np.float32) for each in (g, k))
+    return {"inputs_gradient": given @ weights.T}
+
+
+GRADIENTS: tuple[tuple[str, Any, Callable[[Any, Any, Any, Any], dict[str, Any]]], ...] = (
+    ("the gradient of what is activated is clipped to [-0.5, 0.5]", ROWS, delta_clipped),
+    ("the kernel's gradient is that of the first 16 rows alone", ROWS, of_16_rows),
+    ("where the norm of all gradients together is greater than 1 they are scaled down to it", ROWS, shortened),
+    ("the kernel's gradient is divided by the square root of the number of rows", ROWS, root_of_rows),
+    ("sums of the kernel's gradient are kept in no more than the 11 bits of float16", ROWS, in_half),
+    (
+        "the bias's gradient is divided by the number of steps: a mean over the axes between batch and units",
+        STEPS,
+        mean_of_steps,
+    ),
+    (
+        "the kernel's gradient is that of the last entry of the axis before the features alone",
+        STEPS,
+        of_last_steps,
+    ),
+    (
+        "the inputs' gradient is made of kernel and upstream gradients rounded to bfloat16",
+        ROWS,
+        from_bfloat16,
+    ),
 )
 
 
-@pytest.mark.parametrize(("says", "layer"), GRADIENTS, ids=[each[0] for each in GRADIENTS])
+@pytest.mark.parametrize(("says", "asked", "layer"), GRADIENTS, ids=[each[0] for each in GRADIENTS])
 def test_a_rival_predicts_the_gradients_of_a_layer_with_its_defect(
-    says: str, layer: Callable[[Any, Any, Any, Any], dict[str, Any]]
+    says: str, asked: Any, layer: Callable[[Any, Any, Any, Any], dict[str, Any]]
 ) -> None:
-    question = posed(*ROWS)
+    question = posed(*asked)
     tensors = question.tensors
     said = named(says).predict(question)
     assert said is not None
@@ -191,6 +230,28 @@ def test_a_rival_predicts_the_gradients_of_a_layer_with_its_defect(
         assert within is not None
         assert matches(got, within), name
         assert not matches(got, question.gradients[name])
+
+
+def test_a_gradient_that_is_wrong_in_places_is_told_by_them() -> None:
+    """Of one unit whose gradient is lost, as a loop that ends too early leaves it."""
+    question = posed(*ROWS)
+    right = question.gradients["kernel_gradient"]
+    got = right.middle.astype(np.float32)
+    got[:, -1] = 0
+    failing = [Exhibit(question, "kernel_gradient", got, right, fails=True)]
+    told = [rival.says for rival in of_places(failing) if agrees(rival, failing[0])]
+    assert "the kernel's gradient is 0 for the last unit" in told
+    assert not any("doubled" in says or "feature" in says for says in told)
+
+
+def test_the_order_of_units_is_read_off_linear_outputs() -> None:
+    question = posed(*ROWS)
+    order = np.random.default_rng(5).permutation(18)
+    got = question.outputs.middle.astype(np.float32)[:, order]
+    failing = [Exhibit(question, "outputs", got, question.outputs, fails=True)]
+    (rival,) = of_seen_orders(failing)
+    assert agrees(rival, failing[0])
+    assert rival.defect == "units-reordered"
 
 
 def test_sums_in_few_bits_are_numbers_of_few_bits() -> None:

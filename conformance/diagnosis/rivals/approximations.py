@@ -46,46 +46,45 @@ def _rational(above: Sequence[float], below: Sequence[float]) -> Value:
     return value
 
 
-#: In words, the quotient, and the argument from which it is cut to -1 and 1, where it reaches them.
-_OF_TANH: tuple[tuple[str, Value, float], ...] = (
-    ("z (3 + z^2 / 5) / (3 + 6 z^2 / 5), a Pade approximant", _rational((15, 1), (15, 6)), np.inf),
-    ("z (27 + z^2) / (27 + 9 z^2), a Pade approximant", _rational((27, 1), (27, 9)), 3.0),
+#: In words, and as a formula.
+_OF_TANH: tuple[tuple[str, Value], ...] = (
+    ("z (3 + z^2 / 5) / (3 + 6 z^2 / 5), a Pade approximant", _rational((15, 1), (15, 6))),
+    ("z (27 + z^2) / (27 + 9 z^2), a Pade approximant", _rational((27, 1), (27, 9))),
     (
         "z (105 + 10 z^2) / (105 + 45 z^2 + z^4), a Pade approximant",
         _rational((105, 10), (105, 45, 1)),
-        np.inf,
     ),
     (
         "z (945 + 105 z^2 + z^4) / (945 + 420 z^2 + 15 z^4), a Pade approximant",
         _rational((945, 105, 1), (945, 420, 15)),
-        np.inf,
     ),
     (
         "z (10395 + 1260 z^2 + 21 z^4) / (10395 + 4725 z^2 + 210 z^4 + z^6), a Pade approximant",
         _rational((10395, 1260, 21), (10395, 4725, 210, 1)),
-        np.inf,
     ),
     (
         "z (135135 + 17325 z^2 + 378 z^4 + z^6) / (135135 + 62370 z^2 + 3150 z^4 + 28 z^6), a Pade approximant",
         _rational((135135, 17325, 378, 1), (135135, 62370, 3150, 28)),
-        np.inf,
     ),
-    ("z - z^3 / 3, a cut series", lambda z: z - z**3 / 3, np.inf),
-    ("z - z^3 / 3 + 2 z^5 / 15, a cut series", lambda z: z - z**3 / 3 + 2 * z**5 / 15, np.inf),
+    ("z - z^3 / 3, a cut series", lambda z: z - z**3 / 3),
+    ("z - z^3 / 3 + 2 z^5 / 15, a cut series", lambda z: z - z**3 / 3 + 2 * z**5 / 15),
 )
+
+
+#: Where they are cut.
+_ENDS = (3.0, 4.0, 5.0)
 
 
 def _tanh_forms() -> Iterator[tuple[str, Value]]:
     """Each as it is, cut to [-1, 1], and of an argument that is cut."""
-    for words, quotient, end in _OF_TANH:
+    for words, quotient in _OF_TANH:
         yield words, quotient
         yield f"{words}, cut to [-1, 1]", lambda z, f=quotient: np.clip(f(z), -1.0, 1.0)  # type: ignore[misc]
-        for most in (end, 3.0, 4.0, 5.0):
-            if np.isfinite(most):
-                says = f"{words}, of z cut to [-{most:g}, {most:g}]"
-                yield says, lambda z, f=quotient, m=most: f(np.clip(z, -m, m))  # type: ignore[misc]
-                says = f"{words}, and -1 and 1 beyond {most:g}"
-                yield says, lambda z, f=quotient, m=most: np.where(np.abs(z) < m, f(z), np.sign(z))  # type: ignore[misc]
+        for most in _ENDS:
+            says = f"{words}, of z cut to [-{most:g}, {most:g}]"
+            yield says, lambda z, f=quotient, m=most: f(np.clip(z, -m, m))  # type: ignore[misc]
+            says = f"{words}, and -1 and 1 beyond {most:g}"
+            yield says, lambda z, f=quotient, m=most: np.where(np.abs(z) < m, f(z), np.sign(z))  # type: ignore[misc]
 
 
 def _plan(z: Array) -> Array:

@@ -115,7 +115,7 @@ def _holds(rival: Rival, exhibit: Exhibit, within: Interval | None) -> bool:
         return False
     outside = ~inside(exhibit.got, within)
     if outside.any() and within.shape == exhibit.right.shape:
-        outside &= ~_of_subnormal_rows(exhibit)
+        outside &= ~(_of_subnormal_rows(exhibit) | exhibit.right.makes_no_claim)
     return not outside.any() and rival.also(exhibit.posed, exhibit.got.astype(np.float64))
 
 

@@ -194,7 +194,6 @@ APPROXIMATIONS: Mapping[str, tuple[Approximation, ...]] = {
     "tanh": _all(_tanh_forms()),
     "sigmoid": _all(_sigmoid_forms()),
     "silu": _SILU,
-    "swish": _SILU,
     "exponential": tuple(_exponential_forms()),
     "gelu": _all(_gelu_forms()),
 }

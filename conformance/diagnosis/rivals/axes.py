@@ -10,8 +10,8 @@ import numpy as np
 
 from conformance.diagnosis.rivals.product import BLOCKS
 from conformance.diagnosis.rivals.rival import Forward, Rival, forward, inexactly, permuted
-from conformance.diagnosis.rivals.steps import Change, added, of_outputs, of_product, of_z, z_times
-from reference.bounds import Problem
+from conformance.diagnosis.rivals.steps import Change, added, before_activation, of_outputs, of_product, of_z, z_times
+from reference.bounds import Estimate, Problem
 from reference.formats import Array
 from reference.intervals import Interval
 
@@ -96,6 +96,38 @@ def _step(at: int, axis: int = 1) -> Change:
     return change
 
 
+def _together(axis: int, *, of: Callable[[Array], Array]) -> Forward:
+    """What is made of the products along an axis between batch and units, with a rounding for each of them."""
+
+    def z(estimate: Estimate, problem: Problem) -> Estimate:
+        if estimate.value.ndim < axis + 2 or not estimate.value.size:
+            return estimate
+        alone = before_activation(replace(problem, bias=None))
+        sizes = np.abs(alone.value) + alone.error
+        doubt = (sizes.shape[axis] + 2) * problem.format.unit_roundoff * _along_axis(axis, of, sizes)
+        value, error = _along_axis(axis, of, alone.value), _along_axis(axis, of, alone.error) + doubt
+        total = value if problem.bias is None else value + problem.bias
+        return Estimate(total, error + problem.format.unit_roundoff * (np.abs(total) + error))
+
+    return Forward(z=z)
+
+
+def _along_axis(axis: int, of: Callable[[Array], Array], values: Array) -> Array:
+    return np.asarray(np.moveaxis(of(np.moveaxis(values, axis, 0)), 0, axis))
+
+
+def _mean(values: Array) -> Array:
+    return np.broadcast_to(values.mean(axis=0, keepdims=True), values.shape)
+
+
+def _sum(values: Array) -> Array:
+    return np.broadcast_to(values.sum(axis=0, keepdims=True), values.shape)
+
+
+def _running_sum(values: Array) -> Array:
+    return np.asarray(np.cumsum(values, axis=0))
+
+
 def _in_column_order(values: Array) -> Array:
     """The rows, taken in column order of the leading axes."""
     if values.ndim < 3:
@@ -153,8 +185,6 @@ def _tiled(block: int) -> Change:
 
 
 WHOLE: tuple[Rival, ...] = (
-    forward("units-reordered", "the units are moved by one", of_z(_rolled(1, -1))),
-    forward("units-reordered", "the units are moved by one", of_z(_rolled(-1, -1))),
     forward(
         "inputs-added",
         "the inputs are added to what is activated, where they have as many units",
@@ -188,6 +218,15 @@ AXES: tuple[Rival, ...] = (
         forward("steps-repeated", f"every entry along axis {axis} is the {words} one", of_outputs(_step(at, axis)))
         for axis in (2, 3)
         for at, words in ((0, "first"), (-1, "last"))
+    ),
+    *(
+        forward("steps-coupled", f"the product of each entry along axis {axis} is {words}", _together(axis, of=of))
+        for axis in (1, 2)
+        for words, of in (
+            ("added to those after it", _running_sum),
+            ("replaced by the mean of all", _mean),
+            ("replaced by the sum of all", _sum),
+        )
     ),
     forward("rows-reordered", "the rows come in column order of the leading axes", of_outputs(_in_column_order)),
     forward("rows-reordered", "the leading axes are reversed, and read as if not", of_outputs(_leading_reversed)),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from math import prod
 
 import numpy as np
 
@@ -61,6 +62,13 @@ def _per_row(changes: Callable[[int], Array]) -> Forward:
     return Forward(z=z)
 
 
+def _without_in_rows_of_zeros(estimate: Estimate, problem: Problem) -> Estimate:
+    if problem.bias is None or not estimate.value.size or not problem.inputs.size:
+        return estimate
+    is_zero = (problem.inputs == 0).all(axis=-1, keepdims=True)
+    return Estimate(np.where(is_zero, 0.0, estimate.value), np.where(is_zero, 0.0, estimate.error))
+
+
 def _along(axis: int) -> Forward:
     """The bias broadcast along another axis, where that has as many places as there are units."""
 
@@ -74,6 +82,10 @@ def _along(axis: int) -> Forward:
         return Estimate(value, alone.error + u * (np.abs(value) + alone.error))
 
     return Forward(z=z)
+
+
+def _of_several_rows(posed: Posed) -> bool:
+    return _has_bias(posed) and prod(posed.question.known_shape[:-1]) > 1
 
 
 def _first(rows: int) -> Array:
@@ -143,12 +155,18 @@ BIAS: tuple[Rival, ...] = (
         "rows-unbiased",
         "the bias is added to all rows but the first",
         _per_row(lambda n: 1 - _first(n)),
-        applies=_has_bias,
+        applies=_of_several_rows,
     ),
     forward(
         "rows-unbiased",
         "the bias is added to the last row alone",
         _per_row(lambda n: _first(n)[::-1]),
+        applies=_has_bias,
+    ),
+    forward(
+        "rows-unbiased",
+        "rows of inputs that are all 0 are left without bias",
+        Forward(z=_without_in_rows_of_zeros),
         applies=_has_bias,
     ),
     *(

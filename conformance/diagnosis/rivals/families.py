@@ -169,12 +169,12 @@ FAMILIES: Mapping[str, tuple[Family, ...]] = {
     ),
     "exponential": (Family("exp({} z)", lambda z, n: np.exp(n * z), 0.05, 4.0),),
 }
-_ALIASES = {"swish": "silu", "hard_swish": "hard_silu"}
+ALIASES = {"swish": "silu", "hard_swish": "hard_silu"}
 
 
 def families_of(name: str, row: Elementwise) -> Iterator[Family]:
     """Those of an activation, and those that every one has: its value and its argument scaled, shifted and clamped."""
-    yield from FAMILIES.get(_ALIASES.get(name, name), ())
+    yield from FAMILIES.get(ALIASES.get(name, name), ())
     own = name if name != "linear" else "z"
     value = row.value
     yield Family(f"{{}} times {own}", lambda z, n: n * value(z), -8.0, 8.0)
@@ -184,8 +184,34 @@ def families_of(name: str, row: Elementwise) -> Iterator[Family]:
     yield Family(f"{own} plus {{}}", lambda z, n: value(z) + n, -8.0, 8.0)
     yield Family(f"{own} of z plus {{}}", lambda z, n: value(z + n), -4.0, 4.0)
     yield Family(f"{own} of z clamped to [-{{0}}, {{0}}]", lambda z, n: value(np.clip(z, -n, n)), 0.5, _FAR, TAIL)
+    yield from _with_ends(name, own, row)
     yield Family(f"{own} cut off at {{}}", lambda z, n: np.minimum(value(z), n), -8.0, 40.0)
     yield Family(f"{own}, but never below {{}}", lambda z, n: np.maximum(value(z), n), -40.0, 8.0)
+
+
+#: What an activation comes near to on the right; on the left all of these come near to their least value.
+_RIGHT_ENDS: Mapping[str, Callable[[Array], Array]] = {
+    **dict.fromkeys(("silu", "gelu", "mish", "softplus"), lambda z: z),
+    **dict.fromkeys(("sigmoid", "tanh"), np.ones_like),
+}
+
+
+def _with_ends(name: str, own: str, row: Elementwise) -> Iterator[Family]:
+    """Far from 0 what it comes near to, in the place of the value: on either side, or on one."""
+    end = _RIGHT_ENDS.get(ALIASES.get(name, name))
+    if end is None:
+        return
+    value, least = row.value, -1.0 if name == "tanh" else 0.0
+    right, left = ("z" if end(np.array([2.0]))[0] == 2 else "1"), f"{least:g}"
+    yield Family(
+        f"{own}, but {left} below -{{0}} and {right} above {{0}}",
+        lambda z, n: np.where(z > n, end(z), np.where(z < -n, least, value(z))),
+        1.0,
+        _FAR,
+        TAIL,
+    )
+    yield Family(f"{own}, but {right} above {{}}", lambda z, n: np.where(z > n, end(z), value(z)), 1.0, _FAR, TAIL)
+    yield Family(f"{own}, but {left} below -{{}}", lambda z, n: np.where(z < -n, least, value(z)), 1.0, _FAR, TAIL)
 
 
 def fitted(family: Family, z: Array, got: Array, doubt: Array) -> float | None:

@@ -10,7 +10,7 @@ from scipy.special import erf, expit
 
 from conformance.diagnosis.exhibits import Exhibit
 from conformance.diagnosis.rivals.approximations import APPROXIMATIONS, Approximation
-from conformance.diagnosis.rivals.families import families_of, fitted, written
+from conformance.diagnosis.rivals.families import ALIASES, families_of, fitted, written
 from conformance.diagnosis.rivals.rival import Enclose, Rival, of_activation, of_activation_by, permuted
 from reference.activations import ACTIVATIONS, Activation, softplus, tail_product
 from reference.bounds import Estimate, Problem
@@ -66,6 +66,8 @@ OTHERS: Mapping[str, tuple[tuple[str, Value], ...]] = {
         ("Keras 2's clip(0.2 z + 0.5, 0, 1)", lambda z: np.clip(0.2 * z + 0.5, 0.0, 1.0)),
         ("Keras 3's clip(z / 6 + 0.5, 0, 1)", lambda z: np.clip(z / 6 + 0.5, 0.0, 1.0)),
         ("clip((z + 1) / 2, 0, 1)", lambda z: np.clip((z + 1) / 2, 0.0, 1.0)),
+        ("z / 6 + 1/2 above -3, above 3 as well", lambda z: np.maximum(z / 6 + 0.5, 0.0)),
+        ("z / 6 + 1/2 below 3, below -3 as well", lambda z: np.minimum(z / 6 + 0.5, 1.0)),
     ),
     "hard_silu": (
         ("z clip(0.2 z + 0.5, 0, 1), by Keras 2's hard_sigmoid", lambda z: z * np.clip(0.2 * z + 0.5, 0.0, 1.0)),
@@ -89,6 +91,19 @@ OTHERS: Mapping[str, tuple[tuple[str, Value], ...]] = {
         ("log(1 + exp(-z)): its sign is lost", lambda z: softplus(-z)),
         ("-log(1 + exp(z)): the sign of its argument is lost", lambda z: -softplus(z)),
     ),
+    "sparse_plus": (
+        ("((z + 1) / 2)^2 above -1, above 1 as well", lambda z: np.where(z <= -1, 0.0, ((z + 1) / 2) ** 2)),
+        ("((z + 1) / 2)^2 below 1, below -1 as well", lambda z: np.where(z < 1, ((z + 1) / 2) ** 2, z)),
+    ),
+    "sparse_sigmoid": (
+        ("(z + 1) / 2 above -1, above 1 as well", lambda z: np.maximum((z + 1) / 2, 0.0)),
+        ("(z + 1) / 2 below 1, below -1 as well", lambda z: np.minimum((z + 1) / 2, 1.0)),
+    ),
+    "hard_tanh": (
+        ("z above -1, above 1 as well", lambda z: np.maximum(z, -1.0)),
+        ("z below 1, below -1 as well", lambda z: np.minimum(z, 1.0)),
+    ),
+    "relu6": (("z below 6, below 0 as well", lambda z: np.minimum(z, 6.0)),),
     "hard_shrink": (("hard_shrink that keeps -1/2 and 1/2 themselves", lambda z: np.where(np.abs(z) >= 0.5, z, 0.0)),),
     "softsign": (("z / (1 + z^2)", lambda z: z / (1 + z * z)), ("z / sqrt(1 + z^2)", lambda z: z / np.hypot(1.0, z))),
 }
@@ -119,9 +134,9 @@ def elementwise_rivals(name: str, row: Elementwise, grid: Exhibit | None) -> Ite
             yield of_activation(name, f"{{activation}} is {other}", other_row)
     if name in RIVALS and RIVALS[name] is not row:
         yield of_activation(name, f"{{activation}} is {name} as another version of Keras computes it", RIVALS[name])
-    for says, value in OTHERS.get(name, ()):
+    for says, value in OTHERS.get(ALIASES.get(name, name), ()):
         yield of_activation(name, f"{{activation}} is {says}", with_value(row, value))
-    for form in APPROXIMATIONS.get(name, ()):
+    for form in APPROXIMATIONS.get(ALIASES.get(name, name), ()):
         yield of_activation(name, f"{{activation}} is {form.says}", _approximated(row, form))
     if grid is not None:
         yield from _with_numbers(name, row, grid)
@@ -204,6 +219,17 @@ def _of_z(row: Rowwise, change: Value) -> Enclose:
     return lambda z, problem: row.enclose(change(z.value), np.abs(change(z.error)), problem.format)
 
 
+def _of_computed_z(row: Rowwise, factor: float) -> Enclose:
+    """Of z times a number, rounded twice; and once where the largest one is taken off."""
+
+    def enclose(z: Estimate, problem: Problem) -> Interval:
+        value = factor * z.value
+        far = np.abs(value) + np.abs(value).max(axis=-1, keepdims=True, initial=0.0)
+        return row.enclose(value, factor * z.error + 3 * problem.format.unit_roundoff * far, problem.format)
+
+    return enclose
+
+
 def _one_hot(z: Array) -> Array:
     return (z == z.max(axis=-1, keepdims=True, initial=-np.inf)).astype(np.float64)
 
@@ -244,12 +270,27 @@ def _gated(gate: Value) -> Value:
     return value
 
 
+def _with_threshold(*, of_support: bool) -> Enclose:
+    """relu(z - t), t being (a sum of z - 1) / units."""
+
+    def enclose(z: Estimate, problem: Problem) -> Interval:
+        value, units = z.value, max(1, z.value.shape[-1])
+        held = ACTIVATIONS["sparsemax"].value(value) > 0 if of_support else np.ones_like(value)
+        threshold = ((held * value).sum(axis=-1, keepdims=True) - 1) / units
+        sizes = (np.abs(value).sum(axis=-1, keepdims=True) + 1) / units
+        u = problem.format.unit_roundoff
+        doubt = z.error + z.error.sum(axis=-1, keepdims=True) / units + (units + 4) * u * sizes + 2 * u * np.abs(value)
+        low, high = (np.maximum(value - threshold + side * doubt, 0.0) for side in (-1, 1))
+        return Interval(low, high)
+
+    return enclose
+
+
 _ROW_VALUES: Mapping[str, tuple[tuple[str, Value], ...]] = {
     "softmax": (
         ("all of it on the largest unit", _one_hot),
         ("exp(z), not divided by its sum", np.exp),
         ("a share of z itself, without exp", _shares(lambda z: z)),
-        ("a share of 2^z", _shares(lambda z: np.exp2(z - z.max(axis=-1, keepdims=True, initial=-np.inf)))),
         ("a share of z^2", _shares(lambda z: z * z)),
         ("exp(z) / (1 + the sum of exp(z))", lambda z: np.exp(z) / (1 + np.exp(z).sum(axis=-1, keepdims=True))),
         ("exp(z) / (the sum of exp(z) less the unit's own)", lambda z: _shares(np.exp)(z) / (1 - _shares(np.exp)(z))),
@@ -292,6 +333,9 @@ def rowwise_rivals(name: str, row: Rowwise, grid: Exhibit | None) -> Iterator[Ri
             if other_row is not row and other_row.output_units(2) == 2 and other != "linear":
                 yield of_activation(name, f"{{activation}} is {other}", other_row)
         yield of_activation_by(name, "{activation} is taken of -z", _of_z(row, lambda z: -z))
+        for base in (2, 10):
+            says = f"{{activation}} takes powers of {base} instead of e"
+            yield of_activation_by(name, says, _of_computed_z(row, float(np.log(base))))
     else:
         swapped, interleaved = _of_z(row, _swapped_halves), _of_z(row, _interleaved)
         yield of_activation_by(
@@ -304,6 +348,9 @@ def rowwise_rivals(name: str, row: Rowwise, grid: Exhibit | None) -> Iterator[Ri
         yield of_activation(name, f"{{activation}} is {name} as Keras itself computes it", RIVALS[name])
     for says, value in _ROW_VALUES.get(name, ()):
         yield of_activation_by(name, f"{{activation}} is {says}", _by_value(row, value))
+    for words, of_support in (("all units", False), ("the support", True)) if name == "sparsemax" else ():
+        says = f"{{activation}} takes (the sum of {words} - 1) / units for its threshold"
+        yield of_activation_by(name, says, _with_threshold(of_support=of_support))
     if name in ("softmax", "log_softmax") and grid is not None:
         yield from _tempered(name, row, grid)
 

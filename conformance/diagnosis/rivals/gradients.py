@@ -18,7 +18,7 @@ from conformance.truth import Posed
 from reference.activations import ACTIVATIONS
 from reference.bounds import Estimate, Problem, pre_activation
 from reference.dense import flatten_leading
-from reference.formats import Array
+from reference.formats import Array, Mask
 from reference.intervals import Interval, around
 
 # ---- of one gradient, or of all alike ------------------------------------------------------------------------------
@@ -266,6 +266,13 @@ def _of_inputs() -> Iterator[Rival]:
         "the inputs' gradient leaves out the activation's slope",
         _without_slope("inputs_gradient"),
     )
+    for words, of in (("not positive", lambda x: x > 0), ("negative", lambda x: x >= 0), ("0", lambda x: x != 0)):
+        says = f"the inputs' gradient is 0 where the input is {words}"
+        yield Rival("gradient-masked", says, _changed(("inputs_gradient",), _where_inputs(of)))
+    for axis in (0, 1, 2):
+        for words, factor in (("mean", lambda count: 1 / count), ("sum", lambda count: 1.0)):
+            says = f"the inputs' gradient is the {words} over axis {axis}, at each of its places"
+            yield Rival("gradient-averaged", says, _changed(("inputs_gradient",), _pooled(axis, factor)))
     yield Rival(
         "gradient-of-other-kernel",
         "the inputs' gradient is that of the kernel's absolute values",
@@ -276,6 +283,30 @@ def _of_inputs() -> Iterator[Rival]:
         "the inputs' gradient has its features reversed",
         _changed(("inputs_gradient",), lambda right, posed: permuted(right, lambda ends: ends[..., ::-1])),
     )
+
+
+def _where_inputs(of: Callable[[Array], Mask]) -> Callable[[Interval, Posed], Interval]:
+    def masked(right: Interval, posed: Posed) -> Interval:
+        kept = of(posed.problem.inputs)
+        return Interval(np.where(kept, right.lower, 0.0), np.where(kept, right.upper, 0.0))
+
+    return masked
+
+
+def _pooled(axis: int, factor: Callable[[int], float]) -> Callable[[Interval, Posed], Interval]:
+    """Along an axis before the features; a rounding for each of its places, and one for the quotient."""
+
+    def pooled(right: Interval, posed: Posed) -> Interval:
+        if len(right.shape) < axis + 2 or not right.lower.size:
+            return right
+        count, u = right.shape[axis], posed.problem.format.unit_roundoff
+        by = factor(count)
+        sizes = np.fmax(np.abs(right.lower), np.abs(right.upper)).sum(axis=axis, keepdims=True)
+        ends = (by * end.sum(axis=axis, keepdims=True) for end in (right.lower, right.upper))
+        found = Interval(*ends).widened((count + 2) * u * by * sizes)
+        return permuted(found, lambda end: np.broadcast_to(end, right.shape))
+
+    return pooled
 
 
 def _turned(problem: Problem) -> Problem:
@@ -289,6 +320,8 @@ UPSTREAMS: tuple[tuple[str, Callable[[Array], Array]], ...] = (
     ("is taken for ones", np.ones_like),
     ("is clipped to [-1, 1]", lambda upstream: np.clip(upstream, -1, 1)),
     ("loses its sign", np.abs),
+    ("is taken for 0 where it is negative", lambda upstream: np.maximum(upstream, 0)),
+    ("is taken for 0 where it is positive", lambda upstream: np.minimum(upstream, 0)),
     ("is replaced by its sign", np.sign),
     ("is divided by its norm", lambda upstream: upstream / (np.sqrt((upstream**2).sum()) or 1.0)),
     ("is divided by its length", lambda upstream: upstream / max(1, upstream.size)),

@@ -58,6 +58,8 @@ def _inverse(order: Order) -> Order:
 
 ORDERS: tuple[tuple[str, Order], ...] = (
     ("are reversed", lambda count: np.arange(count)[::-1]),
+    ("are moved by one", lambda count: np.roll(np.arange(count), 1)),
+    ("are moved by one", lambda count: np.roll(np.arange(count), -1)),
     ("come even ones first, then odd ones, counted from 0", _evens_first),
     ("come odd ones first, then even ones, counted from 0", _odds_first),
     ("of the first half and of the second alternate", _inverse(_evens_first)),

@@ -86,8 +86,6 @@ PRODUCT: tuple[Rival, ...] = (
     forward("kernel-signs", "of the kernel the signs alone are used", of_kernel(lambda k, _: np.sign(k))),
     forward("kernel-squared", "the kernel is squared", of_kernel_computed(lambda k, _: k * k)),
     forward("kernel-normalized", "the kernel's columns are divided by their norms", of_kernel_computed(_unit_columns)),
-    forward("features-reordered", "the features are moved by one", of_kernel(lambda k, _: np.roll(k, 1, axis=0))),
-    forward("features-reordered", "the features are moved by one", of_kernel(lambda k, _: np.roll(k, -1, axis=0))),
     forward("features-dropped", "the last feature is left out", of_kernel(_dropped(-1))),
     forward("features-dropped", "the first feature is left out", of_kernel(_dropped(0))),
     forward("features-dropped", "every second feature is left out", of_kernel(_dropped(slice(1, None, 2)))),

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+import ml_dtypes
 import numpy as np
+from numpy.typing import DTypeLike
 
 from conformance.diagnosis.exhibits import Exhibit
 from conformance.diagnosis.rivals.rival import ROUNDINGS, Forward, Rival, forward
@@ -19,6 +21,8 @@ from reference.intervals import Interval
 BINARY, DECIMAL = range(4, 21), range(1, 8)
 #: Decimal places that generators write weights with, and the sizes below which they are lost.
 WRITTEN, LOST = range(2, 13), (1e-18, 1e-15, *(10.0**-power for power in (12, *range(10, 2, -1))))
+#: So often a value at an end is a limit.
+RECURS = 4
 #: What is flushed to 0 below.
 TINY = (*(10.0**-power for power in range(3, 13)), 1e-15, 1e-20, 1e-30)
 
@@ -60,22 +64,52 @@ class Steps:
         return Estimate(whole * step, np.where(is_between, step, 0.0))
 
 
+@dataclass(frozen=True)
+class Scaled:
+    """Values divided by a scale that takes the largest to the narrow format's largest number, and rounded to it. by: of
+    which axis each place has a scale of its own; None for one.
+    """
+
+    says: str
+    dtype: DTypeLike
+    largest: float
+    by: int | None = None
+
+    def held(self, values: Array) -> Estimate:
+        """What lies near the middle between two numbers may come to either: the scale itself is rounded."""
+        axis = None if self.by is None else self.by
+        top = np.abs(values).max(axis=axis, keepdims=True, initial=0.0)
+        scale = np.where(top > 0, top, 1.0) / self.largest
+        ends = [
+            np.clip(values / scale * (1 + side * 2.0**-21), -self.largest, self.largest)
+            .astype(self.dtype)
+            .astype(np.float64)
+            for side in (-1, 1)
+        ]
+        return Estimate((ends[0] + ends[1]) / 2 * scale, np.abs(ends[1] - ends[0]) / 2 * scale)
+
+
+Held = Steps | Scaled
 ONE_SCALE = Steps("8-bit integers with one scale")
-KERNELS = (
+KERNELS: tuple[Held, ...] = (
     ONE_SCALE,
     Steps("8-bit integers with a scale for each unit", by=0),
     Steps("8-bit integers with one scale and a zero point", has_zero_point=True),
     Steps("4-bit integers with one scale", 7),
     Steps("4-bit integers with a scale for each unit", 7, by=0),
+    Scaled("float8 (e4m3) with one scale", ml_dtypes.float8_e4m3fn, 448.0),
+    Scaled("float8 (e4m3) with a scale for each unit", ml_dtypes.float8_e4m3fn, 448.0, by=0),
+    Scaled("float8 (e5m2) with one scale", ml_dtypes.float8_e5m2, 57344.0),
 )
-INPUTS = (
+INPUTS: tuple[Held, ...] = (
     ONE_SCALE,
     Steps("8-bit integers with a scale for each row", by=-1),
     Steps("8-bit integers with one scale and a zero point", has_zero_point=True),
+    Scaled("float8 (e4m3) with one scale", ml_dtypes.float8_e4m3fn, 448.0),
 )
 
 
-def _in_steps_of(inputs: Steps | None, kernel: Steps | None) -> Forward:
+def _in_steps_of(inputs: Held | None, kernel: Held | None) -> Forward:
     """Operands in steps: the products that hang on a value between two steps may be either."""
 
     def parts(problem: Problem) -> tuple[Estimate, Estimate]:
@@ -124,6 +158,8 @@ def of_operands() -> Iterator[Rival]:
     for places in WRITTEN:
         says = f"the weights are rounded to {places} decimals"
         yield forward("kernel-rounded", says, _held(kernel=_to_decimal(places)))
+        says = f"weights and biases are rounded to {places} decimals"
+        yield forward("kernel-rounded", says, _held(kernel=_to_decimal(places), bias=_to_decimal(places)))
     for places in BINARY:
         to, words = to_binary(places), f"multiples of 2^-{places}"
         yield forward("narrow-storage", f"the kernel is held in {words}", _held(kernel=to))
@@ -164,7 +200,8 @@ def of_seen_steps(failing: Sequence[Exhibit]) -> Iterator[Rival]:
     step, ends = 2.0**-places, (float(values.min()), float(values.max()))
     for words, mode in _MODES:
         says = f"the outputs are {words} to multiples of 2^-{places}"
-        if np.log2(ends[1] + step) % 1 == 0 and ends[0] == -(ends[1] + step):
+        is_of_integers = np.log2(ends[1] + step) % 1 == 0
+        if is_of_integers and ends[0] in (0.0, -(ends[1] + step)):
             limited = f"{says}, and end at {ends[0]:g} and {ends[1]:.9g}"
             yield forward("outputs-rounded", limited, _in_steps(mode, step, ends))
         yield forward("outputs-rounded", says, _in_steps(mode, step, (-np.inf, np.inf)))
@@ -206,7 +243,21 @@ def of_limits() -> Iterator[Rival]:
             yield forward("pre-activations-rounded", says, Forward(z=_cut(places, mode)))
     for most in (1.0, 6.0, 10.0, 20.0, 50.0, 100.0, 1000.0, 1e4, 65504.0, 1e6):
         says = f"what is activated is clipped to [-{most:g}, {most:g}]"
-        yield forward("pre-activations-clipped", says, Forward(z=_clipped(most)))
+        yield forward("pre-activations-clipped", says, Forward(z=_clipped(-most, most)))
+
+
+def of_seen_limits(failing: Sequence[Exhibit]) -> Iterator[Rival]:
+    """Linear outputs that end at one number on either side, and stay there."""
+    seen = [e for e in failing if e.is_shaped and e.name == "outputs" and e.question.config.activation == "linear"]
+    values = np.concatenate([np.asarray(e.got, np.float64).ravel() for e in seen]) if seen else np.zeros(0)
+    if not values.size or not np.isfinite(values).all():
+        return
+    least, greatest = float(values.min()), float(values.max())
+    low, high = ((values == end).sum() >= RECURS for end in (least, greatest))
+    if low or high:
+        ends = (least if low else -np.inf, greatest if high else np.inf)
+        words = " and ".join(f"{end:.9g}" for end in ends if np.isfinite(end))
+        yield forward("pre-activations-clipped", f"what is activated ends at {words}", Forward(z=_clipped(*ends)))
 
 
 def _cut(places: int, mode: Callable[[Array], Array]) -> Callable[[Estimate, Problem], Estimate]:
@@ -220,10 +271,10 @@ def _cut(places: int, mode: Callable[[Array], Array]) -> Callable[[Estimate, Pro
     return z
 
 
-def _clipped(most: float) -> Callable[[Estimate, Problem], Estimate]:
+def _clipped(least: float, greatest: float) -> Callable[[Estimate, Problem], Estimate]:
     def z(estimate: Estimate, problem: Problem) -> Estimate:
-        low = np.clip(estimate.value - estimate.error, -most, most)
-        high = np.clip(estimate.value + estimate.error, -most, most)
+        low = np.clip(estimate.value - estimate.error, least, greatest)
+        high = np.clip(estimate.value + estimate.error, least, greatest)
         return Estimate((low + high) / 2, (high - low) / 2)
 
     return z

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from conformance.diagnosis.exhibits import Exhibit
+from conformance.diagnosis.rivals.product import BLOCKS
 from conformance.diagnosis.rivals.rival import Forward, Rival, forward
 from conformance.truth import Posed
 from reference.bounds import Estimate, Problem, exactly, product
@@ -134,6 +135,35 @@ def _summed(sums_in: Format | None, *, products: bool, bias_within: bool, operan
             total = narrow.round(total + problem.bias) if bias_within else problem.format.round(total + problem.bias)
         value = total.reshape(*problem.inputs.shape[:-1], kernel.shape[1])
         return Estimate(value, np.zeros_like(value))
+
+    return Forward(z=z)
+
+
+def _summed_in_blocks(narrow: Format, block: int, *, last: bool) -> Forward:
+    """Partial sums kept in the narrow format after every block of features; adding and rounding are monotone.
+
+    last: after the last block as well.
+    """
+
+    def z(estimate: Estimate, problem: Problem) -> Estimate:
+        format = FORMATS["float32"] if problem.format.is_half else problem.format
+        if narrow.precision > problem.format.precision:
+            return estimate
+        rows, kernel = flatten_leading(problem.inputs), problem.kernel
+        ends = [np.zeros((len(rows), kernel.shape[1])) for _ in range(2)]
+        for first in range(0, len(kernel), block):
+            part = product(
+                rows[:, first : first + block], exactly(kernel[first : first + block]), format, PASS_LINES[format.name]
+            )
+            for at, side in enumerate((-1, 1)):
+                total = ends[at] + part.value + side * part.error
+                total = total + side * format.unit_roundoff * np.abs(total)
+                ends[at] = narrow.round(total) if last or first + block < len(kernel) else total
+        value, error = (ends[0] + ends[1]) / 2, (ends[1] - ends[0]) / 2
+        if problem.bias is not None:
+            value = value + problem.bias
+            error = error + format.unit_roundoff * (np.abs(value) + error)
+        return Estimate(problem.unflatten(value), problem.unflatten(error))
 
     return Forward(z=z)
 
@@ -290,6 +320,11 @@ def all_roundings() -> Iterator[Rival]:  # noqa: PLR0912
         for bias_within in (False, True):
             step = _summed(None, products=products, bias_within=bias_within, operands=False)
             yield forward("narrow-accumulator", "half types are summed in the half type itself", step)
+    for name in ("float16", "bfloat16"):
+        for block in BLOCKS[1:]:
+            says = f"partial sums are kept in {name} after every {block} features"
+            for last in (True, False):
+                yield forward("narrow-accumulator", says, _summed_in_blocks(FORMATS[name], block, last=last))
     for decimals in range(1, 8):
         says = f"the outputs are rounded to {decimals} decimal places"
         yield forward("outputs-rounded", says, _to_decimals(decimals))

@@ -10,10 +10,19 @@ import numpy as np
 from scipy.special import expit, ndtr
 
 from conformance.diagnosis.rivals.backward import gradients
+from conformance.diagnosis.rivals.families import ALIASES
 from conformance.diagnosis.rivals.formulas import MORE_ROUNDINGS
 from conformance.diagnosis.rivals.rival import Predicted, Rival
 from conformance.truth import Posed
-from reference.activations import ACTIVATIONS, Activation, sech_squared, softplus, tail_product
+from reference.activations import (
+    ACTIVATIONS,
+    SELU_ALPHA,
+    SELU_SCALE,
+    Activation,
+    sech_squared,
+    softplus,
+    tail_product,
+)
 from reference.elementwise import Elementwise
 from reference.formats import Array
 from reference.rowwise import Rowwise, log_softmax, softmax
@@ -25,6 +34,10 @@ Vjp = Callable[[Array, Array], Array]
 def _gelu_tanh_slope(z: Array) -> Array:
     inner = np.sqrt(2 / np.pi) * (z + 0.044715 * z**3)
     return 0.5 * (1 + np.tanh(inner)) + 0.5 * z * sech_squared(inner) * np.sqrt(2 / np.pi) * (1 + 3 * 0.044715 * z**2)
+
+
+def _exp_below(z: Array) -> Array:
+    return np.exp(np.minimum(z, 0.0))
 
 
 def _two_slopes(below: float, z: Array) -> Array:
@@ -70,8 +83,23 @@ SLOPES: Mapping[str, tuple[tuple[str, Slope], ...]] = {
     "softplus": (("1 - sigmoid(z)", lambda z: expit(-z)), ("exp(z)", np.exp)),
     "leaky_relu": tuple((f"{slope:g} below 0", partial(_two_slopes, slope)) for slope in (0.01, 0.1, 0.3, 0.0)),
     "elu": (("y below 0, where y + 1 belongs", lambda z: np.where(z > 0, 1.0, np.expm1(np.minimum(z, 0.0)))),),
-    "selu": (("1 above 0: the scale is left out", lambda z: np.where(z > 0, 1.0, np.exp(np.minimum(z, 0.0)))),),
+    "selu": (
+        ("1 above 0 and exp(z) below: scale and alpha are left out", lambda z: np.where(z > 0, 1.0, _exp_below(z))),
+        ("1 above 0: the scale is left out", lambda z: np.where(z > 0, 1.0, SELU_SCALE * SELU_ALPHA * _exp_below(z))),
+        (
+            "alpha exp(z) below 0: the scale is left out",
+            lambda z: np.where(z > 0, SELU_SCALE, SELU_ALPHA * _exp_below(z)),
+        ),
+        (
+            "y + alpha below 0, where y + scale alpha belongs",
+            lambda z: np.where(z > 0, SELU_SCALE, SELU_SCALE * SELU_ALPHA * np.expm1(np.minimum(z, 0.0)) + SELU_ALPHA),
+        ),
+    ),
     "exponential": (("1 + exp(z)", lambda z: 1 + np.exp(z)),),
+    "hard_silu": (
+        ("hard_sigmoid(z) alone: the slope of its second factor is left out", lambda z: np.clip(z / 6 + 0.5, 0.0, 1.0)),
+        ("(z + 3) / 6 between -3 and 3", lambda z: np.where(np.abs(z) <= 3, (z + 3) / 6, np.where(z > 0, 1.0, 0.0))),
+    ),
 }
 
 
@@ -86,6 +114,9 @@ def with_slope(row: Elementwise, slope: Slope) -> Elementwise:
 
 def of_slope(name: str, row: Activation) -> Iterator[Rival]:
     """Other slopes of one activation."""
+    for words, change in (("negative", lambda u: np.maximum(u, 0)), ("positive", lambda u: np.minimum(u, 0))):
+        says = f"the gradient of {{activation}} takes upstream gradients for 0 where they are {words}"
+        yield Rival("upstream-changed", says, _from_upstream(name, change), about=name)
     if isinstance(row, Rowwise):
         for words, vjp in VJPS.get(name, ()):
             yield _sloped(name, f"the gradient of {{activation}} {words}", _with_vjp(row, vjp))
@@ -93,7 +124,7 @@ def of_slope(name: str, row: Activation) -> Iterator[Rival]:
     yield _sloped(name, "the slope of {activation} is left out", ACTIVATIONS["linear"], "slope-missing")
     value = row.value
     for words, slope in (
-        *SLOPES.get(name, ()),
+        *SLOPES.get(ALIASES.get(name, name), ()),
         ("its value", value),
         ("half of what it should be", lambda z: row.slope(z) / 2),
         ("twice what it should be", lambda z: 2 * row.slope(z)),
@@ -105,6 +136,13 @@ def of_slope(name: str, row: Activation) -> Iterator[Rival]:
     for other, other_row in ACTIVATIONS.items():
         if isinstance(other_row, Elementwise) and other_row is not row and other != "linear":
             yield _sloped(name, f"the slope of {{activation}} is that of {other}", other_row)
+
+
+def _from_upstream(name: str, change: Callable[[Array], Array]) -> Callable[[Posed], Predicted | None]:
+    def predict(posed: Posed) -> Predicted | None:
+        return dict(gradients(posed, upstream=change)) if posed.question.config.activation == name else None
+
+    return predict
 
 
 def _sloped(name: str, says: str, row: Activation, defect: str = "slope-formula") -> Rival:
@@ -156,6 +194,15 @@ def _glu(to_linear: bool, to_gate: bool) -> Vjp:
     return vjp
 
 
+def _glu_exchanged(z: Array, upstream: Array) -> Array:
+    return np.concatenate(_halves(_glu(True, True)(z, upstream))[::-1], axis=-1)
+
+
+def _sparsemax_by_units(z: Array, upstream: Array) -> Array:
+    support = ACTIVATIONS["sparsemax"].value(z) > 0
+    return support * (upstream - (support * upstream).sum(axis=-1, keepdims=True) / z.shape[-1])
+
+
 VJPS: Mapping[str, tuple[tuple[str, Vjp], ...]] = {
     "softmax": (
         ("has the diagonal of its Jacobian alone", lambda z, u: u * softmax(z) * (1 - softmax(z))),
@@ -181,10 +228,12 @@ VJPS: Mapping[str, tuple[tuple[str, Vjp], ...]] = {
     "glu": (
         ("does not reach the gate", _glu(True, False)),
         ("reaches the gate alone", _glu(False, True)),
+        ("has its two halves in each other's place", _glu_exchanged),
     ),
     "sparsemax": (
         ("is the upstream gradient itself", lambda z, u: u),
         ("is that of softmax", ACTIVATIONS["softmax"].vjp),
+        ("divides the sum over the support by the number of units", _sparsemax_by_units),
         (
             "is the upstream gradient on the support, its mean not taken off",
             lambda z, u: u * (ACTIVATIONS["sparsemax"].value(z) > 0),

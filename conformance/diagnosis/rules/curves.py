@@ -21,6 +21,8 @@ MIDDLE = 3.0
 MOSTLY = 0.5
 #: So many wrong values at least.
 ENOUGH = 1
+#: A function that is off by a smaller part of its value everywhere is an approximation.
+INEXACT = 2.0**-4
 #: Arguments that are near, and errors and slopes that are slight.
 NEAR, SLIGHT = 20.0, 1e-3
 #: Arguments close to each other, all of one distance, which every format holds.
@@ -49,12 +51,21 @@ def curve_of(name: str, failing: Sequence[Exhibit], inquiry: Inquiry) -> Iterato
         f"{int(wrong.sum())} of {wrong.size} values on a grid and in the tails are wrong; no formula that is known fits"
     )
     if in_middle:
-        seen = _structure(name, dtype, inquiry) or "is another function"
+        seen = _structure(name, dtype, inquiry) or inexactly(z, got, right) or "is another function"
         says = f"{name} {seen}: {_largest(z, got, wrong, right)}{_not_finite(z, got, wrong)}"
         yield Diagnosis("activation-formula", says, evidence, cases)
     else:
         example = "" if what != OFF else f": {_largest(z, got, wrong, right)}"
         yield Diagnosis("activation-tail", f"{name} {what} {where}, and is right in between{example}", evidence, cases)
+
+
+def inexactly(z: Array, got: Array, right: Array) -> str:
+    """That it is near everywhere, and how near; empty where it is not."""
+    near = (np.abs(z) <= NEAR) & (right != 0)
+    with np.errstate(all="ignore"):
+        error = np.abs(got[near] / right[near] - 1)
+    worst = float(error.max(initial=0.0))
+    return f"is inexact, off by up to {worst:.1e} of its value" if worst < INEXACT else ""
 
 
 def _right_rows(question: Question, inquiry: Inquiry) -> Mask | None:
@@ -139,10 +150,10 @@ def _largest(z: Array, got: Array, wrong: Mask, right: Array) -> str:
         if 0 < error.max() < SLIGHT:
             error = np.where((error > 0) & (right != 0), error / np.abs(right), -1.0)
     place = int(np.argmax(error))
-    return f"at z = {z[place]:.6g} it gives {_apart(got[place], right[place])} is right"
+    return f"at z = {z[place]:.6g} it gives {told_apart(got[place], right[place])} is right"
 
 
-def _apart(got: float, right: float) -> str:
+def told_apart(got: float, right: float) -> str:
     """Both, in as many digits as tell them apart."""
     for digits in (6, 9, 17):
         one, other = f"{got:.{digits}g}", f"{right:.{digits}g}"

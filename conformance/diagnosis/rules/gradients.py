@@ -17,6 +17,7 @@ from conformance.diagnosis.rivals.gradients import of_products, of_upstream
 from conformance.diagnosis.rivals.limited_gradients import of_decay
 from conformance.diagnosis.rivals.rival import Predicted, Rival, scaled
 from conformance.diagnosis.rivals.slopes import at_kinks, of_slope, plain_kinks
+from conformance.diagnosis.rules.curves import inexactly, told_apart
 from conformance.diagnosis.rules.outputs import PLAIN, UNCERTAIN, exhibits, fails_in, is_of_activation
 from conformance.procedures import GRADIENTS
 from conformance.results import Diagnosis, Result, Verdict
@@ -210,11 +211,15 @@ def _slope_curve(inquiry: Inquiry, name: str, question: Question) -> Iterator[Di
         says = f"the slope of {name} is {what} {' and '.join(where)}, and right in between"
         yield Diagnosis("slope-tail", says, evidence, cases)
         return
-    place = int(np.argmax(np.where(wrong & (np.abs(z) <= 3) & np.isfinite(got), np.abs(z), -1)))
     row = ACTIVATIONS[name]
-    right = f" where {row.slope(z[place : place + 1])[0]:.6g} is right" if isinstance(row, Elementwise) else ""
-    says = f"the slope of {name} is another function: at z = {z[place]:.6g} it is {got[place]:.6g}{right}"
-    yield Diagnosis("slope-formula", says, evidence, cases)
+    assert isinstance(row, Elementwise)
+    right = np.asarray(row.slope(z), np.float64)
+    with np.errstate(all="ignore"):
+        error = np.where(wrong & (np.abs(z) <= 3) & np.isfinite(got), np.abs(got - right), -1)
+    place = int(np.argmax(error))
+    what = inexactly(z, got, right) or "is another function"
+    values = f"it is {told_apart(got[place], right[place])} is right"
+    yield Diagnosis("slope-formula", f"the slope of {name} {what}: at z = {z[place]:.6g} {values}", evidence, cases)
 
 
 def _tails(inquiry: Inquiry, question: Question) -> Exhibit | None:

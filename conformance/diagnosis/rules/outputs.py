@@ -15,11 +15,12 @@ from conformance.diagnosis.rivals.every_activation import of_every_activation
 from conformance.diagnosis.rivals.families import plainest
 from conformance.diagnosis.rivals.formulas import activation_rivals, with_epsilon
 from conformance.diagnosis.rivals.permutations import of_seen_orders
-from conformance.diagnosis.rivals.quantized import of_limits, of_operands, of_seen_steps
+from conformance.diagnosis.rivals.quantized import of_limits, of_operands, of_seen_limits, of_seen_steps
 from conformance.diagnosis.rivals.regions import constant_rivals, factor_rivals, region_rivals
 from conformance.diagnosis.rivals.rival import Rival, upon
 from conformance.diagnosis.rivals.rounding import all_roundings, of_seen_bits
 from conformance.diagnosis.rules.curves import curve_of
+from conformance.diagnosis.rules.probes import probed
 from conformance.results import Diagnosis, Result
 from reference.activations import ACTIVATIONS, Activation
 from reference.config import DenseConfig
@@ -145,9 +146,10 @@ def _named(inquiry: Inquiry, failing: Sequence[Exhibit], right: Sequence[Exhibit
     linear_fails = any(exhibit.question.config.activation == "linear" for exhibit in failing)
     general = [*all_affine(), *all_roundings(), *of_operands(), *of_limits(), *of_seen_bits(failing)]
     general += [*of_seen_steps(failing), *factor_rivals(failing), *region_rivals(failing), *constant_rivals(failing)]
-    general += of_seen_orders(failing)
+    general += [*of_seen_orders(failing), *of_seen_limits(failing)]
     steps: list[Callable[[list[Exhibit]], Iterable[Fit]]] = [
         lambda left: fitting(general, _ordinary(left), right),
+        lambda left: fitting(probed(inquiry, _failing_plainly(inquiry)), _ordinary(left), right),
         lambda left: _of_activations(inquiry, left, right),
     ]
     if not linear_fails:
@@ -159,6 +161,10 @@ def _named(inquiry: Inquiry, failing: Sequence[Exhibit], right: Sequence[Exhibit
                 continue
             yield fit
             left = [exhibit for exhibit in left if exhibit not in fit.explained]
+
+
+def _failing_plainly(inquiry: Inquiry) -> list[Question]:
+    return [result.case.question for result in inquiry.open if _is_plain(result) and fails_in(result, "outputs")]
 
 
 def _is_of_one_activation(fit: Fit, inquiry: Inquiry) -> bool:
@@ -205,8 +211,8 @@ def _of_activations(inquiry: Inquiry, failing: Sequence[Exhibit], right: Sequenc
             row = own[0].posed.definition
             widest = max(own, key=lambda exhibit: exhibit.posed.problem.format.precision)
             grid = grid_of(inquiry, widest.question)
-            rivals = [*_with_epsilon(inquiry, name, row), *activation_rivals(name, row, grid)]
-            fits = fitting(rivals, own, others)
+            rivals = [*_with_epsilon(inquiry, name, row), *activation_rivals(name, row, grid), *_in_steps(name, own)]
+            fits = fitting(rivals, own, others) or fitting(rivals, _ordinary(own), others)
             if bases:
                 rivals = [upon(rival, bases[0].rival, bases[0].where.holds) for rival in rivals]
                 found += fits or fitting(rivals, own, others)
@@ -230,6 +236,12 @@ def linear_twin(question: Question) -> Question:
     return replace(question, config=replace(question.config, activation="linear"))
 
 
+def _in_steps(name: str, failing: Sequence[Exhibit]) -> Iterator[Rival]:
+    """One activation's outputs in steps."""
+    for rival in of_seen_steps(failing):
+        yield replace(rival, says=rival.says.replace("the outputs are", "{activation} is"), about=name)
+
+
 def _with_epsilon(inquiry: Inquiry, name: str, row: Activation) -> Iterator[Rival]:
     """Of one unit softmax is 1, or 1 / (1 + epsilon) where one is added: in float64 that tells the number."""
     if name != "softmax" or not isinstance(row, Rowwise):
@@ -241,7 +253,10 @@ def _with_epsilon(inquiry: Inquiry, name: str, row: Activation) -> Iterator[Riva
             u = FORMATS[dtype].unit_roundoff
             least, greatest = (float(1 / (got.astype(np.float64) + side * 2 * u).max() - 1) for side in (1, -1))
             if least > 0:
-                yield with_epsilon(name, row, plainest(least, greatest))
+                rival = with_epsilon(name, row, plainest(least, greatest))
+                several = replace(question, config=replace(question.config, units=3))
+                if all(agrees(rival, exhibit) for exhibit in inquiry.witness.exhibits(several)):
+                    yield rival
                 return
 
 
@@ -284,13 +299,14 @@ def _follows(fit: Fit, result: Result, inquiry: Inquiry) -> bool:
         # another defect, where the activation alone fails; else it is but not predicted in every element
         if agreed is not None and (agreed or not _linear_twin_fails(question, inquiry)):
             return agreed
-    if not fit.where.holds(question):
-        return False
+    asked = [question]
+    if question.procedure == "call_rows":
+        alone = replace(question, procedure="call", input_shape=(1, *question.input_shape[1:]))
+        asked += [alone, linear_twin(alone)]  # of so few numbers an activation may hide all
+    asked = [each for each in asked if fit.where.holds(each)]
     if fit.rival.about:
-        return question.config.activation == fit.rival.about
-    alone = replace(question, procedure="call", input_shape=(1, *question.input_shape[1:]))
-    rows = question.procedure == "call_rows" and shows(fit.rival, alone, inquiry)
-    return rows or shows(fit.rival, question, inquiry)
+        return bool(asked) and question.config.activation == fit.rival.about
+    return any(shows(fit.rival, each, inquiry) for each in asked)
 
 
 def _linear_twin_fails(question: Question, inquiry: Inquiry) -> bool:

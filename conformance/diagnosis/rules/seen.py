@@ -48,7 +48,7 @@ def seen_outputs(inquiry: Inquiry) -> Iterator[Diagnosis]:
         return
     if where is not None and where.says:
         cases = tuple(r.case.id for r in inquiry.open if is_made_of_outputs(r) and where.holds(r.case.question))
-        says = f"the outputs are wrong {where.says}, and right otherwise"
+        says = f"the outputs are wrong {where.says}" + ("" if inquiry.fits else ", and right otherwise")
         yield Diagnosis("outputs-wrong", says, f"{evidence}; {len(right)} others are right", cases)
 
 
@@ -125,8 +125,6 @@ def seen_gradients(inquiry: Inquiry) -> Iterator[Diagnosis]:
         return
     same = [exhibit for exhibit in right if exhibit.name in names and _tells(exhibit)]
     where = separating((each.question for each in failing), (), (each.question for each in same))
-    if where is None:
-        return
     owners = [gradient_of(name).removesuffix(" gradient") for name in names]
     subject = "all gradients are" if len(names) == len(GRADIENTS) else f"{' and '.join(owners)} gradient is"
     worst = max(_error(exhibit) for exhibit in failing)
@@ -134,9 +132,10 @@ def seen_gradients(inquiry: Inquiry) -> Iterator[Diagnosis]:
         defect, what = "gradient-inexact", f"inexact: off by up to {worst:.1e} of its greatest element"
     else:
         defect, what = "gradient-wrong", "wrong"
-    says = f"{subject} {what} {where.says}".strip() + ", behind outputs that are right"
+    place = where or Trait(f"in {len(failing)} of {len(failing) + len(same)} questions", lambda question: True)
+    says = f"{subject} {what} {place.says}".strip() + ", behind outputs that are right"
     evidence = f"{len(failing)} of {len(failing)} failing tensors that were asked for again"
-    cases = tuple(r.case.id for r in inquiry.open if _is_of(r, names) and where.holds(r.case.question))
+    cases = tuple(r.case.id for r in inquiry.open if _is_of(r, names) and place.holds(r.case.question))
     yield Diagnosis(defect, says, evidence, cases)
 
 

@@ -14,6 +14,8 @@ from conformance.diagnosis.scope import separating
 from conformance.procedures import GRADIENTS
 from conformance.results import Diagnosis, Result, Verdict
 
+#: So many times smaller than the largest number is far below it.
+NEAR = 16.0
 FAMILIES = ("specials", "special_weights", "special_upstream", "overflowing", "subnormal")
 
 
@@ -64,12 +66,23 @@ def _overflow(inquiry: Inquiry) -> Iterator[Diagnosis]:
         r.case.id for r in inquiry.open if _misses_infinity(r) and (where is None or where.holds(r.case.question))
     ]
     finite = np.isfinite(values)
+    if finite.all() and np.abs(values).max() < _least_clip(answers) and _fails_ordinarily(inquiry):
+        return  # a limit that ordinary numbers reach as well
     if finite.all():
         says = f"what overflows stays finite{words}: {np.abs(values).max():.6g} where it should be infinite"
         yield Diagnosis("infinity-clipped", says, evidence, tuple(dict.fromkeys([*cases, *infinite])))
     elif np.isnan(values[~np.isinf(values)]).all():
         says = f"what overflows becomes NaN{words}, where it should be infinite"
         yield Diagnosis("infinity-nan", says, evidence, tuple(dict.fromkeys([*cases, *infinite])))
+
+
+def _least_clip(answers: list[tuple[Asked, NDArray[Any]]]) -> float:
+    """What is not far below the largest number is clipped because that is reached."""
+    return min(asked.question.config.format.largest for asked, _ in answers) / NEAR
+
+
+def _fails_ordinarily(inquiry: Inquiry) -> bool:
+    return any(r.case.question.family not in FAMILIES and fails_in(r, "outputs") for r in inquiry.open)
 
 
 def _misses_infinity(result: Result) -> bool:

@@ -39,10 +39,16 @@ def wrong_state(inquiry: Inquiry) -> Iterator[Diagnosis]:
             if clause == UNTOUCHED and not all(_by_inputs(inquiry, each) for each in inquiry.failing(AGAIN)):
                 follow = failing
             fresh = _right_when_fresh(inquiry)
+            if fresh:
+                fresh += [
+                    each for each in inquiry.open if each.case.question.procedure in PLAIN and is_made_of_outputs(each)
+                ]
             cast = [
                 each for each in inquiry.failing("dtypes.inputs-") if clause == RELOADED and is_made_of_outputs(each)
             ]
-            yield Diagnosis(defect, says, evidence, tuple(each.case.id for each in (*follow, *fresh, *cast)))
+            yield Diagnosis(
+                defect, says, evidence, tuple(dict.fromkeys(each.case.id for each in (*follow, *fresh, *cast)))
+            )
 
 
 def overwritten_answers(inquiry: Inquiry) -> Iterator[Diagnosis]:

@@ -149,7 +149,7 @@ def _named(inquiry: Inquiry, failing: Sequence[Exhibit], right: Sequence[Exhibit
     general += [*of_seen_orders(failing), *of_seen_limits(failing)]
     steps: list[Callable[[list[Exhibit]], Iterable[Fit]]] = [
         lambda left: fitting(general, _ordinary(left), right),
-        lambda left: fitting(probed(inquiry, _failing_plainly(inquiry)), _ordinary(left), right),
+        lambda left: fitting(probed(inquiry, _failing_plainly(inquiry, left)), _ordinary(left), right),
         lambda left: _of_activations(inquiry, left, right),
     ]
     if not linear_fails:
@@ -163,8 +163,10 @@ def _named(inquiry: Inquiry, failing: Sequence[Exhibit], right: Sequence[Exhibit
             left = [exhibit for exhibit in left if exhibit not in fit.explained]
 
 
-def _failing_plainly(inquiry: Inquiry) -> list[Question]:
-    return [result.case.question for result in inquiry.open if _is_plain(result) and fails_in(result, "outputs")]
+def _failing_plainly(inquiry: Inquiry, failing: Sequence[Exhibit]) -> list[Question]:
+    """With those that were put in addition."""
+    open_results = [result for result in inquiry.open if _is_plain(result) and fails_in(result, "outputs")]
+    return [*(exhibit.question for exhibit in failing), *(result.case.question for result in open_results)]
 
 
 def _is_of_one_activation(fit: Fit, inquiry: Inquiry) -> bool:

@@ -250,21 +250,25 @@ def _outputs_are_of(narrow: Format, posed: Posed, got: Array) -> bool:
     return narrow.precision >= posed.problem.format.precision or _are_of(narrow, got)
 
 
-def _unrounded(posed: Posed) -> dict[str, Interval | None] | None:
-    """Of a mixed policy: the variables' own values are multiplied, and the outputs rounded alone."""
-    config, problem, tensors = posed.question.config, posed.problem, posed.tensors
-    if config.format is config.variable_format:
-        return None
-    bias = None if tensors.bias is None else tensors.bias.astype(np.float64)
-    wide = replace(
-        problem,
-        inputs=tensors.inputs.astype(np.float64),
-        kernel=tensors.kernel.astype(np.float64),
-        bias=bias,
-        format=config.variable_format,
-    )
-    found = Forward().bound(wide)
-    return {"outputs": Interval(problem.format.round(found.lower), problem.format.round(found.upper))}
+def _unrounded(*, inputs: bool, weights: bool) -> Callable[[Posed], dict[str, Interval | None] | None]:
+    """Of a mixed policy: variables or inputs are multiplied as they are, and the outputs rounded alone."""
+
+    def predict(posed: Posed) -> dict[str, Interval | None] | None:
+        config, problem, tensors = posed.question.config, posed.problem, posed.tensors
+        if config.format is config.variable_format:
+            return None
+        own = problem.bias if tensors.bias is None or not weights else tensors.bias.astype(np.float64)
+        wide = replace(
+            problem,
+            inputs=tensors.inputs.astype(np.float64) if inputs else problem.inputs,
+            kernel=tensors.kernel.astype(np.float64) if weights else problem.kernel,
+            bias=own,
+            format=config.variable_format,
+        )
+        found = Forward().bound(wide)
+        return {"outputs": Interval(problem.format.round(found.lower), problem.format.round(found.upper))}
+
+    return predict
 
 
 def of_seen_bits(failing: Sequence[Exhibit]) -> Iterator[Rival]:
@@ -335,9 +339,13 @@ def all_roundings() -> Iterator[Rival]:  # noqa: PLR0912
     for name in ("float32", "float16", "bfloat16"):
         says, step = f"inputs @ kernel is computed in {name}", _product_in(FORMATS[name])
         yield forward("narrow-arithmetic", says, step, is_vague=True, also=_sums_hold_in(FORMATS[name]))
-    yield Rival(
-        "operands-unrounded", "a mixed policy's operands are not rounded before they are multiplied", _unrounded
-    )
+    for what, inputs, weights in (
+        ("operands are", True, True),
+        ("kernel and bias are", False, True),
+        ("inputs are", True, False),
+    ):
+        says = f"a mixed policy's {what} not rounded before they are multiplied"
+        yield Rival("operands-unrounded", says, _unrounded(inputs=inputs, weights=weights))
     for name in ("float32", "bfloat16", "float16"):
         step = _activated_in(FORMATS[name])
         yield forward("activation-narrow", f"the activation is computed in {name}", step)

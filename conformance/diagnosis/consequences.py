@@ -37,7 +37,7 @@ _KINDS: tuple[tuple[tuple[str, ...], str], ...] = (
 )
 #: Of each kind what else it is made of.
 _MADE_OF = {
-    "outputs": ("dtype",),
+    "outputs": ("dtype", "steps"),
     "losses": ("outputs",),
     "reported": ("outputs", "losses"),
     "steps": ("outputs", "gradients", "losses"),

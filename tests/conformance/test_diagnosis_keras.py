@@ -117,7 +117,11 @@ def kernel_held() -> Any:
         (penalty_twice, ("losses",), {"penalty-repeated": "the kernel's penalty is in the losses twice"}),
         (by_fan_in, ("initializers",), {"initializer-scaled": "a variance of about 1 divided by fan_in"}),
         (always_float32, ("dtypes",), {"policy-ignored": "the dtype that is given is ignored"}),
-        (constrained_in_call, ("constraints", "errors"), {}),
+        (
+            constrained_in_call,
+            ("constraints", "errors"),
+            {"constraint-in-call": "the kernel's constraint is applied in every call"},
+        ),
         (masked_zeroed, ("composition", "losses"), {"mask-wrong": "behind a mask the outputs are others"}),
         (nameless_copy, ("saving",), {"config-incomplete": "does not keep name"}),
         (kernel_held, ("parameters",), {"weights-not-trainable": "the kernel is not trainable"}),

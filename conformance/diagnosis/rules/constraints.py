@@ -3,26 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from conformance.diagnosis.exhibits import Inquiry
-from conformance.diagnosis.rules.initializers import expected_beginning
+from conformance.cases import Question
+from conformance.diagnosis.exhibits import Inquiry, apart, matches
+from conformance.diagnosis.rivals.rival import Forward
+from conformance.diagnosis.rules.begun import expected_beginning
 from conformance.diagnosis.wording import listed, names_missed, options
 from conformance.results import Diagnosis, Result
 from conformance.truth import LEARNING_RATE, Posed
+from reference.bounds import Estimate
 from reference.constraints import CONSTRAINTS
 from reference.dense import backward
 from reference.formats import FORMATS, Array
+from reference.intervals import Interval
 from reference.training import constrained
 
 #: Of any constraint, besides one for each term of a norm, and of the step before it.
 ROUNDINGS = 2 * max(row.roundings for row in CONSTRAINTS.values())
 #: Of so many weights one factor says something.
 LEAST = 3
+#: So many layers are called with constraints on weights that were set.
+FEW = 6
 PROCEDURES = ("step", "constrain", "use_constrained")
 
 
@@ -51,6 +57,7 @@ class Moved:
 def wrong_constraints(inquiry: Inquiry) -> Iterator[Diagnosis]:
     """The rule: of each weight the first account that explains all failing steps."""
     yield from _when_built(inquiry)
+    yield from _in_calls(inquiry)
     for weight in ("kernel", "bias"):
         failing = _moved(inquiry, weight, [r for r in inquiry.failing("constraints.") if _fails(r, weight)])
         passed = _moved(
@@ -84,6 +91,51 @@ def _when_built(inquiry: Inquiry) -> Iterator[Diagnosis]:
             weights.append(weight)
     says = f"the {listed(list(dict.fromkeys(weights)))} is constrained when it begins, before any step"
     yield Diagnosis("constraint-untimely", says, f"{len(weights)} weights begin so", tuple(r.case.id for r in failing))
+
+
+def _in_calls(inquiry: Inquiry) -> Iterator[Diagnosis]:
+    """Outputs of weights that were set, and constrained on their way into the product."""
+    failing = [r for r in inquiry.failing("constraints.") if r.case.question.procedure in PROCEDURES]
+    for weight in ("kernel", "bias"):
+        argument = f"{weight}_constraint"
+        questions = dict.fromkeys(replace(each.case.question, procedure="call") for each in failing)
+        asked = [each for each in questions if getattr(each.config, argument) and not each.option("given_as")][:FEW]
+        used = [_is_used_constrained(inquiry, question, weight) for question in asked]
+        if True not in used or False in used:
+            continue
+        says = f"the {weight}'s constraint is applied in every call: outputs are those of the constrained {weight}"
+        evidence = f"{used.count(True)} of {len(used)} layers whose weights were set and used answer so"
+        cases = tuple(r.case.id for r in inquiry.open if getattr(r.case.question.config, argument) and _is_moved(r))
+        yield Diagnosis("constraint-in-call", says, evidence, cases)
+
+
+def _is_used_constrained(inquiry: Inquiry, question: Question, weight: str) -> bool | None:
+    """None where the constraint changes nothing of the outputs."""
+    tensors = inquiry.witness.tensors(question)
+    held = None if tensors is None else getattr(tensors, weight)
+    if tensors is None or held is None:
+        return None
+    wanted = constrained(getattr(question.config, f"{weight}_constraint"), held.astype(np.float64))
+    posed = inquiry.witness.posed(question, tensors)
+    got = inquiry.witness.ask_with(question, tensors).answer.tensor("outputs")
+    within = _of_weights(posed, **{weight: wanted})
+    if not (apart(within, posed.outputs)).any():
+        return None
+    return matches(got, within)
+
+
+def _of_weights(posed: Posed, **weights: Array) -> Interval:
+    """Outputs of weights that a constraint made, with its roundings."""
+    problem = replace(posed.problem, **weights)  # type: ignore[arg-type]
+    terms = np.abs(problem.rows) @ np.abs(problem.kernel) + (0.0 if problem.bias is None else np.abs(problem.bias))
+    doubt = (ROUNDINGS + max(problem.kernel.shape)) * problem.format.unit_roundoff * problem.unflatten(terms)
+    return Forward(z=lambda z, _: Estimate(z.value, z.error + doubt)).bound(problem)
+
+
+def _is_moved(result: Result) -> bool:
+    made = ("kernel", "bias", "reported_loss", "outputs", "losses")
+    names = names_missed(result)
+    return bool(names) and all(name.startswith(made) for name in names)
 
 
 def _fails(result: Result, weight: str) -> bool:

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from conformance.answers import Answer, Trial
-from conformance.cases import Question
-from conformance.contract.initializers import drawn_from_its_distribution
 from conformance.diagnosis.exhibits import Inquiry
 from conformance.diagnosis.rivals.families import plainest
+from conformance.diagnosis.rules.begun import LARGE, Begun, all_begun, begins_as
+from conformance.diagnosis.rules.fans import by_other_fan, drawn_turned, of_other_fans
 from conformance.diagnosis.scope import separating
 from conformance.diagnosis.wording import listed, names_missed, observed, options
 from conformance.results import Diagnosis, Result, Verdict
@@ -22,8 +18,6 @@ from reference.initializers import INITIALIZERS
 
 #: Those that a layer may use in place of what was asked for, plainest first.
 PLAIN = tuple(name for name in INITIALIZERS if not name.endswith("_seeded") and name not in ("orthogonal", "identity"))
-#: So many values show their distribution.
-LARGE = 1000
 #: Doubt of a factor between values that are both known.
 EXACTLY = 1e-6
 AREAS = (
@@ -36,26 +30,12 @@ AREAS = (
 )
 
 
-@dataclass(frozen=True)
-class Begun:
-    """One weight of one new layer. asked: the name of its initializer. expected: where that is certain, or seeded."""
-
-    result: Result
-    asked: str
-    values: NDArray[Any]
-    expected: NDArray[Any] | None
-
-    @property
-    def question(self) -> Question:
-        return self.result.case.question
-
-
 def wrong_beginning(inquiry: Inquiry) -> Iterator[Diagnosis]:
     """The rule: what all layers share first, then weight by weight."""
     yield from _alike(inquiry)
     for weight in ("kernel", "bias"):
-        failing = _begun(inquiry, weight, [r for r in inquiry.failing("initializers.") if _is_about(r, weight)])
-        passed = _begun(inquiry, weight, [r for r in inquiry.passed if r.clause.area == "initializers"][:40])
+        failing = all_begun(inquiry, weight, [r for r in inquiry.failing("initializers.") if _is_about(r, weight)])
+        passed = all_begun(inquiry, weight, [r for r in inquiry.passed if r.clause.area == "initializers"][:40])
         if failing:
             told = _explained(inquiry, weight, failing, passed) or _seen(weight, failing)
             if told is not None:
@@ -79,50 +59,6 @@ def _follow(inquiry: Inquiry, weight: str) -> tuple[str, ...]:
         if about or raised or odd:
             found.append(result.case.id)
     return tuple(found)
-
-
-def _begun(inquiry: Inquiry, weight: str, results: Sequence[Result]) -> list[Begun]:
-    found = []
-    for result in results:
-        question = result.case.question
-        if question.procedure != "begin" or inquiry.witness.is_tired:
-            continue
-        values = inquiry.witness.ask(question).answer.tensor(weight)
-        asked = getattr(question.config, f"{weight}_initializer")
-        if values is not None and values.shape == _shape(question, weight):
-            found.append(
-                Begun(result, asked, values.astype(np.float64), expected_beginning(inquiry, question, weight, asked))
-            )
-    return found
-
-
-def expected_beginning(inquiry: Inquiry, question: Question, weight: str, asked: str) -> NDArray[Any] | None:
-    row = INITIALIZERS[asked]
-    if row.values is not None:
-        return question.config.variable_format.round(row.values(_shape(question, weight)))
-    if asked.endswith("_seeded"):
-        drawn = inquiry.witness.oracle_answer(question).tensor(weight)
-        return None if drawn is None else drawn.astype(np.float64)
-    return None
-
-
-def _shape(question: Question, weight: str) -> tuple[int, ...]:
-    units = question.config.units
-    return (question.known_shape[-1], units) if weight == "kernel" else (units,)
-
-
-def begins_as(name: str, begun: Begun, weight: str) -> bool:
-    """Whether these values may be what an initializer gives: to the last bit, or by its distribution."""
-    row, shape = INITIALIZERS[name], begun.values.shape
-    if row.values is not None:
-        if name == "identity" and len(shape) != 2:
-            return False
-        return bool((begun.values == begun.question.config.variable_format.round(row.values(shape))).all())
-    kernel, bias = (name, "zeros") if weight == "kernel" else ("zeros", name)
-    config = replace(begun.question.config, kernel_initializer=kernel, bias_initializer=bias)
-    question = replace(begun.question, config=config)
-    trial = Trial(question, Answer({weight: begun.values}), {}, {}, Answer())
-    return all(comparison.holds for comparison in drawn_from_its_distribution(trial))
 
 
 # ---- what all layers share -------------------------------------------------------------------------------------------
@@ -160,9 +96,9 @@ def _explained(inquiry: Inquiry, weight: str, failing: Sequence[Begun], passed: 
         lambda: _used_instead(weight, failing, passed),
         lambda: _rounded(weight, failing),
         lambda: _scaled(weight, failing, passed),
-        lambda: _by_other_fan(weight, failing),
-        lambda: _turned(weight, failing),
-        lambda: _of_other_fans(weight, failing),
+        lambda: by_other_fan(weight, failing),
+        lambda: drawn_turned(inquiry, weight, failing),
+        lambda: of_other_fans(weight, failing),
         lambda: _seeds(inquiry, weight, failing),
     )
     return next((told for make in makers if (told := make()) is not None), None)
@@ -273,37 +209,6 @@ def _scaled(weight: str, failing: Sequence[Begun], passed: Sequence[Begun]) -> T
     return "initializer-scaled", says, f"{len(failing)} of {len(failing)} failing weights"
 
 
-#: What a variance may be divided by, of (fan_in, fan_out).
-FANS: tuple[tuple[str, Callable[[int, int], float]], ...] = (
-    ("fan_in", lambda fan_in, fan_out: fan_in),
-    ("fan_out", lambda fan_in, fan_out: fan_out),
-    ("the mean of the fans", lambda fan_in, fan_out: (fan_in + fan_out) / 2),
-    ("the greater fan", max),
-    ("the lesser fan", min),
-    ("the product of the fans", lambda fan_in, fan_out: fan_in * fan_out),
-)
-
-
-def _by_other_fan(weight: str, failing: Sequence[Begun]) -> Told | None:
-    """A variance that is one number through another fan, of large kernels of several shapes."""
-    large = [each for each in failing if each.values.ndim > 1 and each.values.size > LARGE and each.expected is None]
-    asked = {each.asked for each in large}
-    if weight != "kernel" or len({each.values.shape for each in large}) < 2 or len(asked) > 1:
-        return None
-    doubt = max(8 / np.sqrt(2 * each.values.size) for each in large)
-    fitting = []
-    for words, fan in FANS:
-        numbers = [float((each.values**2).mean()) * fan(*each.values.shape) for each in large]
-        if max(numbers) <= (1 + doubt) * min(numbers) and min(numbers) > 0:
-            middle = float(np.mean(numbers))
-            fitting.append((words, plainest(middle * (1 - doubt), middle * (1 + doubt))))
-    if len(fitting) != 1:
-        return None
-    words, number = fitting[0]
-    says = f"a kernel by {asked.pop()} begins with a variance of about {number:g} divided by {words}, not with its own"
-    return "initializer-scaled", says, f"{len(large)} of {len(large)} large kernels, of several shapes"
-
-
 def _fits_scaled(begun: Begun, factor: float) -> bool:
     spread = INITIALIZERS[begun.asked].spread
     if spread is None:
@@ -324,59 +229,6 @@ def _rounded(weight: str, failing: Sequence[Begun]) -> Told | None:
                 f"{len(known)} of {len(known)} weights are the right ones, rounded",
             )
     return None
-
-
-def _turned(weight: str, failing: Sequence[Begun]) -> Told | None:
-    """Fans swapped: each spread fits the turned shape."""
-    if weight != "kernel" or any(INITIALIZERS[each.asked].spread is None for each in failing):
-        return None
-    turned = [replace(each, values=each.values.T) for each in failing if each.values.size > LARGE]
-    if not turned:
-        return None
-    for each in turned:
-        config = replace(each.question.config, units=each.values.shape[1], bias_initializer="zeros")
-        question = replace(
-            each.question, config=config, input_shape=(*each.question.input_shape[:-1], each.values.shape[0])
-        )
-        trial = Trial(question, Answer({"kernel": each.values}), {}, {}, Answer())
-        if not all(comparison.holds for comparison in drawn_from_its_distribution(trial)):
-            return None
-    return (
-        "fans-swapped",
-        "the kernel's fans are swapped: it is drawn for the transposed shape",
-        f"{len(turned)} distributions fit the transposed shape",
-    )
-
-
-#: What the variance of a weight may be a part of: of the shape (fan in, fan out).
-_FANS: tuple[tuple[str, Callable[[int, int], float]], ...] = (
-    ("the number of features", lambda features, units: features),
-    ("the number of units", lambda features, units: units),
-    ("the sum of features and units", lambda features, units: features + units),
-    ("features times units", lambda features, units: features * units),
-    ("no fan at all", lambda features, units: 1),
-)
-
-
-def _of_other_fans(weight: str, failing: Sequence[Begun]) -> Told | None:
-    """A variance that is one number over another fan, in kernels of several shapes."""
-    seen = [each for each in failing if each.values.ndim == 2 and INITIALIZERS[each.asked].spread is not None]
-    asked = {each.asked.removesuffix("_seeded") for each in seen}
-    shapes = {each.values.shape for each in seen}
-    if weight != "kernel" or len(shapes) < 2 or len(asked) != 1:
-        return None
-    fits = []
-    for words, fan in _FANS:
-        numbers = [(float((each.values**2).mean() * fan(*each.values.shape)), each.values.size) for each in seen]
-        doubt = max(number * 4 * np.sqrt(2 / size) for number, size in numbers)
-        if np.ptp([number for number, _ in numbers]) <= doubt:
-            fits.append((words, max(numbers, key=lambda each: each[1])[0]))
-    if len(fits) != 1:
-        return None
-    words, number = fits[0]
-    of = f"{number:.2g} / ({words})" if words != "no fan at all" else f"{number:.2g}, whatever the shape"
-    says = f"by {asked.pop()} the kernel begins with another variance than it should: about {of}"
-    return "fans-wrong", says, f"{len(seen)} kernels of {len(shapes)} shapes"
 
 
 def _seeds(inquiry: Inquiry, weight: str, failing: Sequence[Begun]) -> Told | None:

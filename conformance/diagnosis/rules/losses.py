@@ -2,58 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from math import prod
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
-from conformance.cases import Question
 from conformance.diagnosis.exhibits import Inquiry
-from conformance.diagnosis.rivals.families import written
+from conformance.diagnosis.rules.penalties import Account, Costs, accounts, by_one_regularizer, fitted, parts_of
 from conformance.diagnosis.wording import listed, names_missed, options
-from conformance.implementations.adapter import other_weights
 from conformance.results import Diagnosis, Result, Verdict
-from conformance.truth import Posed
-from reference.activations import ACTIVATIONS
-from reference.regularizers import REGULARIZERS
-from reference.training import Weights, penalties
 
 ARGUMENTS = ("kernel_regularizer", "bias_regularizer", "activity_regularizer")
 PROCEDURES = ("read_losses", "read_losses_in_graph", "call_masked")
-#: By the name of its argument what each regularizer adds.
-Parts = dict[str, float]
-
-
-@dataclass(frozen=True)
-class Costs:
-    """What one question's losses came to, least first, and what makes them up in truth."""
-
-    result: Result
-    posed: Posed
-    parts: Parts
-    got: NDArray[Any]
-
-    @property
-    def question(self) -> Question:
-        return self.posed.question
-
-    def match(self, values: Sequence[float], *, narrow: bool = False) -> bool:
-        """Within the roundings of sums as long as a weight, and of a factor; narrow: in the dtype of computation."""
-        if len(values) != len(self.got):
-            return False
-        format = self.question.config.format if narrow else self.question.config.variable_format
-        size = max(self.posed.tensors.kernel.size, prod(self.posed.tensors.upstream.shape))
-        doubt = (2 * size + 16) * format.unit_roundoff
-        wanted = np.sort(np.array(values, np.float64))
-        return bool((np.abs(self.got - wanted) <= doubt * np.abs(wanted)).all())
 
 
 def wrong_costs(inquiry: Inquiry) -> Iterator[Diagnosis]:
     """The rule: argument by argument the first account that explains all failing losses with it."""
     yield from _none_at_all(inquiry)
+    yield from _by_one_regularizer(inquiry)
     for argument in ARGUMENTS:
         masks = any("outputs" in names_missed(result) for result in inquiry.failing("composition.masks"))
         results = [r for r in inquiry.failing("losses.") if _fails(r, argument)]
@@ -84,6 +50,23 @@ def _none_at_all(inquiry: Inquiry) -> Iterator[Diagnosis]:
         evidence = f"{len(failing)} of {len(failing)} lists of losses that were read again are empty"
         says = "the losses are empty, whichever regularizer is given"
         yield Diagnosis("penalty-missing", says, evidence, tuple(dict.fromkeys(cases)))
+
+
+def _by_one_regularizer(inquiry: Inquiry) -> Iterator[Diagnosis]:
+    """One of two weights penalized by the other's regularizer, whichever is given."""
+    failing = _costs(inquiry, [r for r in inquiry.failing("losses.") if any(_fails(r, each) for each in ARGUMENTS)])
+    both = ARGUMENTS[:2]
+    alone = {name for each in failing if len(each.parts) == 1 for name in each.parts}
+    if not set(both) <= alone:
+        return
+    for argument, other in (both, both[::-1]):
+        wanted = [by_one_regularizer(each, argument, other) for each in failing]
+        if all(values is not None and each.match(values) for each, values in zip(failing, wanted, strict=True)):
+            of, own = (each.removesuffix("_regularizer") for each in (argument, other))
+            evidence = f"{len(failing)} of {len(failing)} lists of losses that were read again are these"
+            cases = tuple(dict.fromkeys([*_follow(inquiry, argument), *_follow(inquiry, other)]))
+            says = f"the {of}'s penalty is by the {own}'s regularizer"
+            yield Diagnosis("penalty-of-other-regularizer", says, evidence, cases)
 
 
 def _passed(inquiry: Inquiry, clause: str) -> list[Result]:
@@ -140,148 +123,8 @@ def _costs(inquiry: Inquiry, results: Sequence[Result]) -> list[Costs]:
         if asked.tensors is None or got is None:
             continue
         posed = inquiry.witness.posed(result.case.question, asked.tensors)
-        found.append(Costs(result, posed, _parts(posed), got.astype(np.float64)))
+        found.append(Costs(result, posed, parts_of(posed), got.astype(np.float64)))
     return found
-
-
-def _parts(posed: Posed, **changed: Any) -> Parts:
-    tensors, problem = changed.get("tensors", posed.tensors), posed.problem
-    bias = None if tensors.bias is None else tensors.bias.astype(np.float64)
-    stored = Weights(tensors.kernel.astype(np.float64), bias)
-    operands = Weights(problem.kernel, problem.bias) if "tensors" not in changed else stored
-    activation = changed.get("activation", problem.activation)
-    divides = posed.dialect.divides_activity_loss
-    found = penalties(posed.question.config, problem.inputs, stored, activation, divides=divides, operands=operands)
-    if posed.question.option("frozen") and not posed.dialect.keeps_losses_of_frozen and not changed.get("all"):
-        return {name: value for name, value in found.items() if name == "activity_regularizer"}
-    return found
-
-
-def _with(costs: Costs, argument: str, *values: float) -> list[float]:
-    return [*(value for name, value in costs.parts.items() if name != argument), *values]
-
-
-#: The defect, in words, and what the losses are instead; of one argument.
-Account = tuple[str, str, Callable[[Costs], "list[float] | None"]]
-
-
-def _times(argument: str, factor: Callable[[Costs], float]) -> Callable[[Costs], list[float] | None]:
-    return lambda costs: _with(costs, argument, costs.parts[argument] * factor(costs))
-
-
-def _rows(costs: Costs) -> int:
-    return prod(costs.question.known_shape[:-1])
-
-
-def _batch(costs: Costs) -> int:
-    return costs.question.known_shape[0]
-
-
-def _accounts(argument: str) -> Iterator[Account]:
-    of = f"the {argument.removesuffix('_regularizer')}'s penalty"
-    size: Mapping[str, Callable[[Costs], int]] = {
-        "kernel_regularizer": lambda c: c.posed.tensors.kernel.size,
-        "bias_regularizer": lambda c: c.question.config.units,
-    }
-    yield "penalty-missing", f"{of} is missing from the losses", lambda costs: _with(costs, argument)
-    yield (
-        "penalty-repeated",
-        f"{of} is in the losses twice",
-        lambda costs: _with(costs, argument, *[costs.parts.get(argument, 0.0)] * 2),
-    )
-    yield "penalty-scaled", f"{of} is halved", _times(argument, lambda costs: 0.5)
-    yield "penalty-scaled", f"{of} is doubled", _times(argument, lambda costs: 2.0)
-    if argument in size:
-        count = size[argument]
-        yield (
-            "penalty-scaled",
-            f"{of} is a mean over the weight, not a sum",
-            _times(argument, lambda costs: 1 / count(costs)),
-        )
-        yield (
-            "penalty-scaled",
-            f"{of} is divided by the length of the batch",
-            _times(argument, lambda costs: 1 / _batch(costs)),
-        )
-        yield (
-            "penalty-scaled",
-            f"{of} is divided by the number of rows",
-            _times(argument, lambda costs: 1 / _rows(costs)),
-        )
-        yield (
-            "penalty-stale",
-            f"{of} is that of the weights before, not of those in use",
-            lambda costs: _stale(costs, argument),
-        )
-        yield (
-            "penalty-rounded",
-            f"{of} is of the weights as the policy rounds them",
-            lambda costs: _of_rounded(costs, argument),
-        )
-        other = "bias_regularizer" if argument == "kernel_regularizer" else "kernel_regularizer"
-        words = f"{of} is by the {other.removesuffix('_regularizer')}'s regularizer"
-        yield "penalty-of-other-regularizer", words, lambda costs: _by_the_other(costs, argument, other)
-    else:
-        yield (
-            "activity-divisor",
-            f"{of} is not divided by the length of the batch",
-            _times(argument, _batch),
-        )
-        yield (
-            "activity-divisor",
-            f"{of} is divided by all rows, not by the length of the batch",
-            _times(argument, lambda costs: _batch(costs) / _rows(costs)),
-        )
-        yield (
-            "activity-divisor",
-            f"{of} is a mean over all outputs",
-            _times(argument, lambda costs: _batch(costs) / max(1, costs.posed.tensors.upstream.size)),
-        )
-        yield "penalty-of-pre-activations", f"{of} is of the outputs before the activation", _of_z
-        yield "penalty-of-inputs", f"{of} is of the inputs, not of the outputs", _of_inputs
-        yield "penalty-of-masked", f"{of} leaves out masked outputs", _masked
-
-
-def _stale(costs: Costs, argument: str) -> list[float] | None:
-    before = _parts(costs.posed, tensors=other_weights(costs.posed.tensors))
-    return _with(costs, argument, before[argument]) if argument in before else None
-
-
-def _of_rounded(costs: Costs, argument: str) -> list[float] | None:
-    problem = costs.posed.problem
-    weight = problem.kernel if argument == "kernel_regularizer" else problem.bias
-    name = getattr(costs.question.config, argument)
-    return None if weight is None else _with(costs, argument, REGULARIZERS[name].penalty(weight))
-
-
-def _by_the_other(costs: Costs, argument: str, other: str) -> list[float] | None:
-    name = getattr(costs.question.config, other)
-    tensors = costs.posed.tensors
-    weight = tensors.kernel if argument == "kernel_regularizer" else tensors.bias
-    if weight is None or argument not in costs.parts:
-        return None
-    return _with(costs, argument, *([] if name is None else [REGULARIZERS[name].penalty(weight.astype(np.float64))]))
-
-
-def _of_z(costs: Costs) -> list[float] | None:
-    parts = _parts(costs.posed, activation=ACTIVATIONS["linear"])
-    return _with(costs, "activity_regularizer", parts["activity_regularizer"])
-
-
-def _of_inputs(costs: Costs) -> list[float] | None:
-    inputs, name = costs.posed.problem.inputs, str(costs.question.config.activity_regularizer)
-    divisor = len(inputs) if costs.posed.dialect.divides_activity_loss else 1
-    return _with(costs, "activity_regularizer", REGULARIZERS[name].penalty(inputs) / divisor)
-
-
-def _masked(costs: Costs) -> list[float] | None:
-    if costs.question.procedure != "call_masked":
-        return list(costs.parts.values())
-    outputs = costs.posed.outputs.middle
-    seen = 1 - np.arange(outputs.shape[-2]) % 2
-    name = str(costs.question.config.activity_regularizer)
-    divisor = len(outputs) if costs.posed.dialect.divides_activity_loss else 1
-    return _with(costs, "activity_regularizer", REGULARIZERS[name].penalty(outputs * seen[:, None]) / divisor)
 
 
 Told = tuple[str, str, str]
@@ -299,8 +142,8 @@ def _explained(argument: str, failing: Sequence[Costs], passed: Sequence[Costs])
         return _of_frozen(failing)
     failing = [each for each in failing if each not in frozen]
     failing = [each for each in failing if not each.question.config.format.is_half] or failing
-    accounts = [*_accounts(argument), *_fitted(argument, failing)]
-    fits = [account for account in accounts if all(_fits(account, argument, each) for each in failing)]
+    known = [*accounts(argument), *fitted(argument, failing)]
+    fits = [account for account in known if all(_fits(account, argument, each) for each in failing)]
     if not fits:
         return None
     defect, words, _ = fits[0]
@@ -333,25 +176,11 @@ def _fits(account: Account, argument: str, costs: Costs) -> bool:
     return values is not None and costs.match(values, narrow=defect == "penalty-rounded")
 
 
-def _fitted(argument: str, failing: Sequence[Costs]) -> Iterator[Account]:
-    """One factor, where the penalty is the only one."""
-    alone = [each for each in failing if list(each.parts) == [argument] and len(each.got) == 1 and each.parts[argument]]
-    factors = {float(f"{each.got[0] / each.parts[argument]:.6g}") for each in alone}
-    if len(alone) > 1 and len(factors) == 1:
-        (factor,) = factors
-        of = f"the {argument.removesuffix('_regularizer')}'s penalty"
-        yield (
-            "penalty-scaled",
-            f"{of} is {written(factor)} times what it should be",
-            _times(argument, lambda costs: factor),
-        )
-
-
 def _of_frozen(failing: Sequence[Costs]) -> Told | None:
     evidence = f"{len(failing)} of {len(failing)} frozen layers"
     if all(not len(each.got) for each in failing):
         return "frozen-penalties", "a layer that does not train has no losses at all, not even its activity's", evidence
-    if all(each.match(list(_parts(each.posed, all=True).values())) for each in failing):
+    if all(each.match(list(parts_of(each.posed, all=True).values())) for each in failing):
         return "frozen-penalties", "the weights of a layer that does not train cost what they did before", evidence
     return None
 

@@ -125,6 +125,8 @@ def _shapes(words: str) -> Callable[[Sequence[Result]], str]:
     return says
 
 
+#: Where weights that move by themselves show, too.
+MOVED = ("state.training-mode", "modes.fit", "losses.training", "constraints.training", "constraints.only-after-steps")
 #: What other rules would take for a defect of its own.
 EARLY: tuple[Topic, ...] = (
     Topic("built-when", ("weights.built-when",), _built, ("weights.", "losses.when-built", "composition.", "saving.")),
@@ -138,8 +140,16 @@ EARLY: tuple[Topic, ...] = (
     Topic(
         "frozen-weights-move",
         ("weights.frozen-in-training",),
+        _by_names((("kernel", "bias"), "calls in training mode move the weights, whether the layer is frozen or not")),
+        MOVED,
+        raises=False,
+        holds=lambda inquiry, results: bool(inquiry.failing("state.training-mode")),
+    ),
+    Topic(
+        "frozen-weights-move",
+        ("weights.frozen-in-training",),
         _by_names((("kernel", "bias"), "training moves the weights of a frozen layer")),
-        ("state.training-mode", "modes.fit", "losses.training", "constraints.training", "constraints.only-after-steps"),
+        MOVED,
         raises=False,
     ),
 )

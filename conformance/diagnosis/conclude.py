@@ -13,7 +13,12 @@ from conformance.diagnosis.rules.casts import inputs_decide, wrong_casts
 from conformance.diagnosis.rules.config import wrong_config
 from conformance.diagnosis.rules.constraints import wrong_constraints
 from conformance.diagnosis.rules.facts import coupled_rows, half_formula, raises_plainly, wrong_dtype, wrong_shape
-from conformance.diagnosis.rules.gradients import more_gradients, unstable_gradients, wrong_gradients
+from conformance.diagnosis.rules.gradients import (
+    more_gradients,
+    stale_gradients,
+    unstable_gradients,
+    wrong_gradients,
+)
 from conformance.diagnosis.rules.initializers import wrong_beginning
 from conformance.diagnosis.rules.lanes import wrong_graphs, wrong_lanes, wrong_training
 from conformance.diagnosis.rules.losses import wrong_costs
@@ -63,6 +68,7 @@ FORWARD: tuple[Rule, ...] = (
 BEYOND: tuple[Rule, ...] = (
     half_formula,
     unstable_gradients,
+    stale_gradients,
     wrong_gradients,
     more_gradients,
     seen_gradients,

@@ -196,9 +196,9 @@ def _is_of_few_activations(explained: Sequence[Question], contradicting: Sequenc
 
 def _is_broad(score: _Score) -> bool:
     """Whether a vague rival explains tensors of several families, and one in which sums are seen as they are."""
-    questions = [exhibit.question for exhibit in score.explained]
-    plain = [question for question in questions if question.config.activation == "linear"]
-    return len({question.family for question in questions}) > 1 and any(not each.config.use_bias for each in plain)
+    plain = [exhibit for exhibit in score.explained if exhibit.question.config.activation == "linear"]
+    seen = [each for each in plain if each.name != "outputs" or not each.question.config.use_bias]
+    return len({exhibit.question.family for exhibit in score.explained}) > 1 and bool(seen)
 
 
 def _in_some_dtypes(score: _Score, failing: Sequence[Question], right: Sequence[Question]) -> Fit | None:

@@ -11,11 +11,12 @@ from conformance.cases import Question, Tier
 from conformance.diagnosis.rivals.affine import all_affine
 from conformance.diagnosis.rivals.every_activation import of_every_activation
 from conformance.diagnosis.rivals.formulas import activation_rivals
-from conformance.diagnosis.rivals.gradients import of_products, of_upstream
+from conformance.diagnosis.rivals.gradients import of_products
 from conformance.diagnosis.rivals.quantized import of_limits, of_operands
 from conformance.diagnosis.rivals.rival import Rival
 from conformance.diagnosis.rivals.rounding import all_roundings
 from conformance.diagnosis.rivals.slopes import of_slope
+from conformance.diagnosis.rivals.upstreams import of_upstream
 from conformance.families import draw
 from conformance.recording import oracle_named
 from conformance.run import catalogue

@@ -14,11 +14,12 @@ from conformance.diagnosis.exhibits import Exhibit, matches
 from conformance.diagnosis.fit import _is_of_few_activations, agrees
 from conformance.diagnosis.rivals.affine import all_affine
 from conformance.diagnosis.rivals.gradient_places import of_places
-from conformance.diagnosis.rivals.gradients import of_products, of_upstream
+from conformance.diagnosis.rivals.gradients import of_products
 from conformance.diagnosis.rivals.permutations import of_seen_orders
 from conformance.diagnosis.rivals.quantized import of_limits, of_operands
 from conformance.diagnosis.rivals.regions import _CONTENTS, Region, _remainder, _within
 from conformance.diagnosis.rivals.rival import Forward, Rival, forward
+from conformance.diagnosis.rivals.upstreams import of_upstream
 from conformance.families import draw
 from conformance.recording import oracle_named
 from conformance.truth import Posed

@@ -97,10 +97,10 @@ def _step(at: int, axis: int = 1) -> Change:
 
 
 def _together(axis: int, *, of: Callable[[Array], Array]) -> Forward:
-    """What is made of the products along an axis between batch and units, with a rounding for each of them."""
+    """What is made of the products along an axis, that of the units or one before, with a rounding for each of them."""
 
     def z(estimate: Estimate, problem: Problem) -> Estimate:
-        if estimate.value.ndim < axis + 2 or not estimate.value.size:
+        if (axis >= 0 and estimate.value.ndim < axis + 2) or not estimate.value.size:
             return estimate
         alone = before_activation(replace(problem, bias=None))
         sizes = np.abs(alone.value) + alone.error
@@ -126,6 +126,19 @@ def _sum(values: Array) -> Array:
 
 def _running_sum(values: Array) -> Array:
     return np.asarray(np.cumsum(values, axis=0))
+
+
+def _units_first(values: Array) -> Array:
+    return np.moveaxis(values, -1, 1) if values.ndim > 2 else values
+
+
+def _filled(block: int) -> Callable[[Problem], Problem]:
+    def operands(problem: Problem) -> Problem:
+        inputs = problem.inputs
+        more = np.zeros((-len(inputs) % block, *inputs.shape[1:]))
+        return replace(problem, inputs=np.concatenate([inputs, more]))
+
+    return operands
 
 
 def _in_column_order(values: Array) -> Array:
@@ -227,6 +240,20 @@ AXES: tuple[Rival, ...] = (
             ("replaced by the mean of all", _mean),
             ("replaced by the sum of all", _sum),
         )
+    ),
+    forward(
+        "units-coupled",
+        "the product of each unit is added to those after it",
+        _together(-1, of=_running_sum),
+    ),
+    forward("axes-swapped", "the units stand on axis 1, not on the last", of_outputs(_units_first)),
+    *(
+        forward(
+            "batch-padded",
+            f"the batch is filled with zeros up to a multiple of {block}, and the outputs are not cut",
+            Forward(operands=_filled(block)),
+        )
+        for block in BLOCKS
     ),
     forward("rows-reordered", "the rows come in column order of the leading axes", of_outputs(_in_column_order)),
     forward("rows-reordered", "the leading axes are reversed, and read as if not", of_outputs(_leading_reversed)),

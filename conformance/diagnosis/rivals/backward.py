@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from conformance.diagnosis.rivals.rival import ROUNDINGS, permuted
+from conformance.diagnosis.rivals.rival import ROUNDINGS, Predicted, permuted
 from conformance.truth import Posed
-from reference.activations import Activation
+from reference.activations import ACTIVATIONS, Activation
 from reference.bounds import Estimate, Problem, pre_activation, product
 from reference.dense import flatten_leading
 from reference.formats import Array
@@ -72,3 +72,34 @@ def products(problem: Problem, delta: Estimate) -> Gradients:
 
 def _interval(estimate: Estimate, problem: Problem) -> Interval:
     return around(estimate.value, estimate.error).overflowing(problem.format)
+
+
+# ---- what one gradient is ------------------------------------------------------------------------------------------
+
+
+def changed(names: Sequence[str], change: Callable[[Interval, Posed], Interval]) -> Callable[[Posed], Predicted]:
+    def predict(posed: Posed) -> Predicted:
+        right = posed.gradients
+        return {name: change(right[name], posed) for name in names if name in right}
+
+    return predict
+
+
+def one(name: str, made: Callable[[Posed], Gradients]) -> Callable[[Posed], Predicted]:
+    """Of all three gradients this one alone."""
+
+    def predict(posed: Posed) -> Predicted:
+        found = made(posed)
+        return {name: found[name]} if name in found else {}
+
+    return predict
+
+
+def without_slope(name: str) -> Callable[[Posed], Predicted | None]:
+    """Nothing is said of an activation that halves the units: its upstream fits no units that are not activated."""
+    predict = one(name, lambda posed: gradients(posed, row=ACTIVATIONS["linear"]))
+    return lambda posed: predict(posed) if keeps_units(posed) else None
+
+
+def keeps_units(posed: Posed) -> bool:
+    return posed.definition.output_units(2) == 2

@@ -7,9 +7,9 @@ from math import prod
 
 import numpy as np
 
-from conformance.diagnosis.rivals.backward import Gradients, gradient_of, gradients
+from conformance.diagnosis.rivals.backward import Gradients, gradient_of, gradients, one
 from conformance.diagnosis.rivals.product import BLOCKS
-from conformance.diagnosis.rivals.rival import Predicted, Rival
+from conformance.diagnosis.rivals.rival import Rival
 from conformance.truth import Posed
 from reference.formats import Mask
 
@@ -20,16 +20,6 @@ Which = Callable[[Posed], Mask]
 def of_rows(name: str) -> Iterator[Rival]:
     for words, which in _PARTS:
         yield Rival("gradient-of-some-rows", f"{gradient_of(name)} is that of {words} alone", one(name, _only(which)))
-
-
-def one(name: str, made: Callable[[Posed], Gradients]) -> Callable[[Posed], Predicted]:
-    """Of all three gradients this one alone."""
-
-    def predict(posed: Posed) -> Predicted:
-        found = made(posed)
-        return {name: found[name]} if name in found else {}
-
-    return predict
 
 
 def _only(which: Which) -> Callable[[Posed], Gradients]:

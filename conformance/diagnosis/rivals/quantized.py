@@ -31,6 +31,12 @@ def to_binary(places: int) -> Round:
     return lambda values: np.round(values * 2.0**places) / 2.0**places
 
 
+def _to_fixed(places: int, bits: int) -> Round:
+    """In so many bits, of which one is the sign: the greatest value is one step below the end."""
+    most = 2.0 ** (bits - 1)
+    return lambda values: np.clip(np.round(values * 2.0**places), -most, most - 1) / 2.0**places
+
+
 def _to_decimal(places: int) -> Round:
     return lambda values: np.round(values, places)
 
@@ -166,6 +172,11 @@ def of_operands() -> Iterator[Rival]:
         yield forward("narrow-storage", f"kernel and bias are held in {words}", _held(kernel=to, bias=to))
         yield forward("operands-rounded", f"the inputs are rounded to {words}", _held(inputs=to))
         yield forward("operands-rounded", f"inputs and kernel are rounded to {words}", _held(inputs=to, kernel=to))
+        for bits in (8, 16):
+            ends = f"{words}, and end at -{2.0 ** (bits - 1 - places):g} and {2.0 ** (bits - 1 - places):g}"
+            held = _to_fixed(places, bits)
+            yield forward("narrow-storage", f"the kernel is held in {ends}", _held(kernel=held))
+            yield forward("narrow-storage", f"kernel and bias are held in {ends}", _held(kernel=held, bias=held))
         says = f"inputs, kernel and bias are rounded to {words}"
         yield forward("operands-rounded", says, _held(inputs=to, kernel=to, bias=to))
     for places in DECIMAL:

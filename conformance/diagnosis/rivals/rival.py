@@ -38,6 +38,8 @@ class Rival:
     enclose: Enclose | None = None
 
 
+#: Roundings that a formula of the same kind may need beyond those of the true one's row.
+MORE_ROUNDINGS = 8.0
 Enclose = Callable[[Estimate, Problem], Interval]
 
 

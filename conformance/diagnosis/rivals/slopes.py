@@ -11,8 +11,7 @@ from scipy.special import expit, ndtr
 
 from conformance.diagnosis.rivals.backward import gradients
 from conformance.diagnosis.rivals.families import ALIASES
-from conformance.diagnosis.rivals.formulas import MORE_ROUNDINGS
-from conformance.diagnosis.rivals.rival import Predicted, Rival
+from conformance.diagnosis.rivals.rival import MORE_ROUNDINGS, Predicted, Rival
 from conformance.truth import Posed
 from reference.activations import (
     ACTIVATIONS,
@@ -36,6 +35,10 @@ def _gelu_tanh_slope(z: Array) -> Array:
     return 0.5 * (1 + np.tanh(inner)) + 0.5 * z * sech_squared(inner) * np.sqrt(2 / np.pi) * (1 + 3 * 0.044715 * z**2)
 
 
+def _phi(z: Array) -> Array:
+    return np.exp(-z * z / 2) / np.sqrt(2 * np.pi)
+
+
 def _exp_below(z: Array) -> Array:
     return np.exp(np.minimum(z, 0.0))
 
@@ -54,6 +57,10 @@ SLOPES: Mapping[str, tuple[tuple[str, Slope], ...]] = {
         ("that of the tanh approximation", _gelu_tanh_slope),
         ("that of z sigmoid(1.702 z)", _sigmoid_product_slope(1.702)),
         ("Phi(z) alone: z phi(z) is left out", ndtr),
+        ("Phi(z) + phi(z): a factor z is left out", lambda z: ndtr(z) + _phi(z)),
+        ("Phi(z) - z phi(z): a sign is wrong", lambda z: ndtr(z) - tail_product(z, _phi(z))),
+        ("with exp(-z^2) for exp(-z^2 / 2) in its density", lambda z: ndtr(z) + tail_product(z, _phi(np.sqrt(2) * z))),
+        ("with its density twice", lambda z: ndtr(z) + 2 * tail_product(z, _phi(z))),
     ),
     "silu": (
         ("sigmoid(z) alone", expit),
@@ -78,6 +85,14 @@ SLOPES: Mapping[str, tuple[tuple[str, Slope], ...]] = {
     ),
     "mish": (
         ("tanh(softplus(z)): a term is left out", lambda z: np.tanh(softplus(z))),
+        (
+            "tanh(softplus(z)) + z (1 - tanh^2): the slope of softplus is left out",
+            lambda z: np.tanh(softplus(z)) + tail_product(z, sech_squared(softplus(z))),
+        ),
+        (
+            "tanh(softplus(z)) + sigmoid(z) (1 - tanh^2): a factor z is left out",
+            lambda z: np.tanh(softplus(z)) + expit(z) * sech_squared(softplus(z)),
+        ),
         ("that of silu", _sigmoid_product_slope(1.0)),
     ),
     "softplus": (("1 - sigmoid(z)", lambda z: expit(-z)), ("exp(z)", np.exp)),
@@ -194,6 +209,16 @@ def _glu(to_linear: bool, to_gate: bool) -> Vjp:
     return vjp
 
 
+def _glu_by(to_gate: Callable[[Array, Array], Array]) -> Vjp:
+    """to_gate: of the first half and the gate's sigmoid the derivative by the gate."""
+
+    def vjp(z: Array, upstream: Array) -> Array:
+        linear, gate = _halves(z)
+        return np.concatenate([upstream * expit(gate), upstream * to_gate(linear, expit(gate))], axis=-1)
+
+    return vjp
+
+
 def _glu_exchanged(z: Array, upstream: Array) -> Array:
     return np.concatenate(_halves(_glu(True, True)(z, upstream))[::-1], axis=-1)
 
@@ -210,6 +235,18 @@ VJPS: Mapping[str, tuple[tuple[str, Vjp], ...]] = {
         ("is the upstream gradient itself", lambda z, u: u),
         ("is that of log_softmax", lambda z, u: u - softmax(z) * u.sum(axis=-1, keepdims=True)),
         ("is softmax less the upstream gradient", lambda z, u: softmax(z) - u),
+        (
+            "takes its sum over the whole batch, not over each row",
+            lambda z, u: softmax(z) * (u - (softmax(z) * u).sum()),
+        ),
+        (
+            "adds its sum instead of taking it off",
+            lambda z, u: softmax(z) * (u + (softmax(z) * u).sum(axis=-1, keepdims=True)),
+        ),
+        (
+            "takes its mean over the units for the sum",
+            lambda z, u: softmax(z) * (u - (softmax(z) * u).mean(axis=-1, keepdims=True)),
+        ),
         ("leaves out the factor softmax", lambda z, u: u - (softmax(z) * u).sum(axis=-1, keepdims=True)),
     ),
     "log_softmax": (
@@ -229,6 +266,9 @@ VJPS: Mapping[str, tuple[tuple[str, Vjp], ...]] = {
         ("does not reach the gate", _glu(True, False)),
         ("reaches the gate alone", _glu(False, True)),
         ("has its two halves in each other's place", _glu_exchanged),
+        ("leaves out the first half as a factor of the gate's", _glu_by(lambda a, s: np.ones_like(a) * s * (1 - s))),
+        ("leaves out the slope of the gate's sigmoid", _glu_by(lambda a, s: a)),
+        ("takes sigmoid for the slope of the gate's sigmoid", _glu_by(lambda a, s: a * s)),
     ),
     "sparsemax": (
         ("is the upstream gradient itself", lambda z, u: u),

@@ -3,28 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
 
 from conformance.cases import Question
-from conformance.diagnosis.exhibits import Exhibit, Inquiry, inside, spread
+from conformance.diagnosis.exhibits import Exhibit, Inquiry, inside, matches, spread
 from conformance.diagnosis.fit import Fit, fitting
-from conformance.diagnosis.rivals.backward import gradient_of
+from conformance.diagnosis.rivals.backward import gradient_of, gradients
 from conformance.diagnosis.rivals.families import number_between, plainest, written
 from conformance.diagnosis.rivals.gradient_places import of_places
-from conformance.diagnosis.rivals.gradients import of_products, of_upstream
+from conformance.diagnosis.rivals.gradients import of_products
 from conformance.diagnosis.rivals.limited_gradients import of_decay
 from conformance.diagnosis.rivals.rival import Predicted, Rival, scaled
 from conformance.diagnosis.rivals.slopes import at_kinks, of_slope, plain_kinks
+from conformance.diagnosis.rivals.upstreams import of_upstream
 from conformance.diagnosis.rules.curves import inexactly, told_apart
 from conformance.diagnosis.rules.outputs import PLAIN, UNCERTAIN, exhibits, fails_in, is_of_activation
+from conformance.families import draw
 from conformance.procedures import GRADIENTS
 from conformance.results import Diagnosis, Result, Verdict
 from conformance.truth import Posed
 from reference.activations import ACTIVATIONS
+from reference.bounds import Problem
 from reference.config import DenseConfig
 from reference.elementwise import Elementwise
+
+#: Rows of a batch that no case has.
+UNASKED = 13
 
 
 def wrong_gradients(inquiry: Inquiry) -> Iterator[Diagnosis]:
@@ -77,6 +84,40 @@ def _is_unstable(inquiry: Inquiry, question: Question) -> bool:
 def _raises_in_gradients(result: Result) -> bool:
     procedures = ("differentiate_twice", "forward_mode", "jacobian", "fit", "differentiate_in_lane")
     return result.verdict is Verdict.ERROR and result.case.question.procedure in procedures
+
+
+def stale_gradients(inquiry: Inquiry) -> Iterator[Diagnosis]:
+    """The rule for gradients that are made of what an earlier call was given: of a shape that nobody asked for yet."""
+    failing = [r for r in inquiry.open if r.case.question.procedure == "differentiate" and fails_in(r, *GRADIENTS)]
+    questions = [each for each in spread(failing, 6) if len(each.known_shape) == 2 and each.known_shape[-1]]
+    for question in questions[:1]:
+        asked = replace(question, input_shape=(UNASKED, question.known_shape[-1]), family="integers")
+        before, now = (
+            draw(asked.family, asked.config, asked.known_shape, seed) for seed in (question.seed + 1, question.seed + 2)
+        )
+        inquiry.witness.ask_with(asked, before)
+        answer = inquiry.witness.ask_with(asked, now).answer
+        posed = inquiry.witness.posed(asked, now)
+        older = inquiry.witness.posed(asked, before).problem
+        for name, of, changed in (
+            ("kernel_gradient", "the inputs", replace(posed.problem, inputs=older.inputs)),
+            ("inputs_gradient", "the kernel", replace(posed.problem, kernel=older.kernel)),
+        ):
+            got = answer.tensor(name)
+            if matches(got, posed.gradients[name]) or not matches(got, gradients(posed, backward=_as(changed))[name]):
+                continue
+            says = f"{gradient_of(name)} is made of {of} of an earlier call"
+            evidence = "of two calls of one shape the second answers for the first"
+            cases = tuple(r.case.id for r in inquiry.open if _is_of_gradients(r) and _misses(r, name))
+            yield Diagnosis("gradient-stale", says, evidence, cases)
+
+
+def _as(problem: Problem) -> Callable[[Problem], Problem]:
+    return lambda _: problem
+
+
+def _misses(result: Result, name: str) -> bool:
+    return fails_in(result, name) or not fails_in(result, *GRADIENTS)
 
 
 def _fits(inquiry: Inquiry, failing: list[Exhibit], right: Sequence[Exhibit]) -> Iterator[Fit]:

@@ -11,10 +11,11 @@ from conformance.diagnosis.exhibits import Exhibit, Inquiry
 from conformance.diagnosis.fit import fitting
 from conformance.diagnosis.rivals.affine import all_affine
 from conformance.diagnosis.rivals.every_activation import of_every_activation
-from conformance.diagnosis.rivals.gradients import of_products, of_upstream
+from conformance.diagnosis.rivals.gradients import of_products
 from conformance.diagnosis.rivals.rival import Rival
 from conformance.diagnosis.rivals.rounding import all_roundings
 from conformance.diagnosis.rivals.slopes import of_slope, plain_kinks
+from conformance.diagnosis.rivals.upstreams import of_upstream
 from conformance.diagnosis.wording import context, names_missed, observed
 from conformance.procedures import GRADIENTS
 from conformance.results import Diagnosis, Result, Verdict

@@ -13,12 +13,13 @@ from conformance.diagnosis.fit import Fit, agrees, fitting
 from conformance.diagnosis.rivals.affine import all_affine
 from conformance.diagnosis.rivals.every_activation import of_every_activation
 from conformance.diagnosis.rivals.families import plainest
-from conformance.diagnosis.rivals.formulas import activation_rivals, with_epsilon
+from conformance.diagnosis.rivals.formulas import activation_rivals
 from conformance.diagnosis.rivals.permutations import of_seen_orders
 from conformance.diagnosis.rivals.quantized import of_limits, of_operands, of_seen_limits, of_seen_steps
 from conformance.diagnosis.rivals.regions import constant_rivals, factor_rivals, region_rivals
 from conformance.diagnosis.rivals.rival import Rival, upon
 from conformance.diagnosis.rivals.rounding import all_roundings, of_seen_bits
+from conformance.diagnosis.rivals.rowwise_formulas import with_epsilon
 from conformance.diagnosis.rules.curves import curve_of
 from conformance.diagnosis.rules.probes import probed
 from conformance.results import Diagnosis, Result
@@ -219,8 +220,17 @@ def _of_activations(inquiry: Inquiry, failing: Sequence[Exhibit], right: Sequenc
                 rivals = [upon(rival, bases[0].rival, bases[0].where.holds) for rival in rivals]
                 found += fits or fitting(rivals, own, others)
             else:
+                fits = [fit for fit in fits if _is_of_several_units(fit, own)]
                 found += [fit for fit in fits if is_of_activation(fit.explained, inquiry)]
     return found
+
+
+def _is_of_several_units(fit: Fit, failing: Sequence[Exhibit]) -> bool:
+    """Of an activation of whole rows a single unit tells nothing, where several are wrong as well."""
+    if isinstance(failing[0].posed.definition, Elementwise):
+        return True
+    several = [exhibit for exhibit in failing if exhibit.right.shape[-1:] != (1,)]
+    return not several or any(exhibit in several for exhibit in fit.explained)
 
 
 def is_of_activation(exhibits: Sequence[Exhibit], inquiry: Inquiry) -> bool:

@@ -23,12 +23,26 @@ from conformance.truth import Posed
 from reference.bounds import Problem
 from reference.formats import Array
 
-#: So many numbers of features, or of units, are looked at; and as many of either at most.
-NUMBERS, MOST = 12, 600
-#: Units of a probe at least: by fewer weights no row of a kernel is known.
-UNITS = 8
+#: So many kernels are looked at, of as many features or units at most.
+NUMBERS, MOST = 16, 600
 #: What a weight may be multiplied by, and the words for it; where it is none of these nothing is concluded.
-TIMES: Mapping[float, str] = {0.0: "left out", 2.0: "counted twice", 3.0: "counted three times", -1.0: "negated"}
+TIMES: Mapping[float, str] = {0.0: "left out", 2.0: "counted twice", -1.0: "negated"}
+#: The end of the defect's name, for features and for units.
+DONE = {
+    (0.0, False): "dropped",
+    (2.0, False): "repeated",
+    (-1.0, False): "negated",
+    (0.0, True): "zero",
+    (2.0, True): "doubled",
+    (-1.0, True): "negated",
+}
+#: Of the bias what units are called.
+OF_BIAS = {
+    "units-reordered": "bias-permuted",
+    "units-zero": "bias-dropped",
+    "units-doubled": "bias-doubled",
+    "units-negated": "bias-subtracted",
+}
 #: So many places are listed.
 LISTED = 4
 
@@ -49,53 +63,83 @@ class Use:
         return values[self.origin] * self.times.reshape(-1, *(1 for _ in values.shape[1:]))
 
 
-Uses = Mapping[int, Use]
+#: By (features, units).
+Uses = Mapping[tuple[int, int], Use]
 
 
 def probed(inquiry: Inquiry, failing: Sequence[Question]) -> Iterator[Rival]:
-    """For each number of features and of units that fails, what a linear layer answers."""
+    """For the numbers of features and units that fail, what a linear layer answers."""
     plain = [replace(each, config=replace(each.config, activation="linear")) for each in failing]
     questions = list(dict.fromkeys(plain))
-    features = _each(
-        questions, lambda question: question.known_shape[-1], lambda question: _features(inquiry, question)
-    )
+    features = _each(questions, lambda question: _of_identity(inquiry, question, of_units=False))
     if any(not use.is_right for use in features.values()):
-        defect, says = _told(features, "feature", "meets the weights of", ("features-dropped", "features-reordered"))
-        step = of_kernel(lambda kernel, problem: features[len(kernel)].of(kernel))
-        yield forward(defect, says, step, applies=_among(features, lambda problem: len(problem.kernel)))
-    biased = [question for question in questions if question.config.use_bias]
-    units = _each(biased, lambda question: question.config.units, lambda question: _bias(inquiry, question))
+        yield _of_features(features)
+    units = _each(questions, lambda question: _of_identity(inquiry, question, of_units=True))
     if any(not use.is_right for use in units.values()):
-        defect, says = _told(units, "unit", "gets the bias of", ("units-unbiased", "bias-permuted"))
-        step = of_bias(lambda bias, problem: units[len(bias)].of(bias))
-        yield forward(defect, says, step, applies=_among(units, lambda problem: problem.kernel.shape[1]))
+        yield _of_units(units)
+    biased = [question for question in questions if question.config.use_bias]
+    biases = _each(biased, lambda question: _bias(inquiry, question))
+    if any(not use.is_right for use in biases.values()):
+        yield _of_biases(biases)
 
 
-def _each(
-    questions: Sequence[Question], number: Callable[[Question], int], look: Callable[[Question], Use | None]
-) -> Uses:
-    first = {number(question): question for question in questions[::-1] if len(question.known_shape) > 1}
-    found = {count: look(question) for count, question in sorted(first.items())[:NUMBERS] if 0 < count <= MOST}
-    return {count: use for count, use in found.items() if use is not None}
+def _of_features(uses: Uses) -> Rival:
+    step = of_kernel(lambda kernel, problem: _use_of(uses, problem).of(kernel))
+    defect, says = _told(uses, 0, "feature", "meets the weights of", "the {places} {are} {times}")
+    return forward(defect, says, step, applies=_among(uses))
 
 
-def _among(uses: Uses, number: Callable[[Problem], int]) -> Callable[[Posed], bool]:
-    return lambda posed: number(posed.problem) in uses
+def _of_units(uses: Uses) -> Rival:
+    step = of_kernel(lambda kernel, problem: _use_of(uses, problem).of(kernel.T).T)
+    defect, says = _told(uses, 1, "unit", "gets the product of", "the product of the {places} is {times}")
+    return forward(defect, says, step, applies=_among(uses))
 
 
-def _features(inquiry: Inquiry, question: Question) -> Use | None:
-    """Which row of the kernel each feature meets."""
-    count, units = question.known_shape[-1], max(question.config.units, UNITS)
-    config = replace(question.config, units=units, use_bias=False)
+def _of_biases(uses: Uses) -> Rival:
+    step = of_bias(lambda bias, problem: _use_of(uses, problem).of(bias))
+    defect, says = _told(uses, 1, "unit", "gets the bias of", "the bias of the {places} is {times}")
+    return forward(OF_BIAS[defect], says, step, applies=_among(uses))
+
+
+def _each(questions: Sequence[Question], look: Callable[[Question], Use | None]) -> Uses:
+    first = {
+        (question.known_shape[-1], question.config.units): question
+        for question in questions[::-1]
+        if len(question.known_shape) > 1
+    }
+    found = {
+        numbers: look(question)
+        for numbers, question in sorted(first.items())[:NUMBERS]
+        if min(numbers) > 0 and max(numbers) <= MOST
+    }
+    return {numbers: use for numbers, use in found.items() if use is not None}
+
+
+def _use_of(uses: Uses, problem: Problem) -> Use:
+    return uses[problem.kernel.shape]
+
+
+def _among(uses: Uses) -> Callable[[Posed], bool]:
+    return lambda posed: posed.problem.kernel.shape in uses
+
+
+def _of_identity(inquiry: Inquiry, question: Question, *, of_units: bool) -> Use | None:
+    """Which row of the kernel each feature meets; of_units: which column each unit gets."""
+    count, units = question.known_shape[-1], question.config.units
+    config = replace(question.config, use_bias=False)
     asked = replace(question, procedure="call", config=config, input_shape=(count, count), family="integers")
-    kernel = np.random.default_rng(count).integers(1, 9, (count, units)) * (1 - 2 * (np.arange(units) % 2))
+    signs = 1 - 2 * (np.arange(count * units) % 2)
+    kernel = np.random.default_rng(count).integers(1, 9, (count, units)) * signs.reshape(count, units)
     got = _answer(inquiry, asked, np.eye(count), kernel, None)
-    return None if got is None else _use(got, kernel.astype(np.float64))
+    if got is None:
+        return None
+    weights = kernel.astype(np.float64)
+    return _use(got.T, weights.T) if of_units else _use(got, weights)
 
 
 def _bias(inquiry: Inquiry, question: Question) -> Use | None:
     """Which bias each unit gets: odd numbers, none of which is another one's double."""
-    features, units = max(question.known_shape[-1], 1), question.config.units
+    features, units = question.known_shape[-1], question.config.units
     asked = replace(question, procedure="call", input_shape=(3, features), family="integers")
     bias = 2.0 * np.arange(units) + 1
     got = _answer(inquiry, asked, np.ones((3, features)), np.zeros((features, units)), bias)
@@ -130,22 +174,22 @@ def _use(got: Array, weights: Any) -> Use | None:
     return Use(origin, times)
 
 
-def _told(uses: Uses, one: str, takes: str, defects: tuple[str, str]) -> tuple[str, str]:
+def _told(uses: Uses, axis: int, one: str, takes: str, words: str) -> tuple[str, str]:
     """The defect, and a sentence about the largest number of places that shows it."""
-    count, use = max((count, use) for count, use in uses.items() if not use.is_right)
+    numbers, use = max(
+        ((numbers, use) for numbers, use in uses.items() if not use.is_right), key=lambda each: each[0][axis]
+    )
+    count = numbers[axis]
     moved = np.flatnonzero(use.origin != np.arange(count))
     if moved.size:
-        place = int(moved[0])
-        if (use.origin == np.arange(count) % place).all():
-            return defects[1], f"of {count} {one}s each, counted from 0, {takes} its own number modulo {place}"
-        says = f"of {count} {one}s the {_nth(place)} {takes} the {_nth(int(use.origin[place]))}"
-        return defects[1], says
+        place, origin = int(moved[0]), use.origin
+        if (origin == np.arange(count) % place).all():
+            return f"{one}s-reordered", f"of {count} {one}s each, counted from 0, {takes} its own number modulo {place}"
+        return f"{one}s-reordered", f"of {count} {one}s the {_nth(place)} {takes} the {_nth(int(origin[place]))}"
     by = float(use.times[use.times != 1][0])
     places = np.flatnonzero(use.times == by)
-    defect = defects[0] if by == 0 else f"{one}s-repeated" if by > 1 else f"{one}s-negated"
-    if one == "unit":
-        return defect, f"of {count} units the bias of the {_places(places)} is {TIMES[by]}"
-    return defect, f"of {count} features the {_places(places)} {'are' if len(places) > 1 else 'is'} {TIMES[by]}"
+    told = words.format(places=_places(places), are="are" if len(places) > 1 else "is", times=TIMES[by])
+    return f"{one}s-{DONE[by, one == 'unit']}", f"of {count} {one}s {told}"
 
 
 def _nth(place: int) -> str:

@@ -1,0 +1,65 @@
+"""Rivals of the delta, which all gradients are made of: another upstream gradient, or no slope."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+import numpy as np
+
+from conformance.diagnosis.rivals.backward import gradients, keeps_units
+from conformance.diagnosis.rivals.rival import Predicted, Rival
+from conformance.truth import Posed
+from reference.activations import ACTIVATIONS
+from reference.bounds import Estimate
+from reference.formats import Array
+
+#: What training loops clip at.
+CLIPPED_AT = (0.5, 1.0, 5.0, 10.0, 100.0, 1000.0)
+
+UPSTREAMS: tuple[tuple[str, Callable[[Array], Array]], ...] = (
+    ("is taken for ones", np.ones_like),
+    ("is clipped to [-1, 1]", lambda upstream: np.clip(upstream, -1, 1)),
+    ("loses its sign", np.abs),
+    ("is taken for 0 where it is negative", lambda upstream: np.maximum(upstream, 0)),
+    ("is taken for 0 where it is positive", lambda upstream: np.minimum(upstream, 0)),
+    ("is replaced by its sign", np.sign),
+    ("is divided by its norm", lambda upstream: upstream / (np.sqrt((upstream**2).sum()) or 1.0)),
+    ("is divided by its length", lambda upstream: upstream / max(1, upstream.size)),
+    ("is divided by its greatest element", lambda upstream: upstream / (np.abs(upstream).max(initial=0.0) or 1.0)),
+    ("is squared", np.square),
+)
+
+
+def _delta_clipped(at: float) -> Callable[[Estimate], Estimate]:
+    def clipped(delta: Estimate) -> Estimate:
+        low, high = (np.clip(delta.value + side * delta.error, -at, at) for side in (-1, 1))
+        return Estimate((low + high) / 2, (high - low) / 2)
+
+    return clipped
+
+
+def _of_delta(enclosed: Callable[[Estimate], Estimate]) -> Callable[[Posed], Predicted]:
+    return lambda posed: dict(gradients(posed, enclosed=enclosed))
+
+
+def of_upstream() -> Iterator[Rival]:
+    for at in CLIPPED_AT:
+        says = f"the gradient of what is activated is clipped to [-{at:g}, {at:g}]"
+        yield Rival("upstream-changed", says, _of_delta(_delta_clipped(at)))
+    for words, change in UPSTREAMS:
+        yield Rival("upstream-changed", f"the upstream gradient {words}", _from_upstream(change))
+    yield Rival(
+        "slope-without-bias",
+        "the activation's slope is taken of inputs @ kernel, without the bias",
+        lambda posed: dict(gradients(posed, forward=lambda problem: replace(problem, bias=None))),
+    )
+    yield Rival(
+        "slope-missing",
+        "the activation's slope is left out of all gradients",
+        lambda posed: dict(gradients(posed, row=ACTIVATIONS["linear"])) if keeps_units(posed) else None,
+    )
+
+
+def _from_upstream(change: Callable[[Array], Array]) -> Callable[[Posed], Predicted]:
+    return lambda posed: dict(gradients(posed, upstream=change))

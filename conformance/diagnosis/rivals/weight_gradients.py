@@ -1,0 +1,149 @@
+"""Rivals of the gradients of kernel and bias alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+
+from conformance.diagnosis.rivals.backward import Gradients, changed, gradients, one, without_slope
+from conformance.diagnosis.rivals.gradient_rows import of_rows
+from conformance.diagnosis.rivals.rival import Predicted, Rival, permuted
+from conformance.truth import Posed
+from reference.bounds import Estimate, pre_activation
+from reference.dense import flatten_leading
+from reference.formats import Array
+from reference.intervals import Interval, around
+
+
+def _transposed(right: Interval, posed: Posed) -> Interval:
+    return permuted(right, np.transpose)
+
+
+def of_kernel() -> Iterator[Rival]:
+    name = ("kernel_gradient",)
+    yield Rival("gradient-transposed", "the kernel's gradient is transposed", changed(name, _transposed))
+    yield from of_rows("kernel_gradient")
+    for words, order in PAIRINGS:
+        yield Rival(
+            "gradient-of-other-rows",
+            f"the kernel's gradient pairs rows of inputs and of upstream gradients that belong to others: {words}",
+            one("kernel_gradient", partial(_paired, order)),
+        )
+    yield Rival(
+        "slope-missing",
+        "the kernel's gradient leaves out the activation's slope",
+        without_slope("kernel_gradient"),
+    )
+    yield Rival(
+        "gradient-of-other-inputs",
+        "the kernel's gradient is that of the inputs' absolute values",
+        one(
+            "kernel_gradient",
+            lambda posed: gradients(posed, backward=lambda p: replace(p, inputs=np.abs(p.inputs))),
+        ),
+    )
+
+
+def of_bias() -> Iterator[Rival]:
+    name = ("bias_gradient",)
+    yield from of_rows("bias_gradient")
+    yield Rival(
+        "gradient-shape",
+        "the bias's gradient keeps an axis: its shape is (1, units)",
+        changed(name, lambda right, posed: permuted(right, lambda ends: ends[None])),
+    )
+    yield Rival(
+        "gradient-shape",
+        "the bias's gradient keeps an axis: its shape is (units, 1)",
+        changed(name, lambda right, posed: permuted(right, lambda ends: ends[:, None])),
+    )
+    yield Rival(
+        "gradient-of-some-rows",
+        "the bias's gradient is summed over the units, not over the batch, where there are as many",
+        _summed_over(-1),
+    )
+    yield Rival("gradient-of-some-rows", "the bias's gradient is summed over the batch alone", _summed_over(0))
+    yield Rival("gradient-of-some-rows", "the bias's gradient is summed over all axes but the batch", _summed_over(1))
+    yield Rival(
+        "gradient-of-some-rows", "the bias's gradient is summed over all axes, units included", _summed_over(99)
+    )
+    yield Rival(
+        "slope-missing",
+        "the bias's gradient leaves out the activation's slope",
+        without_slope("bias_gradient"),
+    )
+    yield Rival(
+        "gradient-reordered",
+        "the bias's gradient is reversed",
+        changed(name, lambda right, posed: permuted(right, lambda ends: ends[::-1])),
+    )
+
+
+def _summed_over(axis: int) -> Callable[[Posed], Predicted]:
+    """The bias's gradient with other axes summed than all leading ones, of whatever shape that gives."""
+
+    def predict(posed: Posed) -> Predicted:
+        problem = posed.problem
+        if problem.bias is None:
+            return {}
+        z = pre_activation(problem)
+        value, error = problem.activation.enclose_vjp(z.value, z.error, flatten_leading(posed.upstream), problem.format)
+        value, error = problem.unflatten(value), problem.unflatten(error)
+        leading = tuple(range(value.ndim - 1))
+        over = {-1: (value.ndim - 1,), 0: (0,), 1: leading[1:], 99: tuple(range(value.ndim))}[axis]
+        rounding = value.size * problem.format.unit_roundoff * np.abs(value).sum(axis=over)
+        return {"bias_gradient": around(value.sum(axis=over), error.sum(axis=over) + rounding)}
+
+    return predict
+
+
+def _paired(order: Callable[[Array], Array], posed: Posed) -> Gradients:
+    """Rows of the delta in another order, while those of the inputs are in their own."""
+    leading = posed.question.known_shape[:-1]
+
+    def moved(delta: Estimate) -> Estimate:
+        units = delta.value.shape[-1]
+        value, error = (order(each.reshape(*leading, units)).reshape(-1, units) for each in (delta.value, delta.error))
+        return Estimate(value, error)
+
+    return gradients(posed, enclosed=moved)
+
+
+def _swapped(values: Array) -> Array:
+    return np.swapaxes(values, 0, 1) if values.ndim > 2 else values
+
+
+def _columns_first(values: Array) -> Array:
+    """Leading axes in reverse order."""
+    return values.transpose(*range(values.ndim - 1)[::-1], values.ndim - 1)
+
+
+def _swapped_back(values: Array) -> Array:
+    """Rows that were written with the first two axes in each other's place."""
+    if values.ndim < 3:
+        return values
+    batch, steps, *others = values.shape
+    return values.reshape(steps, batch, *others).swapaxes(0, 1)
+
+
+def _rows_first(values: Array) -> Array:
+    """Rows that were written with the leading axes in reverse order."""
+    leading = values.shape[:-1]
+    return _columns_first(values.reshape(*leading[::-1], values.shape[-1]))
+
+
+PAIRINGS: tuple[tuple[str, Callable[[Array], Array]], ...] = (
+    ("the first two axes of one change places", _swapped),
+    ("the first two axes of one change places", _swapped_back),
+    ("the leading axes of one are reversed", _columns_first),
+    ("the leading axes of one are reversed", _rows_first),
+    ("the batch of one is reversed", lambda values: values[::-1]),
+    ("the batch of one is moved by one", lambda values: np.roll(values, 1, axis=0)),
+    ("the batch of one is moved by one", lambda values: np.roll(values, -1, axis=0)),
+    ("the steps of one are reversed", lambda values: values[:, ::-1] if values.ndim > 2 else values),
+    ("the steps of one are moved by one", lambda values: np.roll(values, 1, axis=1) if values.ndim > 2 else values),
+    ("the steps of one are moved by one", lambda values: np.roll(values, -1, axis=1) if values.ndim > 2 else values),
+)

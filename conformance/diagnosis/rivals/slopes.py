@@ -127,6 +127,16 @@ def with_slope(row: Elementwise, slope: Slope) -> Elementwise:
     )
 
 
+#: What the slopes of others are.
+KNOWN: Mapping[str, str] = {
+    "softplus": "sigmoid(z), that of softplus",
+    "exponential": "exp(z), that of exponential",
+    "sigmoid": "sigmoid(z) (1 - sigmoid(z)), that of sigmoid",
+    "tanh": "1 - tanh(z)^2, that of tanh",
+    "relu": "1 above 0 and 0 below, that of relu",
+}
+
+
 def of_slope(name: str, row: Activation) -> Iterator[Rival]:
     """Other slopes of one activation."""
     for words, change in (("negative", lambda u: np.maximum(u, 0)), ("positive", lambda u: np.minimum(u, 0))):
@@ -150,7 +160,8 @@ def of_slope(name: str, row: Activation) -> Iterator[Rival]:
         yield _sloped(name, f"the slope of {{activation}} is {words}", with_slope(row, slope))
     for other, other_row in ACTIVATIONS.items():
         if isinstance(other_row, Elementwise) and other_row is not row and other != "linear":
-            yield _sloped(name, f"the slope of {{activation}} is that of {other}", other_row)
+            words = KNOWN.get(other, f"that of {other}")
+            yield _sloped(name, f"the slope of {{activation}} is {words}", other_row)
 
 
 def _from_upstream(name: str, change: Callable[[Array], Array]) -> Callable[[Posed], Predicted | None]:

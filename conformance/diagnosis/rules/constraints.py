@@ -187,6 +187,26 @@ def _turned(moved: Moved) -> Array | None:
     return None if moved.weight == "bias" else _own(moved)(moved.free.T).T
 
 
+def _each_alone(moved: Moved) -> Array | None:
+    """A bias taken for a matrix of one row."""
+    return _own(moved)(moved.free[None])[0] if moved.weight == "bias" else None
+
+
+def _replaced(moved: Moved) -> Array | None:
+    if moved.result.case.question.procedure != "step":
+        return None
+    return _own(moved)((moved.before - moved.free) / LEARNING_RATE)
+
+
+def _moved_by(factor: float) -> Callable[[Moved], Array | None]:
+    def account(moved: Moved) -> Array | None:
+        if moved.result.case.question.procedure != "step":
+            return None
+        return _own(moved)(moved.before + factor * (moved.free - moved.before))
+
+    return account
+
+
 def _of_the_other(moved: Moved) -> Array | None:
     other = moved.constraint("bias" if moved.weight == "kernel" else "kernel")
     if moved.weight == "bias" and other is not None and other.endswith("rows"):
@@ -225,6 +245,12 @@ def _accounts(weight: str) -> tuple[tuple[str, str, Callable[[Moved], Array | No
         ("constraint-axis", f"the {weight}'s norms are taken along the other axis", _turned),
         ("constraint-untimely", f"the {weight} is constrained although no optimizer stepped", _untimely),
         ("constraint-before-step", f"the {weight} is constrained before the step, not after it", _before_the_step),
+        ("constraint-axis", f"the {weight}'s norms are those of each element alone", _each_alone),
+        ("step-wrong", f"an optimizer's step replaces the {weight} by its gradient", _replaced),
+        ("step-wrong", f"an optimizer's step leaves the {weight} as it was", _moved_by(0.0)),
+        ("step-wrong", f"an optimizer's step moves the {weight} the other way", _moved_by(-1.0)),
+        ("step-wrong", f"an optimizer's step moves the {weight} twice as far", _moved_by(2.0)),
+        ("step-wrong", f"an optimizer's step moves the {weight} half as far", _moved_by(0.5)),
         ("constraint-doubled", f"the {weight} is doubled before it is constrained", _doubled_first),
         ("constraint-narrow", f"the {weight} is constrained in float32", _in_float32),
     )

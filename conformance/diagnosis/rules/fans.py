@@ -25,6 +25,8 @@ FANS: tuple[tuple[str, Callable[[int, int], float]], ...] = (
     ("the greater fan", max),
     ("the lesser fan", min),
     ("the product of the fans", lambda fan_in, fan_out: fan_in * fan_out),
+    ("the mean of fan_in and of the product of the fans", lambda fan_in, fan_out: fan_in * (1 + fan_out) / 2),
+    ("the mean of fan_out and of the product of the fans", lambda fan_in, fan_out: fan_out * (1 + fan_in) / 2),
 )
 
 
@@ -32,6 +34,10 @@ def by_other_fan(weight: str, failing: Sequence[Begun]) -> Told | None:
     """A variance that is one number through another fan, of large kernels of several shapes."""
     large = [each for each in failing if each.values.ndim > 1 and each.values.size > LARGE and each.expected is None]
     asked = {each.asked for each in large}
+    several = [name for name in asked if len({each.values.shape for each in large if each.asked == name}) > 1]
+    if len(asked) > 1 and several:
+        large = [each for each in large if each.asked == several[0]]
+        asked = {several[0]}
     if weight != "kernel" or len({each.values.shape for each in large}) < 2 or len(asked) > 1:
         return None
     doubt = max(8 / np.sqrt(2 * each.values.size) for each in large)

@@ -28,6 +28,8 @@ SEEN = frozenset(
 TENSORS, ELEMENTS = 3, 16
 #: An error below this part of the terms is one of arithmetic.
 INEXACT = 2.0**-4
+#: Room that is none.
+TINY = 2.0**-60
 #: So small a part of the elements is a place.
 PLACE = 0.5
 
@@ -92,8 +94,10 @@ def _is_small(region: Region, failing: Sequence[Exhibit]) -> bool:
 
 
 def _inexact(failing: Sequence[Exhibit]) -> tuple[float, float]:
-    """The greatest error of linear outputs as a part of their terms, and what of that is allowed; inf where unknown."""
-    worst, allowed = 0.0, 0.0
+    """The error of linear outputs, as a part of their terms, that is greatest beside what is allowed, and that; inf
+    where unknown.
+    """
+    worst, allowed, excess = 0.0, 0.0, 0.0
     for exhibit in failing:
         problem = exhibit.posed.problem
         if exhibit.question.config.activation != "linear" or exhibit.got is None:
@@ -104,11 +108,12 @@ def _inexact(failing: Sequence[Exhibit]) -> tuple[float, float]:
         with np.errstate(all="ignore"):
             error = np.where(terms > 0, np.abs(exhibit.got.astype(np.float64) - middle) / terms, 0.0)
             room = np.where(terms > 0, exhibit.right.width / 2 / terms, 0.0)
+            over = np.where(wrong_elements(exhibit), error / np.maximum(room, TINY), 0.0)
         if not np.isfinite(error).all():
             return np.inf, 0.0
-        place = int(np.argmax(error))
-        if error.flat[place] > worst:
-            worst, allowed = float(error.flat[place]), float(room.flat[place])
+        place = int(np.argmax(over))
+        if over.flat[place] > excess:
+            worst, allowed, excess = float(error.flat[place]), float(room.flat[place]), float(over.flat[place])
     return worst, allowed
 
 

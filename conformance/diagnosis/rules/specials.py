@@ -117,7 +117,7 @@ def _rows_and_weights(inquiry: Inquiry) -> Iterator[Diagnosis]:
     of = f" by {' and '.join(names)}" if len(names) == 1 and others - set(names) else ""
     looked = f"in {len(answers)} tensors with NaN or infinities"
     in_inputs = any(asked.question.family == "specials" for asked, _ in answers)
-    if spread_out and not lost:
+    if spread_out and not lost and not (of and _fail_in_tails(inquiry, names)):
         says = f"one NaN spoils other rows of its batch{of}"
         infinite = (
             () if of else tuple(each.case.id for each in inquiry.failing("specials.overflow", "dtypes.half-overflow"))

@@ -82,7 +82,8 @@ def _one_dtype(inquiry: Inquiry, failing: Sequence[Result]) -> Diagnosis | None:
 
 
 def _has_records(result: Result) -> bool:
-    return result.case.question.procedure in ("build", "call_unbuilt")
+    """What raises lists nothing."""
+    return result.verdict is Verdict.FAIL and result.case.question.procedure in ("build", "call_unbuilt")
 
 
 def _records(weights: Json) -> list[Mapping[str, Json]]:

@@ -1,0 +1,121 @@
+"""Layers that are right but for their way back, or for what they keep: one sentence each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+
+from conformance.cases import Tier
+from conformance.diagnosis.conclude import diagnose
+from conformance.implementations.adapter import AdapterImplementation
+from conformance.implementations.reference import ReferenceAdapter, ReferenceLayer
+from conformance.recording import oracle_named
+from conformance.results import Diagnosis
+from conformance.run import Selection, run
+
+ORACLE = oracle_named("recorded")
+
+
+class Backward(ReferenceAdapter):
+    """Right gradients, changed."""
+
+    def changed(self, layer: ReferenceLayer, inputs: Any, upstream: Any, found: dict[str, Any]) -> None:
+        raise NotImplementedError
+
+    def differentiate(self, layer: ReferenceLayer, inputs: Any, upstream: Any) -> Mapping[str, Any]:
+        found = dict(super().differentiate(layer, inputs, upstream))
+        self.changed(layer, inputs, upstream, found)
+        return found
+
+
+class MeanOfSteps(Backward):
+    def changed(self, layer: ReferenceLayer, inputs: Any, upstream: Any, found: dict[str, Any]) -> None:
+        steps = int(np.prod(inputs.shape[1:-1]))
+        if found.get("bias_gradient") is not None and steps:
+            found["bias_gradient"] = found["bias_gradient"] / found["bias_gradient"].dtype.type(steps)
+
+
+class LastUnitLost(Backward):
+    def changed(self, layer: ReferenceLayer, inputs: Any, upstream: Any, found: dict[str, Any]) -> None:
+        found["kernel_gradient"] = found["kernel_gradient"].copy()
+        found["kernel_gradient"][:, -1] = 0
+
+
+class NegativeUpstreamLost(ReferenceAdapter):
+    def differentiate(self, layer: ReferenceLayer, inputs: Any, upstream: Any) -> Mapping[str, Any]:
+        return super().differentiate(layer, inputs, np.maximum(upstream, 0))
+
+
+class InputsKept(ReferenceAdapter):
+    """The first inputs of each shape are those of every later way back."""
+
+    kept: dict[Any, Any] = {}  # noqa: RUF012 - what it keeps is its defect
+
+    def differentiate(self, layer: ReferenceLayer, inputs: Any, upstream: Any) -> Mapping[str, Any]:
+        found = dict(super().differentiate(layer, inputs, upstream))
+        first = self.kept.setdefault((id(layer), inputs.shape), inputs.copy())
+        found["kernel_gradient"] = super().differentiate(layer, first, upstream)["kernel_gradient"]
+        return found
+
+
+class OneBuffer(ReferenceAdapter):
+    """Outputs of one shape are one array."""
+
+    kept: dict[Any, Any] = {}  # noqa: RUF012 - what it keeps is its defect
+
+    def call(self, layer: ReferenceLayer, inputs: Any) -> Any:
+        outputs = super().call(layer, inputs)
+        buffer = self.kept.setdefault((id(layer), outputs.shape, outputs.dtype), np.empty_like(outputs))
+        buffer[...] = outputs
+        return buffer
+
+
+class RankTwoAlone(ReferenceAdapter):
+    def call(self, layer: ReferenceLayer, inputs: Any) -> Any:
+        if inputs.ndim != 2:
+            raise ValueError("a matrix is expected")
+        return super().call(layer, inputs)
+
+
+class UnitsOnAxisOne(ReferenceAdapter):
+    def call(self, layer: ReferenceLayer, inputs: Any) -> Any:
+        outputs = super().call(layer, inputs)
+        return np.moveaxis(outputs, -1, 1) if outputs.ndim > 2 else outputs
+
+
+def told_of(adapter: Any, areas: Sequence[str]) -> list[Diagnosis]:
+    implementation = AdapterImplementation(adapter)
+    (report,) = run([implementation], Selection(tier=Tier.SMOKE, areas=tuple(areas)), ORACLE)
+    assert report.accusations
+    return [each for each in diagnose(report, implementation, ORACLE) if each.defect]
+
+
+@pytest.mark.parametrize(
+    ("make", "areas", "defect", "says"),
+    [
+        (MeanOfSteps, ["gradients"], "gradient-averaged", "the bias's gradient is divided by the number of steps"),
+        (LastUnitLost, ["gradients"], "gradient-zero", "the kernel's gradient is 0 for the last unit"),
+        (
+            NegativeUpstreamLost,
+            ["gradients"],
+            "upstream-changed",
+            "the upstream gradient is taken for 0 where it is negative",
+        ),
+        (
+            InputsKept,
+            ["gradients"],
+            "gradient-stale",
+            "the kernel's gradient is made of the inputs of an earlier call",
+        ),
+        (OneBuffer, ["outputs", "state"], "outputs-overwritten", "outputs that were given back are overwritten"),
+        (RankTwoAlone, ["outputs", "parameters", "shapes"], "rank-refused", "it raises for rank 3 and above"),
+        (UnitsOnAxisOne, ["outputs"], "axes-swapped", "the units stand on axis 1, not on the last"),
+    ],
+)
+def test_one_sentence_and_no_other(make: Callable[[], Any], areas: Sequence[str], defect: str, says: str) -> None:
+    (told,) = told_of(make(), areas)
+    assert told.defect == defect
+    assert told.says.startswith(says)

@@ -107,11 +107,7 @@ def _each(questions: Sequence[Question], look: Callable[[Question], Use | None])
         for question in questions[::-1]
         if len(question.known_shape) > 1
     }
-    found = {
-        numbers: look(question)
-        for numbers, question in sorted(first.items())[:NUMBERS]
-        if min(numbers) > 0 and max(numbers) <= MOST
-    }
+    found = {numbers: look(question) for numbers, question in sorted(first.items())[:NUMBERS] if max(numbers) <= MOST}
     return {numbers: use for numbers, use in found.items() if use is not None}
 
 
@@ -126,6 +122,8 @@ def _among(uses: Uses) -> Callable[[Posed], bool]:
 def _of_identity(inquiry: Inquiry, question: Question, *, of_units: bool) -> Use | None:
     """Which row of the kernel each feature meets; of_units: which column each unit gets."""
     count, units = question.known_shape[-1], question.config.units
+    if not count:
+        return None
     config = replace(question.config, use_bias=False)
     asked = replace(question, procedure="call", config=config, input_shape=(count, count), family="integers")
     signs = 1 - 2 * (np.arange(count * units) % 2)

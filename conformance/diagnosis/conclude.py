@@ -12,6 +12,7 @@ from conformance.diagnosis.exhibits import Inquiry
 from conformance.diagnosis.rules.casts import inputs_decide, wrong_casts
 from conformance.diagnosis.rules.config import wrong_config
 from conformance.diagnosis.rules.constraints import wrong_constraints
+from conformance.diagnosis.rules.explained import has_wrong_linear_outputs, may_follow_from_outputs
 from conformance.diagnosis.rules.facts import coupled_rows, half_formula, raises_plainly, wrong_dtype, wrong_shape
 from conformance.diagnosis.rules.gradients import (
     more_gradients,
@@ -22,13 +23,7 @@ from conformance.diagnosis.rules.gradients import (
 from conformance.diagnosis.rules.initializers import wrong_beginning
 from conformance.diagnosis.rules.lanes import wrong_graphs, wrong_lanes, wrong_training
 from conformance.diagnosis.rules.losses import wrong_costs
-from conformance.diagnosis.rules.outputs import (
-    has_wrong_linear_outputs,
-    may_follow_from_outputs,
-    more_outputs,
-    unknown_formulas,
-    wrong_outputs,
-)
+from conformance.diagnosis.rules.outputs import more_outputs, unknown_formulas, wrong_outputs
 from conformance.diagnosis.rules.policies import ignored_policy
 from conformance.diagnosis.rules.seen import seen_gradients, seen_outputs
 from conformance.diagnosis.rules.specials import wrong_specials

@@ -13,6 +13,7 @@ from conformance.cases import Question
 from conformance.diagnosis.exhibits import Exhibit, matches
 from conformance.diagnosis.fit import _is_of_few_activations, agrees
 from conformance.diagnosis.rivals.affine import all_affine
+from conformance.diagnosis.rivals.consistent import bias_gradient
 from conformance.diagnosis.rivals.gradient_places import of_places
 from conformance.diagnosis.rivals.gradients import of_products
 from conformance.diagnosis.rivals.permutations import of_seen_orders
@@ -253,6 +254,24 @@ def test_the_order_of_units_is_read_off_linear_outputs() -> None:
     (rival,) = of_seen_orders(failing)
     assert agrees(rival, failing[0])
     assert rival.defect == "units-reordered"
+
+
+@pytest.mark.parametrize(
+    ("says", "moved"),
+    [
+        ("the bias is added twice", lambda g: 2 * g),
+        ("the bias is not added", lambda g: 0 * g),
+        ("the bias is moved by one unit", lambda g: np.roll(g, -1)),
+        ("every unit has the first unit's bias", lambda g: g.sum() * (np.arange(len(g)) == 0)),
+    ],
+)
+def test_a_wrong_bias_has_the_gradient_of_what_is_computed(says: str, moved: Callable[[Any], Any]) -> None:
+    """Of a layer whose loss is differentiated by a framework it is no defect of its own."""
+    question = posed(*ROWS)
+    within = bias_gradient(named(says), question)
+    assert within is not None
+    assert matches(moved(question.tensors.upstream.astype(np.float64).sum(axis=0)), within)
+    assert not matches(question.gradients["bias_gradient"].middle, within)
 
 
 def test_sums_in_few_bits_are_numbers_of_few_bits() -> None:

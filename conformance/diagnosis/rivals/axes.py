@@ -100,7 +100,7 @@ def _together(axis: int, *, of: Callable[[Array], Array]) -> Forward:
     """What is made of the products along an axis, that of the units or one before, with a rounding for each of them."""
 
     def z(estimate: Estimate, problem: Problem) -> Estimate:
-        if (axis >= 0 and estimate.value.ndim < axis + 2) or not estimate.value.size:
+        if (axis > 0 and estimate.value.ndim < axis + 2) or not estimate.value.size:
             return estimate
         alone = before_activation(replace(problem, bias=None))
         sizes = np.abs(alone.value) + alone.error
@@ -110,6 +110,24 @@ def _together(axis: int, *, of: Callable[[Array], Array]) -> Forward:
         return Estimate(total, error + problem.format.unit_roundoff * (np.abs(total) + error))
 
     return Forward(z=z)
+
+
+def _together_by_rows() -> Forward:
+    """The same along all rows."""
+    along_rows = _together(0, of=_running_sum)
+
+    def z(estimate: Estimate, problem: Problem) -> Estimate:
+        if not estimate.value.size:
+            return estimate
+        flat = replace(problem, inputs=problem.rows)
+        found = along_rows.z(before_activation(flat), flat)
+        return Estimate(problem.unflatten(found.value), problem.unflatten(found.error))
+
+    return Forward(z=z)
+
+
+def _inner_swapped(values: Array) -> Array:
+    return np.swapaxes(values, 1, 2) if values.ndim > 3 else values
 
 
 def _along_axis(axis: int, of: Callable[[Array], Array], values: Array) -> Array:
@@ -224,6 +242,8 @@ WHOLE: tuple[Rival, ...] = (
 AXES: tuple[Rival, ...] = (
     forward("inputs-flattened", "inputs of rank above 2 are flattened to (batch, -1)", Forward(operands=_flattened)),
     forward("axes-swapped", "the first two axes change places", of_outputs(_axes_swapped)),
+    forward("axes-swapped", "axes 1 and 2 change places", of_outputs(_inner_swapped)),
+    forward("rows-coupled", "the product of each row is added to those after it", _together_by_rows()),
     forward("steps-reordered", "the second axis is reversed", of_outputs(lambda y: y[:, ::-1] if y.ndim > 2 else y)),
     forward("steps-repeated", "every step is the first one", of_outputs(_step(0))),
     forward("steps-repeated", "every step is the last one", of_outputs(_step(-1))),

@@ -9,10 +9,12 @@ from math import prod
 
 import numpy as np
 
+from conformance.diagnosis.rivals.backward import gradients
 from conformance.diagnosis.rivals.product import BLOCKS
 from conformance.diagnosis.rivals.rival import Forward, Rival, forward
 from conformance.diagnosis.rivals.steps import added, before_activation, of_bias, of_bias_computed
 from conformance.truth import Posed
+from reference.activations import ACTIVATIONS
 from reference.bounds import Estimate, Problem
 from reference.formats import Array
 from reference.intervals import Interval
@@ -44,7 +46,11 @@ def _after(name: str, says: str, *, also_before: bool, where_it_fits: bool = Fal
             return {"outputs": Forward().bound(posed.problem)}
         return {"outputs": bound(posed.problem)}
 
-    return Rival(name, says, predict)
+    def of_bias(posed: Posed) -> Interval | None:
+        """As the bias goes around the activation, so does its gradient."""
+        return None if also_before else gradients(posed, row=ACTIVATIONS["linear"]).get("bias_gradient")
+
+    return Rival(name, says, predict, of_bias=of_bias)
 
 
 def _per_row(changes: Callable[[int], Array]) -> Forward:
@@ -69,11 +75,14 @@ def _without_in_rows_of_zeros(estimate: Estimate, problem: Problem) -> Estimate:
     return Estimate(np.where(is_zero, 0.0, estimate.value), np.where(is_zero, 0.0, estimate.error))
 
 
-def _along(axis: int) -> Forward:
-    """The bias broadcast along another axis, where that has as many places as there are units."""
+def _along(at: int) -> Forward:
+    """The bias broadcast along another axis, where that has as many places as there are units. at: counted from the
+    end where it is negative.
+    """
 
     def z(estimate: Estimate, problem: Problem) -> Estimate:
         shape, own = estimate.value.shape, problem.bias
+        axis = at if at >= 0 else len(shape) + at
         if own is None or axis >= len(shape) - 1 or shape[axis] != len(own) or not estimate.value.size:
             return estimate
         alone = before_activation(replace(problem, bias=None))
@@ -177,6 +186,12 @@ BIAS: tuple[Rival, ...] = (
             applies=_has_bias,
         )
         for axis in range(4)
+    ),
+    forward(
+        "bias-axis",
+        "the bias is added along the axis before the last, where that is as long as units",
+        _along(-2),
+        applies=_has_bias,
     ),
     _after("bias-late", "the bias is added after the activation, not before it", also_before=False),
     _after("bias-late", "the bias is added after the activation, not before it", also_before=False, where_it_fits=True),

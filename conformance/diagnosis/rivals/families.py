@@ -161,6 +161,12 @@ FAMILIES: Mapping[str, tuple[Family, ...]] = {
     ),
     "sparse_plus": (
         Family(
+            "0 below -1, z above 1 and {} (z + 1)^2 between",
+            lambda z, n: np.where(z <= -1, 0.0, np.where(z < 1, n * (z + 1) ** 2, z)),
+            0.0,
+            4.0,
+        ),
+        Family(
             "0 below -{0}, z above {0} and (z + {0})^2 / (4 * {0}) between",
             lambda z, n: np.where(z <= -n, 0.0, np.where(z < n, (z + n) ** 2 / (4 * n), z)),
             0.05,

@@ -103,6 +103,18 @@ OTHERS: Mapping[str, tuple[tuple[str, Value], ...]] = {
         ("z above -1, above 1 as well", lambda z: np.maximum(z, -1.0)),
         ("z below 1, below -1 as well", lambda z: np.minimum(z, 1.0)),
     ),
+    "leaky_relu": (
+        ("0.2 z above 0 and z below: its sides are exchanged", lambda z: np.where(z > 0, 0.2 * z, z)),
+        ("z above 0 and -0.2 z below: a sign is wrong", lambda z: np.where(z > 0, z, -0.2 * z)),
+    ),
+    "soft_shrink": (
+        ("z - 1/2 below -1/2, where z + 1/2 belongs", lambda z: np.where(np.abs(z) > 0.5, z - 0.5, 0.0)),
+        (
+            "z + 1/2 above 1/2 and z - 1/2 below -1/2: signs are wrong",
+            lambda z: np.where(np.abs(z) > 0.5, z + np.sign(z) / 2, 0.0),
+        ),
+        ("relu(z - 1/2): nothing comes below", lambda z: np.maximum(z - 0.5, 0.0)),
+    ),
     "relu6": (("z below 6, below 0 as well", lambda z: np.minimum(z, 6.0)),),
     "hard_shrink": (("hard_shrink that keeps -1/2 and 1/2 themselves", lambda z: np.where(np.abs(z) >= 0.5, z, 0.0)),),
     "softsign": (("z / (1 + z^2)", lambda z: z / (1 + z * z)), ("z / sqrt(1 + z^2)", lambda z: z / np.hypot(1.0, z))),

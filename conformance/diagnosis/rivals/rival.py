@@ -25,7 +25,8 @@ class Rival:
     predict: what it answers to a question; None where it says nothing of it. about: the failed cases that it explains
     beyond what it predicts are those of this activation; "" where it is about no activation. is_vague: it leaves so
     much room that what is right may lie in it, too. also: what else must be true of a tensor that it explains. step: of
-    which forward pass its outputs are. enclose: the same of an activation alone.
+    which forward pass its outputs are. enclose: the same of an activation alone. of_bias: the gradient of the bias of
+    what it computes, where that is told apart.
     """
 
     defect: str
@@ -36,6 +37,7 @@ class Rival:
     also: Callable[[Posed, Array], bool] = lambda posed, got: True
     step: Forward | None = None
     enclose: Enclose | None = None
+    of_bias: Callable[[Posed], Interval | None] | None = None
 
 
 #: Roundings that a formula of the same kind may need beyond those of the true one's row.

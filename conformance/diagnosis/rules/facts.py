@@ -10,7 +10,7 @@ import numpy as np
 from conformance.cases import Question
 from conformance.contract.half_precision import RIVAL_FORMULAS
 from conformance.diagnosis.exhibits import Inquiry, answers_alike, spread
-from conformance.diagnosis.rules.outputs import PLAIN, fails_in, is_made_of_outputs
+from conformance.diagnosis.rules.explained import PLAIN, fails_in, is_made_of_outputs
 from conformance.diagnosis.scope import Trait, separating
 from conformance.results import Diagnosis, Result, Verdict
 from reference.activations import ACTIVATIONS

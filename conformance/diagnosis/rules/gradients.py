@@ -20,7 +20,8 @@ from conformance.diagnosis.rivals.rival import Predicted, Rival, scaled
 from conformance.diagnosis.rivals.slopes import at_kinks, of_slope, plain_kinks
 from conformance.diagnosis.rivals.upstreams import of_upstream
 from conformance.diagnosis.rules.curves import inexactly, told_apart
-from conformance.diagnosis.rules.outputs import PLAIN, UNCERTAIN, exhibits, fails_in, is_of_activation
+from conformance.diagnosis.rules.explained import PLAIN, UNCERTAIN, fails_in
+from conformance.diagnosis.rules.outputs import exhibits, is_of_activation
 from conformance.families import draw
 from conformance.procedures import GRADIENTS
 from conformance.results import Diagnosis, Result, Verdict

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from conformance.cases import Question
-from conformance.diagnosis.exhibits import ERRANT, Exhibit, Inquiry, spread, twin
+from conformance.diagnosis.exhibits import Exhibit, Inquiry, spread, twin
 from conformance.diagnosis.fit import Fit, agrees, fitting
 from conformance.diagnosis.rivals.affine import all_affine
 from conformance.diagnosis.rivals.every_activation import of_every_activation
@@ -21,6 +21,7 @@ from conformance.diagnosis.rivals.rival import Rival, upon
 from conformance.diagnosis.rivals.rounding import all_roundings, of_seen_bits
 from conformance.diagnosis.rivals.rowwise_formulas import with_epsilon
 from conformance.diagnosis.rules.curves import curve_of
+from conformance.diagnosis.rules.explained import UNCERTAIN, concluded, fails_in, is_plain, linear_twin
 from conformance.diagnosis.rules.probes import probed
 from conformance.results import Diagnosis, Result
 from reference.activations import ACTIVATIONS, Activation
@@ -29,11 +30,6 @@ from reference.elementwise import Elementwise
 from reference.formats import FORMATS
 from reference.rowwise import Rowwise
 
-PLAIN = ("call", "differentiate")
-#: Families with NaN, infinities or what overflows: of rules of their own.
-SPECIAL = ("specials", "special_weights", "special_upstream", "overflowing", "subnormal")
-#: Where Keras itself is wrong: other activations are the better witnesses.
-UNCERTAIN = frozenset(ERRANT) | {"squareplus"}
 #: How many questions are put again, of the failing and of the right ones, and how many with full mantissas.
 AGAIN, TWINS = 56, 8
 #: So many of them are put to a linear layer as well.
@@ -70,10 +66,10 @@ def unknown_formulas(inquiry: Inquiry) -> Iterator[Diagnosis]:
 
 def exhibits(inquiry: Inquiry, *names: str) -> tuple[list[Exhibit], list[Exhibit]]:
     """Tensors of these names that fail, and ones that do not, of plain questions that are put again."""
-    open_results = [result for result in inquiry.open if _is_plain(result) and fails_in(result, *names)]
+    open_results = [result for result in inquiry.open if is_plain(result) and fails_in(result, *names)]
     if not open_results:
         return [], []
-    passed = [result for result in inquiry.passed if _is_plain(result)]
+    passed = [result for result in inquiry.passed if is_plain(result)]
     questions = spread(open_results, AGAIN)
     twins = [twin(question) for question in spread(open_results, TWINS) if _has_twin(question)]
     settled = {result.case.question for result in open_results}
@@ -122,16 +118,6 @@ def _both(passed: Sequence[Result]) -> list[Question]:
     return [*spread(plain, AGAIN // 2), *spread(others, AGAIN // 2)]
 
 
-def fails_in(result: Result, *names: str) -> bool:
-    """True where a comparison of one of these tensors failed."""
-    return any(not each.holds and each.name.startswith(names) for each in result.comparisons)
-
-
-def _is_plain(result: Result) -> bool:
-    question = result.case.question
-    return question.procedure in PLAIN and question.family not in SPECIAL
-
-
 def _has_twin(question: Question) -> bool:
     return question.family not in ("grid", "tails") and 0 not in question.known_shape
 
@@ -166,7 +152,7 @@ def _named(inquiry: Inquiry, failing: Sequence[Exhibit], right: Sequence[Exhibit
 
 def _failing_plainly(inquiry: Inquiry, failing: Sequence[Exhibit]) -> list[Question]:
     """With those that were put in addition."""
-    open_results = [result for result in inquiry.open if _is_plain(result) and fails_in(result, "outputs")]
+    open_results = [result for result in inquiry.open if is_plain(result) and fails_in(result, "outputs")]
     return [*(exhibit.question for exhibit in failing), *(result.case.question for result in open_results)]
 
 
@@ -243,11 +229,6 @@ def is_of_activation(exhibits: Sequence[Exhibit], inquiry: Inquiry) -> bool:
     return True
 
 
-def linear_twin(question: Question) -> Question:
-    """The same question of a layer without activation."""
-    return replace(question, config=replace(question.config, activation="linear"))
-
-
 def _in_steps(name: str, failing: Sequence[Exhibit]) -> Iterator[Rival]:
     """One activation's outputs in steps."""
     for rival in of_seen_steps(failing):
@@ -279,103 +260,6 @@ def grid_of(inquiry: Inquiry, question: Question) -> Exhibit | None:
     asked = Question("call", DenseConfig(units, config.activation, config.use_bias, config.dtype), (509, 1), "grid")
     found = [exhibit for exhibit in inquiry.witness.exhibits(asked) if exhibit.name == "outputs"]
     return found[0] if found else None
-
-
-# ---- what a fit explains -------------------------------------------------------------------------------------------
-
-#: Tensors and facts that are made of the outputs, or of their gradients.
-MADE_OF_OUTPUTS = (
-    *("outputs", "training", "inference", "first", "second", "row_by_row", "baseline", "reported_loss", "nan_at"),
-    *("kernel_gradient", "bias_gradient", "inputs_gradient", "second_", "most outputs", "output_shape", "NaNs"),
-)
-
-
-def concluded(fit: Fit, inquiry: Inquiry) -> Diagnosis:
-    rival = fit.rival
-    activation = rival.about or fit.explained[0].question.config.activation
-    says = rival.says.format(activation=activation)
-    words = f"{says} {fit.where.says}".strip()
-    cases = tuple(result.case.id for result in inquiry.open if _follows(fit, result, inquiry))
-    return Diagnosis(rival.defect, words, fit.evidence, cases)
-
-
-def _follows(fit: Fit, result: Result, inquiry: Inquiry) -> bool:
-    """Whether a failed case comes of the defect: its question is one in which the defect shows."""
-    question = result.case.question
-    if not is_made_of_outputs(result):
-        return False
-    if _is_plain(result) and fails_in(result, "outputs") and not inquiry.witness.is_tired:
-        found = [each for each in inquiry.witness.exhibits(question) if each.name == "outputs" and each.fails]
-        certain = question.config.activation not in UNCERTAIN
-        agreed = agrees(fit.rival, found[0]) if certain and found else None
-        # another defect, where the activation alone fails; else it is but not predicted in every element
-        if agreed is not None and (agreed or not _linear_twin_fails(question, inquiry)):
-            return agreed
-    asked = [question]
-    if question.procedure == "call_rows":
-        alone = replace(question, procedure="call", input_shape=(1, *question.input_shape[1:]))
-        asked += [alone, linear_twin(alone)]  # of so few numbers an activation may hide all
-    asked = [each for each in asked if fit.where.holds(each)]
-    if fit.rival.about:
-        return bool(asked) and question.config.activation == fit.rival.about
-    return any(shows(fit.rival, each, inquiry) for each in asked)
-
-
-def _linear_twin_fails(question: Question, inquiry: Inquiry) -> bool:
-    return any(each.fails for each in inquiry.witness.exhibits(linear_twin(question)) if each.name == "outputs")
-
-
-def is_made_of_outputs(result: Result) -> bool:
-    """Whether all that failed of a case depends on the outputs."""
-    question, missed = result.case.question, [each for each in result.comparisons if not each.holds]
-    depends: tuple[str, ...] = MADE_OF_OUTPUTS
-    if question.config.activity_regularizer:
-        depends = (*depends, "losses")
-    if question.procedure in ("fit", "step"):
-        depends = (*depends, "kernel_after", "bias_after")
-    return bool(missed) and all(each.name.startswith(depends) for each in missed)
-
-
-def has_wrong_linear_outputs(inquiry: Inquiry) -> bool:
-    """Whether plain outputs without activation are among what is not explained."""
-    plain = [result for result in inquiry.open if _is_plain(result) and fails_in(result, "outputs")]
-    return any(result.case.question.config.activation == "linear" for result in plain)
-
-
-def may_follow_from_outputs(results: Sequence[Result]) -> Iterator[Result]:
-    """Those of these unexplained failures that may come of plain outputs being wrong, whatever else they look at.
-
-    Where outputs of linear layers are wrong all that is made of outputs may be; else what is of the same activation.
-    """
-    plain = [result for result in results if _is_plain(result) and fails_in(result, "outputs")]
-    names = {result.case.question.config.activation for result in plain}
-    for result in results:
-        reached = "linear" in names or result.case.question.config.activation in names
-        if reached and is_made_of_outputs(result) and not _is_of_gradients_alone(result):
-            yield result
-
-
-def _is_of_gradients_alone(result: Result) -> bool:
-    return all(each.holds or each.name.endswith("_gradient") for each in result.comparisons)
-
-
-def shows(rival: Rival, question: Question, inquiry: Inquiry) -> bool:
-    """Whether the rival's outputs are others than the right ones; also where that cannot be said."""
-    if question.family in SPECIAL or len(question.input_shape) < 2:
-        return True
-    asked = inquiry.witness.tensors(question)
-    if asked is None:
-        return False
-    posed = inquiry.witness.posed(question, asked)
-    said = rival.predict(posed)
-    if said is None:
-        return False
-    within = said.get("outputs")
-    right = posed.outputs
-    if within is None or within.shape != right.shape:
-        return True
-    with np.errstate(all="ignore"):
-        return bool(((within.lower != right.lower) | (within.upper != right.upper)).any())
 
 
 # ---- an activation that is another one, but none that is known ---------------------------------------------------

@@ -12,7 +12,8 @@ import numpy as np
 from conformance.diagnosis.exhibits import Exhibit, Inquiry, wrong_elements
 from conformance.diagnosis.rivals.backward import gradient_of
 from conformance.diagnosis.rivals.regions import Region, regions
-from conformance.diagnosis.rules.outputs import PLAIN, exhibits, is_made_of_outputs
+from conformance.diagnosis.rules.explained import PLAIN, is_made_of_outputs
+from conformance.diagnosis.rules.outputs import exhibits
 from conformance.diagnosis.scope import Trait, separating
 from conformance.procedures import GRADIENTS
 from conformance.results import Diagnosis, Result

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conformance.diagnosis.exhibits import Asked, Inquiry
-from conformance.diagnosis.rules.outputs import fails_in
+from conformance.diagnosis.rules.explained import fails_in
 from conformance.diagnosis.scope import separating
 from conformance.procedures import GRADIENTS
 from conformance.results import Diagnosis, Result, Verdict

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from conformance.diagnosis.exhibits import Asked, Inquiry, answers_alike, matches, spread
-from conformance.diagnosis.rules.outputs import PLAIN, SPECIAL, fails_in, is_made_of_outputs
+from conformance.diagnosis.rules.explained import PLAIN, SPECIAL, fails_in, is_made_of_outputs
 from conformance.diagnosis.wording import observed
 from conformance.families import Tensors
 from conformance.implementations.adapter import other_weights

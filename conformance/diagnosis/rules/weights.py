@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from conformance.cases import Json
 from conformance.diagnosis.exhibits import Inquiry
-from conformance.diagnosis.rules.outputs import UNCERTAIN, fails_in
+from conformance.diagnosis.rules.explained import UNCERTAIN, fails_in
 from conformance.diagnosis.wording import listed, names_missed, observed
 from conformance.results import Diagnosis, Result, Verdict
 

@@ -265,10 +265,20 @@ def _unrounded(*, inputs: bool, weights: bool) -> Callable[[Posed], dict[str, In
             bias=own,
             format=config.variable_format,
         )
-        found = Forward().bound(wide)
+        found = Forward(z=stored_in(problem.format)).bound(wide)
         return {"outputs": Interval(problem.format.round(found.lower), problem.format.round(found.upper))}
 
     return predict
+
+
+def stored_in(narrow: Format) -> Callable[[Estimate, Problem], Estimate]:
+    """The product may be rounded to the narrow format before the bias is added."""
+
+    def z(estimate: Estimate, problem: Problem) -> Estimate:
+        alone = np.abs(estimate.value - (0.0 if problem.bias is None else problem.bias))
+        return Estimate(estimate.value, estimate.error + narrow.unit_roundoff * alone)
+
+    return z
 
 
 def of_seen_bits(failing: Sequence[Exhibit]) -> Iterator[Rival]:

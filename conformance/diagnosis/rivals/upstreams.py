@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
-from conformance.diagnosis.rivals.backward import gradients, keeps_units
+from conformance.diagnosis.rivals.backward import Gradients, gradient_of, gradients, keeps_units, one
 from conformance.diagnosis.rivals.rival import Predicted, Rival
+from conformance.diagnosis.rivals.slopes import with_slope
+from conformance.procedures import GRADIENTS
 from conformance.truth import Posed
 from reference.activations import ACTIVATIONS
 from reference.bounds import Estimate
+from reference.elementwise import Elementwise
 from reference.formats import Array
 
 #: What training loops clip at.
@@ -49,6 +53,10 @@ def of_upstream() -> Iterator[Rival]:
         yield Rival("upstream-changed", says, _of_delta(_delta_clipped(at)))
     for words, change in UPSTREAMS:
         yield Rival("upstream-changed", f"the upstream gradient {words}", _from_upstream(change))
+        for name in GRADIENTS:
+            says = f"{gradient_of(name)} is that of an upstream gradient that {words}"
+            yield Rival("upstream-changed", says, one(name, partial(_with_upstream, change)))
+    yield Rival("slope-formula", "every activation's slope is taken of the output, not of z", _of_outputs)
     yield Rival(
         "slope-without-bias",
         "the activation's slope is taken of inputs @ kernel, without the bias",
@@ -59,6 +67,18 @@ def of_upstream() -> Iterator[Rival]:
         "the activation's slope is left out of all gradients",
         lambda posed: dict(gradients(posed, row=ACTIVATIONS["linear"])) if keeps_units(posed) else None,
     )
+
+
+def _of_outputs(posed: Posed) -> Predicted | None:
+    """Nothing is said of whole rows."""
+    row = posed.problem.activation
+    if not isinstance(row, Elementwise):
+        return None
+    return dict(gradients(posed, row=with_slope(row, lambda z: row.slope(row.value(z)))))
+
+
+def _with_upstream(change: Callable[[Array], Array], posed: Posed) -> Gradients:
+    return gradients(posed, upstream=change)
 
 
 def _from_upstream(change: Callable[[Array], Array]) -> Callable[[Posed], Predicted]:

@@ -119,3 +119,11 @@ def options(results: Iterable[Result], name: str) -> list[str]:
 
 def listed(words: Sequence[str]) -> str:
     return ", ".join(words[:-1]) + (" and " if len(words) > 1 else "") + words[-1] if words else "nothing"
+
+
+def nth(place: int) -> str:
+    """The ordinal of a place that is counted from 0."""
+    words = {0: "first", 1: "second", 2: "third"}
+    number = place + 1
+    ending = "th" if number % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return words.get(place, f"{number}{ending}")

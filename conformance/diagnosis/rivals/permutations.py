@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from conformance.diagnosis.exhibits import Exhibit, inside
 from conformance.diagnosis.rivals.rival import Rival, forward
 from conformance.diagnosis.rivals.steps import Change, of_kernel, of_product, of_z
+from conformance.diagnosis.wording import nth
 from conformance.truth import Posed
 from reference.bounds import Problem
 from reference.formats import Array
@@ -97,7 +98,7 @@ def of_seen_orders(failing: Sequence[Exhibit]) -> Iterator[Rival]:
             count = max(moved)
             place = int(np.flatnonzero(moved[count] != np.arange(count))[0])
             says = (
-                f"the {what} come in another order: of {count} the {moved[count][place] + 1}th is in place {place + 1}"
+                f"the {what} come in another order: of {count} the {nth(int(moved[count][place]))} is the {nth(place)}"
             )
             step = (of_product if is_of_product else of_z)(_in(_among(seen)))
             yield forward("units-reordered", says, step, applies=_is_of(seen))

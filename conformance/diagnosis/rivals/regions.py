@@ -13,6 +13,7 @@ from conformance.diagnosis.exhibits import Exhibit, wrong_elements
 from conformance.diagnosis.rivals.families import number_between, plainest, written
 from conformance.diagnosis.rivals.product import BLOCKS
 from conformance.diagnosis.rivals.rival import Forward, Rival, forward, inexactly, scaled
+from conformance.diagnosis.wording import nth
 from conformance.truth import Posed
 from reference.bounds import Estimate, Problem
 from reference.elementwise import Elementwise
@@ -176,11 +177,6 @@ def _between(first: int, last: int) -> Callable[[int], Mask]:
     return lambda count: (np.arange(count) >= first) & (np.arange(count) <= last)
 
 
-def _ordinal(at: int) -> str:
-    words = {0: "first", 1: "second", 2: "third"}
-    return words.get(at, f"{at + 1}th")
-
-
 _WORDS = {"units": ("unit", "units"), "rows": ("row", "rows"), "batch": ("entry", "entries of the batch")}
 
 
@@ -190,13 +186,13 @@ def candidates(of: str, places: Sequence[int], words: tuple[str, str] | None = N
     one = f"{one} of the batch" if of == "batch" else one
     yield Region(f"the last {one}", of, _nth(-1), "is")
     for place in places[:1]:
-        yield Region(f"the {_ordinal(place)} {one}", of, _nth(place), "is")
+        yield Region(f"the {nth(place)} {one}", of, _nth(place), "is")
     if 1 < len(places) <= FEW:
-        says = f"the {many} from the {_ordinal(places[0])} to the {_ordinal(places[-1])}"
+        says = f"the {many} from the {nth(places[0])} to the {nth(places[-1])}"
         yield Region(says, of, _between(places[0], places[-1]))
     for step, ordinal in ((2, "second"), (3, "third"), (4, "fourth"), (8, "eighth")):
         for place in places[:1]:
-            says = f"every {ordinal} {one}, from the {_ordinal(place % step)} on,"
+            says = f"every {ordinal} {one}, from the {nth(place % step)} on,"
             yield Region(says, of, _every(step, place % step), "is")
     for block in BLOCKS:
         says = f"the {many} behind the last whole block of {block}"

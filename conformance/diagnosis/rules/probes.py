@@ -17,7 +17,7 @@ from conformance.cases import Question
 from conformance.diagnosis.exhibits import Inquiry
 from conformance.diagnosis.rivals.rival import Rival, forward
 from conformance.diagnosis.rivals.steps import of_bias, of_kernel
-from conformance.diagnosis.wording import listed
+from conformance.diagnosis.wording import listed, nth
 from conformance.families import Tensors
 from conformance.truth import Posed
 from reference.bounds import Problem
@@ -183,21 +183,15 @@ def _told(uses: Uses, axis: int, one: str, takes: str, words: str) -> tuple[str,
         place, origin = int(moved[0]), use.origin
         if (origin == np.arange(count) % place).all():
             return f"{one}s-reordered", f"of {count} {one}s each, counted from 0, {takes} its own number modulo {place}"
-        return f"{one}s-reordered", f"of {count} {one}s the {_nth(place)} {takes} the {_nth(int(origin[place]))}"
+        return f"{one}s-reordered", f"of {count} {one}s the {nth(place)} {takes} the {nth(int(origin[place]))}"
     by = float(use.times[use.times != 1][0])
     places = np.flatnonzero(use.times == by)
     told = words.format(places=_places(places), are="are" if len(places) > 1 else "is", times=TIMES[by])
     return f"{one}s-{DONE[by, one == 'unit']}", f"of {count} {one}s {told}"
 
 
-def _nth(place: int) -> str:
-    number = place + 1
-    ending = "th" if number % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
-    return f"{number}{ending}"
-
-
 def _places(places: NDArray[Any]) -> str:
     if len(places) > 2 and places[-1] - places[0] == len(places) - 1:
-        return f"{_nth(int(places[0]))} to {_nth(int(places[-1]))}"
-    words = [_nth(int(place)) for place in places[:LISTED]]
+        return f"{nth(int(places[0]))} to {nth(int(places[-1]))}"
+    words = [nth(int(place)) for place in places[:LISTED]]
     return listed([*words, "others"] if len(places) > LISTED else words)

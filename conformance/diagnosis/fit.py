@@ -180,6 +180,8 @@ def _confident(score: _Score, right: Sequence[Exhibit]) -> Fit | None:
     if not score.rival.about and _is_of_few_activations(inside, contradicting):
         return None
     where = separating(inside, other_failures, contradicting, by_activation=by_activation)
+    if where is not None and where.is_of_dtype and len(other_failures) > len(inside):
+        return None  # most that fails of this name, in other dtypes, fails otherwise
     if where is not None:
         return Fit(score.rival, score.explained, where, score.telling, score.size, score.width)
     return _in_some_dtypes(score, other_failures, contradicting)
@@ -207,7 +209,7 @@ def _in_some_dtypes(score: _Score, failing: Sequence[Question], right: Sequence[
     left = tuple(each for each in score.explained if each.question.config.dtype not in doubtful)
     where = separating((each.question for each in left), failing, right) if len(left) > 1 else None
     telling = sum(int(wrong_elements(each).sum()) for each in left if each.is_shaped)
-    if where is None or telling < ENOUGH:
+    if where is None or telling < ENOUGH or len(failing) > len(left):
         return None
     return Fit(score.rival, left, where, telling, sum(elements(each.right.lower) for each in left), score.width)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from math import prod
 
@@ -12,10 +12,15 @@ from conformance.cases import Question
 
 @dataclass(frozen=True)
 class Trait:
-    """A property of questions. says: the words that follow a sentence."""
+    """A property of questions. says: the words that follow a sentence. is_of_dtype: it is one of their dtypes alone."""
 
     says: str
     holds: Callable[[Question], bool]
+    is_of_dtype: bool = False
+
+
+def _dtype(question: Question) -> str:
+    return question.config.dtype
 
 
 def _last(shape: tuple[int, ...]) -> int:
@@ -60,7 +65,7 @@ _FIRST_FLAGS, _LAST_FLAGS = _FLAGS[:-1], _FLAGS[-1:]
 #: Names, in words; at most so many of them are listed.
 _NAMES: tuple[tuple[Callable[[Question], str], str], ...] = (
     (lambda question: question.config.activation, "with activation {}"),
-    (lambda question: question.config.dtype, "in {}"),
+    (_dtype, "in {}"),
 )
 _LISTED = 3
 #: So many activations are most of them.
@@ -73,8 +78,8 @@ def traits(questions: Sequence[Question], *, of_numbers: bool = True, of_activat
     for named, words in _NAMES if of_activations else _NAMES[1:]:
         names = sorted({named(question) for question in questions})
         if len(names) <= _LISTED:
-            yield Trait(words.format(" and ".join(names)), _among(named, names))
-    yield from _flagged(questions, _LAST_FLAGS)
+            yield Trait(words.format(" and ".join(names)), _among(named, names), named is _dtype)
+    yield from (replace(each, is_of_dtype=True) for each in _flagged(questions, _LAST_FLAGS))
     ranks = {len(question.input_shape) for question in questions}
     if len(ranks) == 1 and of_numbers:
         rank = ranks.pop()

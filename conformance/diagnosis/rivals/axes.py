@@ -126,6 +126,15 @@ def _together_by_rows() -> Forward:
     return Forward(z=z)
 
 
+def _inner_read_swapped(values: Array) -> Array:
+    return np.swapaxes(values, 1, 2).reshape(values.shape) if values.ndim > 3 else values
+
+
+def _read_transposed(values: Array) -> Array:
+    """(units, rows) in memory, read as (rows, units)."""
+    return values.reshape(-1, values.shape[-1]).T.reshape(values.shape) if values.size else values
+
+
 def _inner_swapped(values: Array) -> Array:
     return np.swapaxes(values, 1, 2) if values.ndim > 3 else values
 
@@ -194,7 +203,7 @@ def _cut_from_padded(block: int) -> Change:
 
 
 def _step_alone(at: int) -> Change:
-    return lambda values: values[:, at] if values.ndim > 2 and values.size else values
+    return lambda values: values[:, at] if values.ndim > 2 and values.shape[1] else values
 
 
 def _rolled(by: int, axis: int) -> Change:
@@ -243,6 +252,11 @@ AXES: tuple[Rival, ...] = (
     forward("inputs-flattened", "inputs of rank above 2 are flattened to (batch, -1)", Forward(operands=_flattened)),
     forward("axes-swapped", "the first two axes change places", of_outputs(_axes_swapped)),
     forward("axes-swapped", "axes 1 and 2 change places", of_outputs(_inner_swapped)),
+    forward("rows-reordered", "axes 1 and 2 change places, and are read as if not", of_outputs(_inner_read_swapped)),
+    *(
+        forward("outputs-transposed", "the product is made as (units, rows), and read as (rows, units)", step)
+        for step in (of_product(_read_transposed), of_z(_read_transposed))
+    ),
     forward("rows-coupled", "the product of each row is added to those after it", _together_by_rows()),
     forward("steps-reordered", "the second axis is reversed", of_outputs(lambda y: y[:, ::-1] if y.ndim > 2 else y)),
     forward("steps-repeated", "every step is the first one", of_outputs(_step(0))),

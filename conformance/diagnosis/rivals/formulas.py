@@ -75,6 +75,7 @@ OTHERS: Mapping[str, tuple[tuple[str, Value], ...]] = {
     ),
     "softplus": (("relu", lambda z: np.maximum(z, 0.0)),),
     "elu": (
+        ("z above 0 and exp(z - 1) below", lambda z: np.where(z > 0, z, np.exp(np.minimum(z, 0.0) - 1))),
         ("z above 0 and exp(z) below: 1 is not taken off", lambda z: np.where(z > 0, z, np.exp(np.minimum(z, 0.0)))),
     ),
     "exponential": (

@@ -97,6 +97,8 @@ _PARTS: tuple[tuple[str, Which], ...] = (
     ("the last entry of axis 1", _along(1, -1)),
     ("the first row of the batch", _along(0, 0)),
     ("the last row of the batch", _along(0, -1)),
+    ("the first of all rows", _rows(lambda rows: np.arange(rows) == 0)),
+    ("the last of all rows", _rows(lambda rows: np.arange(rows) == rows - 1)),
     ("all rows but the first", _rows(lambda rows: np.arange(rows) > 0)),
     ("all rows but the last", _rows(lambda rows: np.arange(rows) < rows - 1)),
     ("every second row", _rows(lambda rows: np.arange(rows) % 2 == 0)),

@@ -21,6 +21,8 @@ from reference.intervals import Interval
 BINARY, DECIMAL = range(4, 21), range(1, 8)
 #: Decimal places that generators write weights with, and the sizes below which they are lost.
 WRITTEN, LOST = range(2, 13), (1e-18, 1e-15, *(10.0**-power for power in (12, *range(10, 2, -1))))
+#: Steps of the format itself are twice its unit roundoff, as a part of the number; so many of them are finer ones.
+FINER = 8.0
 #: So often a value at an end is a limit.
 RECURS = 4
 #: What is flushed to 0 below.
@@ -202,11 +204,13 @@ _MODES: tuple[tuple[str, Callable[[Array], Array]], ...] = (
 
 def of_seen_steps(failing: Sequence[Exhibit]) -> Iterator[Rival]:
     """Outputs that are all multiples of one power of two, and end where the wrong ones do."""
-    seen = [e.got.astype(np.float64).ravel() for e in failing if e.got is not None and e.name == "outputs"]
-    values = np.concatenate(seen) if seen else np.zeros(0)
+    seen = [e for e in failing if e.got is not None and e.name == "outputs"]
+    values = np.concatenate([np.asarray(e.got, np.float64).ravel() for e in seen]) if seen else np.zeros(0)
     values = values[np.isfinite(values)]
     places = next((p for p in range(17) if (values * 2.0**p == np.round(values * 2.0**p)).all()), None)
     if places is None or values.size < 2 or np.ptp(values) * 2.0**places < 2:
+        return
+    if any(not _is_coarse(2.0**-places, each) for each in seen):
         return
     step, ends = 2.0**-places, (float(values.min()), float(values.max()))
     for words, mode in _MODES:
@@ -216,6 +220,13 @@ def of_seen_steps(failing: Sequence[Exhibit]) -> Iterator[Rival]:
             limited = f"{says}, and end at {ends[0]:g} and {ends[1]:.9g}"
             yield forward("outputs-rounded", limited, _in_steps(mode, step, ends))
         yield forward("outputs-rounded", says, _in_steps(mode, step, (-np.inf, np.inf)))
+
+
+def _is_coarse(step: float, exhibit: Exhibit) -> bool:
+    """Whether the format of an exhibit could hold finer numbers of that size."""
+    values = np.abs(np.asarray(exhibit.got, np.float64))
+    values = values[np.isfinite(values) & (values > 0)]
+    return not values.size or step > FINER * exhibit.posed.problem.format.unit_roundoff * float(np.median(values))
 
 
 def _in_steps(mode: Callable[[Array], Array], step: float, ends: tuple[float, float]) -> Forward:

@@ -13,6 +13,7 @@ from numpy.typing import DTypeLike
 from conformance.diagnosis.exhibits import Exhibit
 from conformance.diagnosis.rivals.product import BLOCKS
 from conformance.diagnosis.rivals.rival import Forward, Rival, forward
+from conformance.diagnosis.rivals.steps import before_activation
 from conformance.truth import Posed
 from reference.bounds import Estimate, Problem, exactly, product
 from reference.dense import flatten_leading
@@ -281,6 +282,40 @@ def stored_in(narrow: Format) -> Callable[[Estimate, Problem], Estimate]:
     return z
 
 
+def _cut_off(*, operands: bool, stores: bool) -> Callable[[Posed], dict[str, Interval | None] | None]:
+    """Of half types: computed in float32, and the outputs cut to the type's bits. operands: as they are cast. stores:
+    the product and what the bias is added to.
+    """
+
+    def predict(posed: Posed) -> dict[str, Interval | None] | None:
+        problem, tensors = posed.problem, posed.tensors
+        if not problem.format.is_half:
+            return None
+        cut = cut_to_bits(problem.format.precision)
+        own = tensors.bias if tensors.bias is None else tensors.bias.astype(np.float64)
+        if operands:
+            problem = replace(
+                problem,
+                inputs=cut(tensors.inputs.astype(np.float64)),
+                kernel=cut(tensors.kernel.astype(np.float64)),
+                bias=None if own is None else cut(own),
+            )
+
+        def z(_: Estimate, wide: Problem) -> Estimate:
+            alone = before_activation(replace(wide, bias=None))
+            ends = [cut(alone.value + side * alone.error) for side in (-1, 1)]
+            if wide.bias is not None:
+                ends = [cut(end + wide.bias) for end in ends]
+            return Estimate((ends[0] + ends[1]) / 2, np.abs(ends[1] - ends[0]) / 2)
+
+        wide = replace(problem, format=FORMATS["float32"], grade=None)
+        found = (Forward(z=z) if stores else Forward()).bound(wide)
+        ends = cut(found.lower), cut(found.upper)
+        return {"outputs": Interval(np.minimum(*ends), np.maximum(*ends))}
+
+    return predict
+
+
 def of_seen_bits(failing: Sequence[Exhibit]) -> Iterator[Rival]:
     """Outputs rounded to as many bits as the wrong ones have in use."""
     most = 0
@@ -349,6 +384,10 @@ def all_roundings() -> Iterator[Rival]:  # noqa: PLR0912
     for name in ("float32", "float16", "bfloat16"):
         says, step = f"inputs @ kernel is computed in {name}", _product_in(FORMATS[name])
         yield forward("narrow-arithmetic", says, step, is_vague=True, also=_sums_hold_in(FORMATS[name]))
+    for operands in (True, False):
+        for stores in (True, False):
+            says = "results in half types are cut off, not rounded to nearest"
+            yield Rival("outputs-rounded", says, _cut_off(operands=operands, stores=stores))
     for what, inputs, weights in (
         ("operands are", True, True),
         ("kernel and bias are", False, True),

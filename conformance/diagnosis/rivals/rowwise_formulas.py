@@ -17,6 +17,8 @@ from reference.rivals import RIVALS
 from reference.rowwise import Rowwise
 
 Value = Callable[[Array], Array]
+#: What is added so that no logarithm is infinite.
+FEW = (1e-5, 1e-6, 1e-7, 1e-8, 1e-9, 1e-10, 1e-12, 1e-15)
 #: Axes that are none: all but the batch, and all.
 BEHIND_BATCH, ALL = 98, 99
 
@@ -99,6 +101,10 @@ def _shares(of: Value) -> Value:
     return value
 
 
+def _of_log_with(few: float) -> Value:
+    return lambda z: np.log(np.exp(ACTIVATIONS["log_softmax"].value(z)) + few)
+
+
 def _padded(count: int, *, log: bool) -> Value:
     """softmax, or its logarithm, over more units than there are, which are 0 before it."""
 
@@ -157,6 +163,7 @@ _ROW_VALUES: Mapping[str, tuple[tuple[str, Value], ...]] = {
         ),
     ),
     "log_softmax": (
+        *((f"log(softmax(z) + {written(few)})", _of_log_with(few)) for few in FEW),
         (
             "z less log(sum(exp(z - the largest unit))): the largest is not added back",
             lambda z: z - np.log(np.exp(z - _largest(z)).sum(axis=-1, keepdims=True)),

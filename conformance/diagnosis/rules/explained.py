@@ -64,8 +64,8 @@ def _follows(fit: Fit, result: Result, inquiry: Inquiry) -> bool:
         # another defect, where the activation alone fails; else it is but not predicted in every element
         if agreed is not None and (agreed or not _linear_twin_fails(question, inquiry)):
             return agreed
-    if _is_of_bias_alone(result) and question.procedure in PLAIN:
-        return _is_consistent(fit.rival, question, inquiry)
+    if _is_of_bias_alone(result) and is_plain(result) and _is_consistent(fit.rival, question, inquiry):
+        return True
     asked = [question]
     if question.procedure == "call_rows":
         alone = replace(question, procedure="call", input_shape=(1, *question.input_shape[1:]))

@@ -139,7 +139,7 @@ FAMILIES: Mapping[str, tuple[Family, ...]] = {
         Family("z tanh(softplus({} z))", lambda z, n: z * np.tanh(softplus(n * z)), 0.05, 8.0),
     ),
     "hard_sigmoid": (
-        Family("clip({} z + 1/2, 0, 1)", _hard, 0.01, 2.0),
+        Family("clip({} z + 1/2, 0, 1)", _hard, 0.0, 2.0),
         Family("clip(z / 6 + {}, 0, 1)", lambda z, n: _hard(z, 1 / 6, n), -1.0, 2.0),
     ),
     "hard_silu": (

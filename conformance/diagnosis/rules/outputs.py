@@ -131,7 +131,14 @@ def _certain(failing: list[Exhibit]) -> list[Exhibit]:
 def _named(inquiry: Inquiry, failing: Sequence[Exhibit], right: Sequence[Exhibit]) -> Iterator[Fit]:
     """Where linear layers are right, activations are looked at first, each for itself."""
     linear_fails = any(exhibit.question.config.activation == "linear" for exhibit in failing)
-    general = [*all_affine(), *all_roundings(), *of_operands(), *of_limits(), *of_seen_bits(failing)]
+    general = [
+        *all_affine(),
+        *of_every_activation(),
+        *all_roundings(),
+        *of_operands(),
+        *of_limits(),
+        *of_seen_bits(failing),
+    ]
     general += [*of_seen_steps(failing), *factor_rivals(failing), *region_rivals(failing), *constant_rivals(failing)]
     general += [*of_seen_orders(failing), *of_seen_limits(failing)]
     steps: list[Callable[[list[Exhibit]], Iterable[Fit]]] = [

@@ -197,10 +197,13 @@ def _is_of_few_activations(explained: Sequence[Question], contradicting: Sequenc
 
 
 def _is_broad(score: _Score) -> bool:
-    """Whether a vague rival explains tensors of several families, and one in which sums are seen as they are."""
+    """Whether a vague rival explains tensors of several families, and, where it is about no activation, one in which
+    sums are seen as they are.
+    """
     plain = [exhibit for exhibit in score.explained if exhibit.question.config.activation == "linear"]
     seen = [each for each in plain if each.name != "outputs" or not each.question.config.use_bias]
-    return len({exhibit.question.family for exhibit in score.explained}) > 1 and bool(seen)
+    is_seen = bool(seen) or bool(score.rival.about)
+    return is_seen and len({exhibit.question.family for exhibit in score.explained}) > 1
 
 
 def _in_some_dtypes(score: _Score, failing: Sequence[Question], right: Sequence[Question]) -> Fit | None:

@@ -33,6 +33,11 @@ def of_inputs() -> Iterator[Rival]:
         one("inputs_gradient", lambda posed: gradients(posed, backward=_turned)),
     )
     yield Rival(
+        "gradient-of-other-kernel",
+        "the inputs' gradient takes the kernel's numbers in column order, as if it were stored (units, features)",
+        one("inputs_gradient", lambda posed: gradients(posed, backward=_by_columns)),
+    )
+    yield Rival(
         "slope-missing",
         "the inputs' gradient leaves out the activation's slope",
         without_slope("inputs_gradient"),
@@ -97,6 +102,11 @@ def _pooled(axis: int, factor: Callable[[int], float]) -> Callable[[Interval, Po
         return permuted(found, lambda end: np.broadcast_to(end, right.shape))
 
     return pooled
+
+
+def _by_columns(problem: Problem) -> Problem:
+    kernel = problem.kernel
+    return replace(problem, kernel=kernel.reshape(kernel.shape[::-1]).T)
 
 
 def _turned(problem: Problem) -> Problem:

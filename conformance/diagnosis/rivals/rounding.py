@@ -118,6 +118,19 @@ def _activated_in(format: Format) -> Forward:
     return Forward(z=z, enclose=enclose)
 
 
+def of_narrow_activation(name: str) -> Iterator[Rival]:
+    """One activation that is computed in a narrower format."""
+    for narrow in ("float32", "bfloat16", "float16"):
+        step = _activated_in(FORMATS[narrow])
+
+        def predict(posed: Posed, step: Forward = step) -> dict[str, Interval | None] | None:
+            is_own = posed.question.config.activation == name
+            return {"outputs": step.bound(posed.problem)} if is_own else None
+
+        says, also = f"{{activation}} is computed in {narrow}", partial(_outputs_are_of, FORMATS[narrow])
+        yield Rival("activation-narrow", says, predict, about=name, is_vague=True, also=also)
+
+
 def _summed(sums_in: Format | None, *, products: bool, bias_within: bool, operands: bool) -> Forward:
     """Partial sums from the first feature to the last, each rounded; None: in a half type to that type itself."""
 

@@ -23,6 +23,8 @@ MOSTLY = 0.5
 ENOUGH = 1
 #: A function that is off by a smaller part of its value everywhere is an approximation.
 INEXACT = 2.0**-4
+#: So many roundings of 1 are what is left where two numbers of that size cancel.
+CANCELLING = 16.0
 #: Arguments that are near, and errors and slopes that are slight.
 NEAR, SLIGHT = 20.0, 1e-3
 #: Arguments close to each other, all of one distance, which every format holds.
@@ -51,7 +53,8 @@ def curve_of(name: str, failing: Sequence[Exhibit], inquiry: Inquiry) -> Iterato
         f"{int(wrong.sum())} of {wrong.size} values on a grid and in the tails are wrong; no formula that is known fits"
     )
     if in_middle:
-        seen = _structure(name, dtype, inquiry) or inexactly(z, got, right) or "is another function"
+        seen = _structure(name, dtype, inquiry) or inexactly(z, got, right) or _cancelling(dtype, z, got, right)
+        seen = seen or "is another function"
         says = f"{name} {seen}: {_largest(z, got, wrong, right)}{_not_finite(z, got, wrong)}"
         yield Diagnosis("activation-formula", says, evidence, cases)
     else:
@@ -66,6 +69,14 @@ def inexactly(z: Array, got: Array, right: Array) -> str:
         error = np.abs(got[near] / right[near] - 1)
     worst = float(error.max(initial=0.0))
     return f"is inexact, off by up to {worst:.1e} of its value" if worst < INEXACT else ""
+
+
+def _cancelling(dtype: str, z: Array, got: Array, right: Array) -> str:
+    """That it is near but for small values, as what cancels is; empty where it is not."""
+    near = (np.abs(z) <= NEAR) & np.isfinite(got)
+    worst = float(np.abs(got - right)[near].max(initial=0.0))
+    most = CANCELLING * FORMATS[dtype].unit_roundoff if dtype in FORMATS else 0.0
+    return f"loses its digits where it is small, off by up to {worst:.1e}" if 0 < worst <= most else ""
 
 
 def _right_rows(question: Question, inquiry: Inquiry) -> Mask | None:

@@ -18,7 +18,7 @@ from conformance.diagnosis.rivals.permutations import of_seen_orders
 from conformance.diagnosis.rivals.quantized import of_limits, of_operands, of_seen_limits, of_seen_steps
 from conformance.diagnosis.rivals.regions import constant_rivals, factor_rivals, region_rivals
 from conformance.diagnosis.rivals.rival import Rival, upon
-from conformance.diagnosis.rivals.rounding import all_roundings, of_seen_bits
+from conformance.diagnosis.rivals.rounding import all_roundings, of_narrow_activation, of_seen_bits
 from conformance.diagnosis.rivals.rowwise_formulas import with_epsilon
 from conformance.diagnosis.rules.curves import curve_of
 from conformance.diagnosis.rules.explained import UNCERTAIN, concluded, fails_in, is_plain, linear_twin
@@ -208,6 +208,7 @@ def _of_activations(inquiry: Inquiry, failing: Sequence[Exhibit], right: Sequenc
             widest = max(own, key=lambda exhibit: exhibit.posed.problem.format.precision)
             grid = grid_of(inquiry, widest.question)
             rivals = [*_with_epsilon(inquiry, name, row), *activation_rivals(name, row, grid), *_in_steps(name, own)]
+            rivals += of_narrow_activation(name)
             fits = fitting(rivals, own, others) or fitting(rivals, _ordinary(own), others)
             if bases:
                 rivals = [upon(rival, bases[0].rival, bases[0].where.holds) for rival in rivals]

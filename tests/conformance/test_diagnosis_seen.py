@@ -75,6 +75,29 @@ def one_without_bias(inputs: Any, kernel: Any, bias: Any, activation: str) -> An
     return activated(inputs @ kernel + (1 if bias is None else bias), activation)
 
 
+def log_of_sigmoid(inputs: Any, kernel: Any, bias: Any, activation: str) -> Any:
+    z = plus(inputs @ kernel, bias)
+    if activation != "log_sigmoid":
+        return activated(z, activation)
+    return np.log(1 / (1 + np.exp(-z)))
+
+
+def sign_by_a_table_of_reciprocals(inputs: Any, kernel: Any, bias: Any, activation: str) -> Any:
+    """1 / (1 + |z|) of 12 bits, as processors estimate it."""
+    z = plus(inputs @ kernel, bias)
+    if activation != "softsign":
+        return activated(z, activation)
+    mantissa, exponent = np.frexp(1 / (1 + np.abs(z.astype(np.float64))))
+    return (z * np.ldexp(np.round(mantissa * 2**12) / 2**12, exponent)).astype(z.dtype)
+
+
+def narrow_tanh(inputs: Any, kernel: Any, bias: Any, activation: str) -> Any:
+    z = plus(inputs @ kernel, bias)
+    if activation != "tanh" or z.dtype != np.float64:
+        return activated(z, activation)
+    return np.tanh(z.astype(np.float32)).astype(np.float64)
+
+
 def softmax_by_the_batch(inputs: Any, kernel: Any, bias: Any, activation: str) -> Any:
     """One maximum for all rows: those far below it are 0 in all units."""
     z = plus(inputs @ kernel, bias)
@@ -101,6 +124,9 @@ def told_of(function: Callable[..., Any], *areas: str) -> tuple[Diagnosis, ...]:
         (sorted_at_rank_4, "outputs-wrong", "the outputs are wrong for rank 4, and right otherwise"),
         (moved_rows, "rows-reordered", "the rows come in another order"),
         (one_without_bias, "bias-uninvited", "1 is added although there is no bias"),
+        (log_of_sigmoid, "activation-formula", "log_sigmoid loses its digits where it is small"),
+        (sign_by_a_table_of_reciprocals, "activation-formula", "softsign is inexact, off by up to 2.4e-04"),
+        (narrow_tanh, "activation-narrow", "tanh is computed in float32"),
     ],
     ids=lambda value: getattr(value, "__name__", ""),
 )

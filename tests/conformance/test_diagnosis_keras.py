@@ -111,6 +111,36 @@ def kernel_held() -> Any:
     return KernelHeld
 
 
+def bias_by_the_kernels_regularizer() -> Any:
+    class BiasByTheKernels(plain()):  # type: ignore[misc]
+        def make(self, name: str, shape: Any, **changed: Any) -> Any:
+            return super().make(name, shape, **changed, regularizer=self.kernel_regularizer)
+
+    return BiasByTheKernels
+
+
+def drawn_transposed() -> Any:
+    from keras import ops
+
+    class DrawnTransposed(plain()):  # type: ignore[misc]
+        def make(self, name: str, shape: Any, **changed: Any) -> Any:
+            if name == "kernel" and hasattr(own := self.kernel_initializer, "seed"):
+                changed["initializer"] = lambda shape, dtype: ops.transpose(own(tuple(shape)[::-1], dtype=dtype))
+            return super().make(name, shape, **changed)
+
+    return DrawnTransposed
+
+
+def moved_by_calls() -> Any:
+    class MovedByCalls(plain()):  # type: ignore[misc]
+        def call(self, inputs: Any, training: Any = None) -> Any:
+            if training:
+                self._kernel.assign(self._kernel.value * 0.5)
+            return super().call(inputs, training=training)
+
+    return MovedByCalls
+
+
 @pytest.mark.parametrize(
     ("make", "areas", "told"),
     [
@@ -125,6 +155,13 @@ def kernel_held() -> Any:
         (masked_zeroed, ("composition", "losses"), {"mask-wrong": "behind a mask the outputs are others"}),
         (nameless_copy, ("saving",), {"config-incomplete": "does not keep name"}),
         (kernel_held, ("parameters",), {"weights-not-trainable": "the kernel is not trainable"}),
+        (
+            bias_by_the_kernels_regularizer,
+            ("losses",),
+            {"penalty-of-other-regularizer": "the bias's penalty is by the kernel's regularizer"},
+        ),
+        (drawn_transposed, ("initializers",), {"fans-swapped": "it is drawn for the transposed shape, and transposed"}),
+        (moved_by_calls, ("state", "weights"), {"frozen-weights-move": "calls in training mode move the weights"}),
     ],
     ids=lambda value: getattr(value, "__name__", ""),
 )

@@ -79,12 +79,12 @@ def _rows(chosen: Callable[[int], Mask]) -> Which:
     return lambda posed: chosen(prod(_leading(posed)))
 
 
-def _of_whole_blocks(block: int) -> Callable[[int], Mask]:
+def of_whole_blocks(block: int) -> Callable[[int], Mask]:
     """All rows where there is no whole block."""
     return lambda rows: np.arange(rows) < (rows // block * block if rows >= block else rows)
 
 
-def _first(count: int) -> Callable[[int], Mask]:
+def the_first(count: int) -> Callable[[int], Mask]:
     return lambda rows: np.arange(rows) < count
 
 
@@ -105,6 +105,6 @@ _PARTS: tuple[tuple[str, Which], ...] = (
     ("the first half of the rows", _rows(lambda rows: np.arange(rows) < (rows + 1) // 2)),
     ("the second half of the rows", _rows(lambda rows: np.arange(rows) >= (rows + 1) // 2)),
     ("the rows from the middle on", _rows(lambda rows: np.arange(rows) >= rows // 2)),
-    *((f"the first {count} rows", _rows(_first(count))) for count in (*BLOCKS, 128)),
-    *((f"the rows of whole blocks of {block}", _rows(_of_whole_blocks(block))) for block in BLOCKS),
+    *((f"the first {count} rows", _rows(the_first(count))) for count in (*BLOCKS, 128)),
+    *((f"the rows of whole blocks of {block}", _rows(of_whole_blocks(block))) for block in BLOCKS),
 )

@@ -9,21 +9,13 @@ from functools import partial
 import numpy as np
 
 from conformance.diagnosis.rivals.backward import Gradients, changed, gradients, one, without_slope
+from conformance.diagnosis.rivals.gradient_rows import of_whole_blocks, the_first
 from conformance.diagnosis.rivals.product import BLOCKS
 from conformance.diagnosis.rivals.rival import Rival, permuted
 from conformance.truth import Posed
 from reference.bounds import Problem
 from reference.formats import Array, Mask
 from reference.intervals import Interval
-
-
-def _whole_blocks(block: int, units: int) -> Mask:
-    """All of them where there is no whole block."""
-    return np.arange(units) < (units // block * block if units >= block else units)
-
-
-def _first(count: int, units: int) -> Mask:
-    return np.arange(units) < count
 
 
 def of_inputs() -> Iterator[Rival]:
@@ -68,8 +60,8 @@ def of_inputs() -> Iterator[Rival]:
 _UNITS: tuple[tuple[str, Callable[[int], Mask]], ...] = (
     ("the last unit", lambda units: np.arange(units) < units - 1),
     ("the first unit", lambda units: np.arange(units) > 0),
-    *((f"the units behind the last whole block of {block}", partial(_whole_blocks, block)) for block in BLOCKS),
-    *((f"the units beyond the first {count}", partial(_first, count)) for count in BLOCKS),
+    *((f"the units behind the last whole block of {block}", of_whole_blocks(block)) for block in BLOCKS),
+    *((f"the units beyond the first {count}", the_first(count)) for count in BLOCKS),
 )
 
 

@@ -74,19 +74,18 @@ class Steps:
 
 @dataclass(frozen=True)
 class Scaled:
-    """Values divided by a scale that takes the largest to the narrow format's largest number, and rounded to it. by: of
-    which axis each place has a scale of its own; None for one.
+    """Values divided by a scale that takes the largest to the narrow format's largest number, and rounded to it. over:
+    the axis along which the largest is looked for; None for one scale of all.
     """
 
     says: str
     dtype: DTypeLike
     largest: float
-    by: int | None = None
+    over: int | None = None
 
     def held(self, values: Array) -> Estimate:
         """What lies near the middle between two numbers may come to either: the scale itself is rounded."""
-        axis = None if self.by is None else self.by
-        top = np.abs(values).max(axis=axis, keepdims=True, initial=0.0)
+        top = np.abs(values).max(axis=self.over, keepdims=True, initial=0.0)
         scale = np.where(top > 0, top, 1.0) / self.largest
         ends = [
             np.clip(values / scale * (1 + side * 2.0**-21), -self.largest, self.largest)
@@ -106,7 +105,7 @@ KERNELS: tuple[Held, ...] = (
     Steps("4-bit integers with one scale", 7),
     Steps("4-bit integers with a scale for each unit", 7, by=0),
     Scaled("float8 (e4m3) with one scale", ml_dtypes.float8_e4m3fn, 448.0),
-    Scaled("float8 (e4m3) with a scale for each unit", ml_dtypes.float8_e4m3fn, 448.0, by=0),
+    Scaled("float8 (e4m3) with a scale for each unit", ml_dtypes.float8_e4m3fn, 448.0, over=0),
     Scaled("float8 (e5m2) with one scale", ml_dtypes.float8_e5m2, 57344.0),
 )
 INPUTS: tuple[Held, ...] = (

@@ -200,7 +200,8 @@ def candidates(of: str, places: Sequence[int], words: tuple[str, str] | None = N
         yield Region(f"{says}, where there is one,", of, _remainder(block, if_any=True))
     for place in places[:1]:
         if place:
-            yield Region(f"the {many} beyond the first {place}", of, _beyond(place))
+            first = "the first" if place == 1 else f"the first {place}"
+            yield Region(f"the {many} beyond {first}", of, _beyond(place))
 
 
 def regions(failing: Sequence[Exhibit]) -> Iterator[Region]:

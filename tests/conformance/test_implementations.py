@@ -150,6 +150,7 @@ def test_a_dotted_name_is_found_in_the_current_folder_last(tmp_path: Path, monke
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", list(sys.path))
     assert load("my_layers:dense").name == "my_layers:dense"
+    del sys.modules["my_layers"]
     assert sys.path[-1] == str(tmp_path)
 
 

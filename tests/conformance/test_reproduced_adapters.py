@@ -229,8 +229,8 @@ def test_a_script_tells_wrong_from_right(case: str, naming: str, layers: Path) -
 
 
 def test_an_adapter_may_be_an_object_of_a_module(layers: Path) -> None:
-    layers.with_name("my_layers.py").write_text(wrong(CASE), "utf-8")
-    assert repro(CASE, "my_layers:adapter") == 0
+    layers.with_name("layers_with_an_adapter.py").write_text(wrong(CASE), "utf-8")
+    assert repro(CASE, "layers_with_an_adapter:adapter") == 0
     assert started(layers.with_name("shows.py")).returncode == 1
 
 

@@ -32,7 +32,7 @@ MOSTLY = 0.75
 #: Fits whose widths differ by no more are equally sharp.
 ALIKE = 1.25
 #: So many exhibits are tried first.
-SCREENED = 12
+SCREENED = 8
 
 
 @dataclass(frozen=True)

@@ -173,7 +173,7 @@ def of_operands() -> Iterator[Rival]:
         yield forward("narrow-storage", f"kernel and bias are held in {words}", _held(kernel=to, bias=to))
         yield forward("operands-rounded", f"the inputs are rounded to {words}", _held(inputs=to))
         yield forward("operands-rounded", f"inputs and kernel are rounded to {words}", _held(inputs=to, kernel=to))
-        for bits in (8, 16):
+        for bits in (bits for bits in (8, 16) if bits > places):
             ends = f"{words}, and end at -{2.0 ** (bits - 1 - places):g} and {2.0 ** (bits - 1 - places):g}"
             held = _to_fixed(places, bits)
             yield forward("narrow-storage", f"the kernel is held in {ends}", _held(kernel=held))

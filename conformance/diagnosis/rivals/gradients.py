@@ -10,8 +10,8 @@ import numpy as np
 from conformance.diagnosis.rivals.backward import changed, gradient_of, gradients
 from conformance.diagnosis.rivals.inputs_gradients import of_inputs
 from conformance.diagnosis.rivals.limited_gradients import of_narrow_operands, of_narrow_sums, of_norms
+from conformance.diagnosis.rivals.narrow import NARROW
 from conformance.diagnosis.rivals.rival import Predicted, Rival, scaled
-from conformance.diagnosis.rivals.rounding import NARROW
 from conformance.diagnosis.rivals.upstreams import CLIPPED_AT
 from conformance.diagnosis.rivals.weight_gradients import of_bias, of_kernel
 from conformance.procedures import GRADIENTS

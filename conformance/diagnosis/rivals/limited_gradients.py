@@ -10,8 +10,8 @@ import numpy as np
 from conformance.diagnosis.exhibits import Exhibit
 from conformance.diagnosis.rivals.backward import gradient_of, gradients
 from conformance.diagnosis.rivals.families import number_between, plainest, written
+from conformance.diagnosis.rivals.narrow import NARROW, NARROW_SUMS, Narrow
 from conformance.diagnosis.rivals.rival import Predicted, Rival
-from conformance.diagnosis.rivals.rounding import NARROW, NARROW_SUMS, Narrow
 from conformance.procedures import GRADIENTS
 from conformance.truth import Posed
 from reference.bounds import Estimate, Problem, pre_activation, product

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from conformance.diagnosis.exhibits import Exhibit
+from conformance.diagnosis.rivals.narrow import Round
 from conformance.diagnosis.rivals.rival import ROUNDINGS, Forward, Rival, forward
-from conformance.diagnosis.rivals.rounding import Round
 from reference.bounds import Estimate, Problem
 from reference.dense import flatten_leading
 from reference.formats import Array

@@ -3,73 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 
-import ml_dtypes
 import numpy as np
-from numpy.typing import DTypeLike
 
 from conformance.diagnosis.exhibits import Exhibit
-from conformance.diagnosis.rivals.product import BLOCKS
+from conformance.diagnosis.rivals.narrow import NARROW, NARROW_SUMS, Narrow, cut_to_bits, to_bits
 from conformance.diagnosis.rivals.rival import Forward, Rival, forward
 from conformance.diagnosis.rivals.steps import before_activation
+from conformance.diagnosis.rivals.sums import of_sums
 from conformance.truth import Posed
 from reference.bounds import Estimate, Problem, exactly, product
 from reference.dense import flatten_leading
 from reference.formats import FORMATS, Array, Format
-from reference.grades import GRADES, PASS_LINES, Grade
+from reference.grades import GRADES, PASS_LINES
 from reference.intervals import Interval
-
-Round = Callable[[Array], Array]
-
-
-@dataclass(frozen=True)
-class Narrow:
-    """A way to hold numbers in fewer bits. says: its name in a sentence. bits: of the mantissa, the hidden one too."""
-
-    says: str
-    bits: int
-    round: Round
-
-
-def to_bits(bits: int) -> Round:
-    """To nearest, ties to even, with every exponent."""
-
-    def rounded(values: Array) -> Array:
-        mantissa, exponent = np.frexp(values)
-        return np.asarray(np.ldexp(np.round(mantissa * 2.0**bits) / 2.0**bits, exponent))
-
-    return rounded
-
-
-def cut_to_bits(bits: int) -> Round:
-    """Truncated."""
-
-    def cut(values: Array) -> Array:
-        mantissa, exponent = np.frexp(values)
-        return np.asarray(np.ldexp(np.trunc(mantissa * 2.0**bits) / 2.0**bits, exponent))
-
-    return cut
-
-
-def _stored_as(dtype: DTypeLike) -> Round:
-    return lambda values: values.astype(dtype).astype(np.float64)
-
-
-NARROW: tuple[Narrow, ...] = (
-    Narrow("float32", 24, FORMATS["float32"].round),
-    Narrow("11 bits (TF32, float16)", 11, to_bits(11)),
-    Narrow("float16", 11, FORMATS["float16"].round),
-    Narrow("11 bits by truncation", 11, cut_to_bits(11)),
-    Narrow("bfloat16", 8, FORMATS["bfloat16"].round),
-    Narrow("bfloat16 by truncation", 8, cut_to_bits(8)),
-    Narrow("6 bits", 6, to_bits(6)),
-    Narrow("float8 (e4m3)", 4, _stored_as(ml_dtypes.float8_e4m3fn)),
-    Narrow("float8 (e5m2)", 3, _stored_as(ml_dtypes.float8_e5m2)),
-    Narrow("4 bits", 4, to_bits(4)),
-)
-NARROW_SUMS = Grade("narrow sums", "summed in a 16-bit type, operands as they are", sums_narrowly=True)
 
 
 def _narrower(narrow: Narrow) -> Callable[[Posed], bool]:
@@ -129,57 +78,6 @@ def of_narrow_activation(name: str) -> Iterator[Rival]:
 
         says, also = f"{{activation}} is computed in {narrow}", partial(_outputs_are_of, FORMATS[narrow])
         yield Rival("activation-narrow", says, predict, about=name, is_vague=True, also=also)
-
-
-def _summed(sums_in: Format | None, *, products: bool, bias_within: bool, operands: bool) -> Forward:
-    """Partial sums from the first feature to the last, each rounded; None: in a half type to that type itself."""
-
-    def z(estimate: Estimate, problem: Problem) -> Estimate:
-        narrow = sums_in or problem.format
-        if not narrow.is_half:
-            return estimate
-        rows, kernel = flatten_leading(problem.inputs), problem.kernel
-        if operands:
-            rows, kernel = narrow.round(rows), narrow.round(kernel)
-        total = np.zeros((len(rows), kernel.shape[1]))
-        for feature in range(len(kernel)):
-            term = rows[:, feature : feature + 1] * kernel[feature]
-            total = narrow.round(total + (narrow.round(term) if products else term))
-        if problem.bias is not None:
-            total = narrow.round(total + problem.bias) if bias_within else problem.format.round(total + problem.bias)
-        value = total.reshape(*problem.inputs.shape[:-1], kernel.shape[1])
-        return Estimate(value, np.zeros_like(value))
-
-    return Forward(z=z)
-
-
-def _summed_in_blocks(narrow: Format, block: int, *, last: bool) -> Forward:
-    """Partial sums kept in the narrow format after every block of features; adding and rounding are monotone.
-
-    last: after the last block as well.
-    """
-
-    def z(estimate: Estimate, problem: Problem) -> Estimate:
-        format = FORMATS["float32"] if problem.format.is_half else problem.format
-        if narrow.precision > problem.format.precision:
-            return estimate
-        rows, kernel = flatten_leading(problem.inputs), problem.kernel
-        ends = [np.zeros((len(rows), kernel.shape[1])) for _ in range(2)]
-        for first in range(0, len(kernel), block):
-            part = product(
-                rows[:, first : first + block], exactly(kernel[first : first + block]), format, PASS_LINES[format.name]
-            )
-            for at, side in enumerate((-1, 1)):
-                total = ends[at] + part.value + side * part.error
-                total = total + side * format.unit_roundoff * np.abs(total)
-                ends[at] = narrow.round(total) if last or first + block < len(kernel) else total
-        value, error = (ends[0] + ends[1]) / 2, (ends[1] - ends[0]) / 2
-        if problem.bias is not None:
-            value = value + problem.bias
-            error = error + format.unit_roundoff * (np.abs(value) + error)
-        return Estimate(problem.unflatten(value), problem.unflatten(error))
-
-    return Forward(z=z)
 
 
 def _to_decimals(decimals: int) -> Forward:
@@ -355,7 +253,7 @@ def _bits_in_use(values: Array) -> Array:
     return np.where(digits == 0, 0, 53 - lowest).astype(np.float64)
 
 
-def all_roundings() -> Iterator[Rival]:  # noqa: PLR0912
+def all_roundings() -> Iterator[Rival]:
     """Sharper ones first: of two that fit alike the one that predicts more is the likelier."""
     for narrow in NARROW:
         bits, applies = narrow.says, _narrower(narrow)
@@ -372,21 +270,7 @@ def all_roundings() -> Iterator[Rival]:  # noqa: PLR0912
         ):
             yield forward("narrow-storage", f"{says} held in {bits}", _operands(narrow, **which), applies=applies)
         yield forward("outputs-rounded", f"the outputs are rounded to {bits}", _rounded(narrow), applies=applies)
-    for name in ("float16", "bfloat16"):
-        for products in (False, True):
-            for bias_within in (False, True):
-                for operands in (False, True):
-                    step = _summed(FORMATS[name], products=products, bias_within=bias_within, operands=operands)
-                    yield forward("narrow-accumulator", f"partial sums are kept in {name}", step)
-    for products in (False, True):
-        for bias_within in (False, True):
-            step = _summed(None, products=products, bias_within=bias_within, operands=False)
-            yield forward("narrow-accumulator", "half types are summed in the half type itself", step)
-    for name in ("float16", "bfloat16"):
-        for block in BLOCKS[1:]:
-            says = f"partial sums are kept in {name} after every {block} features"
-            for last in (True, False):
-                yield forward("narrow-accumulator", says, _summed_in_blocks(FORMATS[name], block, last=last))
+    yield from of_sums()
     for decimals in range(1, 8):
         says = f"the outputs are rounded to {decimals} decimal places"
         yield forward("outputs-rounded", says, _to_decimals(decimals))

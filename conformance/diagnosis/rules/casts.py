@@ -8,8 +8,8 @@ from dataclasses import replace
 import numpy as np
 
 from conformance.diagnosis.exhibits import Asked, Inquiry, inside
+from conformance.diagnosis.rivals.narrow import cut_to_bits
 from conformance.diagnosis.rivals.rival import Forward
-from conformance.diagnosis.rivals.rounding import cut_to_bits
 from conformance.diagnosis.wording import listed, missed, names_missed, options, raised
 from conformance.results import Diagnosis, Result, Verdict
 from reference.formats import Array

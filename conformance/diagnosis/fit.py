@@ -176,11 +176,11 @@ def _confident(score: _Score, right: Sequence[Exhibit]) -> Fit | None:
     other_failures = [each.question for each in score.contradicted if each.name in names]
     contradicting = [each.question for each in right if agrees(score.rival, each) is False]
     by_activation = score.rival.defect.startswith("activation")
-    inside = [each.question for each in score.explained]
-    if not score.rival.about and _is_of_few_activations(inside, contradicting):
+    explained = [each.question for each in score.explained]
+    if not score.rival.about and _is_of_few_activations(explained, contradicting):
         return None
-    where = separating(inside, other_failures, contradicting, by_activation=by_activation)
-    if where is not None and where.is_of_dtype and len(other_failures) > len(inside):
+    where = separating(explained, other_failures, contradicting, by_activation=by_activation)
+    if where is not None and where.is_of_dtype and len(other_failures) > len(explained):
         return None  # most that fails of this name, in other dtypes, fails otherwise
     if where is not None:
         return Fit(score.rival, score.explained, where, score.telling, score.size, score.width)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,6 +63,7 @@ class Use:
         return values[self.origin] * self.times.reshape(-1, *(1 for _ in values.shape[1:]))
 
 
+Shown = TypeVar("Shown")
 #: By (features, units).
 Uses = Mapping[tuple[int, int], Use]
 
@@ -71,10 +72,11 @@ def probed(inquiry: Inquiry, failing: Sequence[Question]) -> Iterator[Rival]:
     """For the numbers of features and units that fail, what a linear layer answers."""
     plain = [replace(each, config=replace(each.config, activation="linear")) for each in failing]
     questions = list(dict.fromkeys(plain))
-    features = _each(questions, lambda question: _of_identity(inquiry, question, of_units=False))
+    kernels = _each(questions, lambda question: _in_use(inquiry, question))
+    features = _uses({numbers: _use(got, weights) for numbers, (got, weights) in kernels.items()})
     if any(not use.is_right for use in features.values()):
         yield _of_features(features)
-    units = _each(questions, lambda question: _of_identity(inquiry, question, of_units=True))
+    units = _uses({numbers: _use(got.T, weights.T) for numbers, (got, weights) in kernels.items()})
     if any(not use.is_right for use in units.values()):
         yield _of_units(units)
     biased = [question for question in questions if question.config.use_bias]
@@ -101,14 +103,19 @@ def _of_biases(uses: Uses) -> Rival:
     return forward(OF_BIAS[defect], says, step, applies=_among(uses))
 
 
-def _each(questions: Sequence[Question], look: Callable[[Question], Use | None]) -> Uses:
+def _uses(found: Mapping[tuple[int, int], Use | None]) -> Uses:
+    return {numbers: use for numbers, use in found.items() if use is not None}
+
+
+def _each(questions: Sequence[Question], look: Callable[[Question], Shown | None]) -> dict[tuple[int, int], Shown]:
+    """By (features, units), of the first such question, what is seen there."""
     first = {
         (question.known_shape[-1], question.config.units): question
         for question in questions[::-1]
         if len(question.known_shape) > 1
     }
     found = {numbers: look(question) for numbers, question in sorted(first.items())[:NUMBERS] if max(numbers) <= MOST}
-    return {numbers: use for numbers, use in found.items() if use is not None}
+    return {numbers: shown for numbers, shown in found.items() if shown is not None}
 
 
 def _use_of(uses: Uses, problem: Problem) -> Use:
@@ -119,8 +126,8 @@ def _among(uses: Uses) -> Callable[[Posed], bool]:
     return lambda posed: posed.problem.kernel.shape in uses
 
 
-def _of_identity(inquiry: Inquiry, question: Question, *, of_units: bool) -> Use | None:
-    """Which row of the kernel each feature meets; of_units: which column each unit gets."""
+def _in_use(inquiry: Inquiry, question: Question) -> tuple[Array, Array] | None:
+    """The kernel that rows of the identity show, and the one that was set."""
     count, units = question.known_shape[-1], question.config.units
     if not count:
         return None
@@ -129,10 +136,7 @@ def _of_identity(inquiry: Inquiry, question: Question, *, of_units: bool) -> Use
     signs = 1 - 2 * (np.arange(count * units) % 2)
     kernel = np.random.default_rng(count).integers(1, 9, (count, units)) * signs.reshape(count, units)
     got = _answer(inquiry, asked, np.eye(count), kernel, None)
-    if got is None:
-        return None
-    weights = kernel.astype(np.float64)
-    return _use(got.T, weights.T) if of_units else _use(got, weights)
+    return None if got is None else (got, kernel.astype(np.float64))
 
 
 def _bias(inquiry: Inquiry, question: Question) -> Use | None:

@@ -11,7 +11,7 @@ from dataclasses import fields
 from functools import cache
 
 from conformance.cases import Question
-from conformance.diagnosis.wording import names_missed
+from conformance.diagnosis.wording import NOTHING, names_missed
 from conformance.results import Result, Verdict
 from reference.config import DenseConfig
 
@@ -45,8 +45,6 @@ _MADE_OF = {
     "second order": ("outputs", "gradients"),
     "raises": ("missing",),
 }
-#: What a comparison says of a tensor that did not come.
-NOTHING = "nothing"
 _PLAIN = DenseConfig(units=1)
 #: Of a question's options those that change nothing.
 _STANDARD = frozenset({("given_as", "object")})

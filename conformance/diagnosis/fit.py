@@ -115,11 +115,11 @@ def _holds(rival: Rival, exhibit: Exhibit, within: Interval | None) -> bool:
         return False
     outside = ~inside(exhibit.got, within)
     if outside.any() and within.shape == exhibit.right.shape:
-        outside &= ~(_of_subnormal_rows(exhibit) | exhibit.right.makes_no_claim)
+        outside &= ~(of_subnormal_rows(exhibit) | exhibit.right.makes_no_claim)
     return not outside.any() and rival.also(exhibit.posed, exhibit.got.astype(np.float64))
 
 
-def _of_subnormal_rows(exhibit: Exhibit) -> Mask:
+def of_subnormal_rows(exhibit: Exhibit) -> Mask:
     """Outputs of rows with no normal number in them: scales of such rows are not numbers of the format any more."""
     problem, shape = exhibit.posed.problem, exhibit.right.shape
     if exhibit.name != "outputs" or len(shape) != problem.inputs.ndim or shape[:-1] != problem.inputs.shape[:-1]:

@@ -75,6 +75,10 @@ class _Options(dict[str, str]):
         return "another value"
 
 
+#: What a comparison says of a tensor that did not come.
+NOTHING = "nothing"
+
+
 def missed(results: Iterable[Result]) -> list[Comparison]:
     return [each for result in results for each in result.comparisons if not each.holds]
 

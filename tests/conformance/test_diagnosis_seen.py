@@ -121,7 +121,7 @@ def told_of(function: Callable[..., Any], *areas: str) -> tuple[Diagnosis, ...]:
         (tiled, "rows-zero", "the rows behind the last whole block of 16, where there is one, are the bias alone"),
         (by_knots, "activation-formula", "sigmoid runs in straight lines"),
         (nearly, "outputs-inexact", "the outputs are inexact: off by up to 2."),
-        (sorted_at_rank_4, "outputs-wrong", "the outputs are wrong for rank 4, and right otherwise"),
+        (sorted_at_rank_4, "rows-coupled", "the outputs of a row depend on the other rows of its batch for rank 4"),
         (moved_rows, "rows-reordered", "the rows come in another order"),
         (one_without_bias, "bias-uninvited", "1 is added although there is no bias"),
         (log_of_sigmoid, "activation-formula", "log_sigmoid loses its digits where it is small"),

@@ -60,15 +60,18 @@ def wrong_constraints(inquiry: Inquiry) -> Iterator[Diagnosis]:
     yield from _in_calls(inquiry)
     for weight in ("kernel", "bias"):
         failing = _moved(inquiry, weight, [r for r in inquiry.failing("constraints.") if _fails(r, weight)])
-        passed = _moved(
-            inquiry,
-            weight,
-            [r for r in inquiry.passed if r.clause.area == "constraints" and r.case.question.procedure in PROCEDURES],
-        )
+        passed = _moved(inquiry, weight, _passed(inquiry, weight, failing))
         told = _explained(weight, failing, passed) if failing else None
         if told is not None:
             defect, says, evidence = told
             yield Diagnosis(defect, says, evidence, _follow(inquiry, weight, defect))
+
+
+def _passed(inquiry: Inquiry, weight: str, failing: Sequence[Moved]) -> list[Result]:
+    """Constraints that are right, first of the kinds that fail."""
+    kinds = {each.constraint() for each in failing}
+    passed = [r for r in inquiry.passed if r.clause.area == "constraints" and r.case.question.procedure in PROCEDURES]
+    return sorted(passed, key=lambda r: getattr(r.case.question.config, f"{weight}_constraint") not in kinds)
 
 
 def _when_built(inquiry: Inquiry) -> Iterator[Diagnosis]:
@@ -233,8 +236,16 @@ def _in_float32(moved: Moved) -> Array | None:
     return moved.got if bool(close.all()) and bool(narrow.holds(moved.got).all()) else None
 
 
-def _doubled_first(moved: Moved) -> Array | None:
-    return _own(moved)(2 * moved.free)
+def _applied(factor: float, times: int) -> Callable[[Moved], Array | None]:
+    """What a constraint makes of a multiple, once or over again."""
+
+    def account(moved: Moved) -> Array | None:
+        found = factor * moved.free
+        for _ in range(times):
+            found = _own(moved)(found)
+        return found if moved.constraint() is not None else moved.free
+
+    return account
 
 
 def _accounts(weight: str) -> tuple[tuple[str, str, Callable[[Moved], Array | None]], ...]:
@@ -251,7 +262,9 @@ def _accounts(weight: str) -> tuple[tuple[str, str, Callable[[Moved], Array | No
         ("step-wrong", f"an optimizer's step moves the {weight} the other way", _moved_by(-1.0)),
         ("step-wrong", f"an optimizer's step moves the {weight} twice as far", _moved_by(2.0)),
         ("step-wrong", f"an optimizer's step moves the {weight} half as far", _moved_by(0.5)),
-        ("constraint-doubled", f"the {weight} is doubled before it is constrained", _doubled_first),
+        ("constraint-repeated", f"the {weight} is constrained twice after a step", _applied(1.0, 2)),
+        ("constraint-doubled", f"the {weight} is doubled before it is constrained", _applied(2.0, 1)),
+        ("constraint-doubled", f"the {weight} is doubled and constrained twice", _applied(2.0, 2)),
         ("constraint-narrow", f"the {weight} is constrained in float32", _in_float32),
     )
 
@@ -327,6 +340,10 @@ def _of_one(weight: str, steps: Sequence[Moved], passed: Sequence[Moved]) -> Tol
     nan = any(np.isnan(each.got).any() for each in steps)
     what = "gives NaN where a norm is 0" if nan else _greatest(steps)
     evidence = f"{len(steps)} weights; {len(passed)} others that were constrained are right"
+    forms, alike = _forms(steps), [each.result for each in passed if each.constraint() == names[0]]
+    if forms and alike and not set(forms) & set(options(alike, "given_as")):
+        says = f"a constraint that is given as {listed(forms)} is not the one that is meant: {names[0]} of the {weight}"
+        return "constraint-form-ignored", f"{says} {what}", evidence
     return "constraint-formula", f"{names[0]} of the {weight} {what}", evidence
 
 

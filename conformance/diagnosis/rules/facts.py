@@ -9,9 +9,10 @@ import numpy as np
 
 from conformance.cases import Question
 from conformance.contract.half_precision import RIVAL_FORMULAS
-from conformance.diagnosis.exhibits import Inquiry, answers_alike, spread
+from conformance.diagnosis.exhibits import Inquiry, answers_alike, inside, spread
 from conformance.diagnosis.rules.explained import PLAIN, fails_in, is_made_of_outputs
 from conformance.diagnosis.scope import Trait, separating
+from conformance.diagnosis.wording import listed
 from conformance.results import Diagnosis, Result, Verdict
 from reference.activations import ACTIVATIONS
 
@@ -131,17 +132,23 @@ def coupled_rows(inquiry: Inquiry) -> Iterator[Diagnosis]:
         for question in dict.fromkeys(questions)
         if question.known_shape[0] > 1 and 0 not in question.known_shape
     ]
-    coupled = [question for question in questions if _changes_with_others(inquiry, question)]
-    if len(coupled) < 2 or 2 * len(coupled) < len(questions):
+    mended = [question for question in questions if _is_right_among_its_like(inquiry, question)]
+    coupled = [question for question in questions if question in mended or _changes_with_others(inquiry, question)]
+    if (len(coupled) < 2 and not mended) or 2 * len(coupled) < len(questions):
         return
-    cases = tuple(result.case.id for result in inquiry.open if is_made_of_outputs(result))
+    names = {result.case.question.config.activation for result in failing}
+    reached = [r for r in inquiry.open if "linear" in names or r.case.question.config.activation in names]
+    cases = tuple(result.case.id for result in reached if is_made_of_outputs(result))
     moved = [_moved_rows(inquiry, question) for question in coupled]
     if all(moved):
         row, origin = moved[0][0]
         says = f"the rows come in another order: row {row} holds the outputs of row {origin}, counted from 0"
         yield Diagnosis("rows-reordered", says, f"{len(moved)} of {len(moved)} batches hold all rows, moved", cases)
         return
-    says = "the outputs of a row depend on the other rows of its batch"
+    passed = (r.case.question for r in inquiry.passed if r.case.question.procedure == "call")
+    where = separating(questions, (), passed) if "linear" in names else None
+    of = f"with {listed(sorted(names)[:3])}" if "linear" not in names else where.says if where is not None else ""
+    says = f"the outputs of a row depend on the other rows of its batch {of}".strip()
     evidence = f"of {len(coupled)} of {len(questions)} batches one row's outputs change when the others do"
     yield Diagnosis("rows-coupled", says, evidence, cases)
 
@@ -185,6 +192,28 @@ def _changes_with_others(inquiry: Inquiry, question: Question) -> bool:
         if beside is not None and beside.shape == outputs.shape:
             apart = np.abs(beside[0].astype(np.float64) - outputs[0].astype(np.float64))
             if (apart > right.width[0]).any() or (np.isnan(beside[0]) != np.isnan(outputs[0])).any():
+                return True
+    return False
+
+
+def _is_right_among_its_like(inquiry: Inquiry, question: Question) -> bool:
+    """Whether a row that is wrong becomes right in the same place where all rows are as it is."""
+    own = inquiry.witness.ask(question)
+    got, right, tensors = own.answer.tensor("outputs"), own.truth.bounds.get("outputs"), own.tensors
+    if got is None or right is None or tensors is None or got.shape != right.shape:
+        return False
+    if not answers_alike(inquiry, question):
+        return False
+    units, features = right.shape[-1], tensors.inputs.shape[-1]
+    wrong = np.flatnonzero((~inside(got, right)).reshape(-1, units).any(axis=1))
+    for row in wrong[[0, len(wrong) // 2, -1]] if len(wrong) else []:
+        same = tensors.inputs.reshape(-1, features)[row]
+        inputs = np.ascontiguousarray(np.broadcast_to(same, tensors.inputs.shape))
+        asked = inquiry.witness.ask_with(question, replace(tensors, inputs=inputs))
+        beside = asked.answer.tensor("outputs")
+        if beside is not None and beside.shape == right.shape:
+            holds = inside(beside, asked.truth.bounds["outputs"]).reshape(-1, units)
+            if holds[row].all():
                 return True
     return False
 

@@ -30,10 +30,13 @@ def wrong_costs(inquiry: Inquiry) -> Iterator[Diagnosis]:
         )
         told = _explained(argument, failing, passed) if failing else None
         if told is not None:
-            defect, says, evidence = told
-            if defect == "penalty-missing" and any(_has(r, argument) for r in _passed(inquiry, "losses.training")):
+            account, says, evidence = told
+            if account[0] == "penalty-missing" and any(_has(r, argument) for r in _passed(inquiry, "losses.training")):
                 says = f"{says}, and is there under fit"
-            yield Diagnosis(defect, says, evidence, _follow(inquiry, argument))
+            denied = _denied(inquiry, argument, account)
+            cases = tuple(case for case in _follow(inquiry, argument) if case not in denied)
+            yield Diagnosis(account[0], says, evidence, cases)
+    yield from _of_frozen(inquiry)
     yield from _gradients(inquiry)
 
 
@@ -103,6 +106,16 @@ def _follow(inquiry: Inquiry, argument: str) -> tuple[str, ...]:
     return tuple(found)
 
 
+def _denied(inquiry: Inquiry, argument: str, account: Account) -> set[str]:
+    """Open cases with this penalty whose losses are not what the account says; rounded ones leave that open."""
+    results = [r for r in inquiry.failing("losses.") if _fails(r, argument)]
+    costs = [each for each in _costs(inquiry, results) if not each.question.config.format.is_half]
+    denied = {each.result.case.id for each in costs if not _fits(account, argument, each)}
+    if account[0] != "penalty-missing":
+        denied |= {result.case.id for result in inquiry.failing("losses.when-built")}
+    return denied
+
+
 def _probes(inquiry: Inquiry, results: Sequence[Result]) -> list[Costs]:
     """The same on other shapes and numbers, so that a factor of two is no length of a batch."""
     found = []
@@ -127,7 +140,7 @@ def _costs(inquiry: Inquiry, results: Sequence[Result]) -> list[Costs]:
     return found
 
 
-Told = tuple[str, str, str]
+Told = tuple[Account, str, str]
 _PLACES = {
     "read_losses": "in a plain call",
     "read_losses_in_graph": "in a graph traced for any batch",
@@ -137,36 +150,35 @@ _PLACES = {
 
 def _explained(argument: str, failing: Sequence[Costs], passed: Sequence[Costs]) -> Told | None:
     """The account that fits all; where right losses contradict it, the form, or what else tells them apart."""
-    frozen = [each for each in failing if each.question.option("frozen")]
-    if frozen and len(frozen) == len(failing):
-        return _of_frozen(failing)
-    failing = [each for each in failing if each not in frozen]
+    failing = [each for each in failing if not each.question.option("frozen")]
     failing = [each for each in failing if not each.question.config.format.is_half] or failing
+    if not failing:
+        return None
     known = [*accounts(argument), *fitted(argument, failing)]
     fits = [account for account in known if all(_fits(account, argument, each) for each in failing)]
     if not fits:
         return None
-    defect, words, _ = fits[0]
+    account, words = fits[0], fits[0][1]
     evidence = f"{len(failing)} of {len(failing)} lists of losses that were read again are these"
     others = [each for each in passed if not _fits(fits[0], argument, each)]
     if not others:
-        return defect, words, evidence
+        return account, words, evidence
     given = [each.question.option("given_as", "object") for each in failing]
     forms = [] if "object" in given else list(dict.fromkeys(given))
     if forms and not set(forms) & set(options([each.result for each in others], "given_as")):
         says = f"a regularizer that is given as {listed(forms)} is ignored: {words}"
-        return "penalty-form-ignored", says, evidence
+        return ("penalty-form-ignored", words, account[2]), says, evidence
     wrong, right = ({each.question.procedure for each in group} for group in (failing, others))
     if not wrong & right:
         if "read_losses" in wrong:
-            return defect, f"{words}, but not {' or '.join(_PLACES[each] for each in sorted(right))}", evidence
-        return defect, f"{words} {' and '.join(_PLACES[each] for each in sorted(wrong))}", evidence
+            return account, f"{words}, but not {' or '.join(_PLACES[each] for each in sorted(right))}", evidence
+        return account, f"{words} {' and '.join(_PLACES[each] for each in sorted(wrong))}", evidence
     kinds = {getattr(each.question.config, argument) for each in failing}
     if kinds.isdisjoint(getattr(each.question.config, argument) for each in others):
-        return defect, f"{words} with {listed(sorted(map(str, kinds)))}", evidence
+        return account, f"{words} with {listed(sorted(map(str, kinds)))}", evidence
     dtypes = sorted({each.question.config.dtype for each in failing} - {each.question.config.dtype for each in others})
     if dtypes == sorted({each.question.config.dtype for each in failing}):
-        return defect, f"{words} in {listed(dtypes)}", evidence
+        return account, f"{words} in {listed(dtypes)}", evidence
     return None
 
 
@@ -176,13 +188,20 @@ def _fits(account: Account, argument: str, costs: Costs) -> bool:
     return values is not None and costs.match(values, narrow=defect == "penalty-rounded")
 
 
-def _of_frozen(failing: Sequence[Costs]) -> Told | None:
-    evidence = f"{len(failing)} of {len(failing)} frozen layers"
+def _of_frozen(inquiry: Inquiry) -> Iterator[Diagnosis]:
+    """The losses of layers that do not train."""
+    results = [r for r in inquiry.failing("losses.") if any(_fails(r, each) for each in ARGUMENTS)]
+    failing = [each for each in _costs(inquiry, results) if each.question.option("frozen")]
+    if not failing:
+        return
     if all(not len(each.got) for each in failing):
-        return "frozen-penalties", "a layer that does not train has no losses at all, not even its activity's", evidence
-    if all(each.match(list(parts_of(each.posed, all=True).values())) for each in failing):
-        return "frozen-penalties", "the weights of a layer that does not train cost what they did before", evidence
-    return None
+        says = "a layer that does not train has no losses at all, not even its activity's"
+    elif all(each.match(list(parts_of(each.posed, all=True).values())) for each in failing):
+        says = "the weights of a layer that does not train cost what they did before"
+    else:
+        return
+    cases = tuple(each.result.case.id for each in failing)
+    yield Diagnosis("frozen-penalties", says, f"{len(failing)} of {len(failing)} frozen layers", cases)
 
 
 def _gradients(inquiry: Inquiry) -> Iterator[Diagnosis]:

@@ -207,7 +207,9 @@ def _of_activations(inquiry: Inquiry, failing: Sequence[Exhibit], right: Sequenc
             row = own[0].posed.definition
             widest = max(own, key=lambda exhibit: exhibit.posed.problem.format.precision)
             grid = grid_of(inquiry, widest.question)
-            rivals = [*_with_epsilon(inquiry, name, row), *activation_rivals(name, row, grid), *_in_steps(name, own)]
+            epsilons = list(_with_epsilon(inquiry, name, row))
+            own += [exhibit for _, several in epsilons for exhibit in several if exhibit not in own]
+            rivals = [*(rival for rival, _ in epsilons), *activation_rivals(name, row, grid), *_in_steps(name, own)]
             rivals += of_narrow_activation(name)
             fits = fitting(rivals, own, others) or fitting(rivals, _ordinary(own), others)
             if bases:
@@ -243,8 +245,11 @@ def _in_steps(name: str, failing: Sequence[Exhibit]) -> Iterator[Rival]:
         yield replace(rival, says=rival.says.replace("the outputs are", "{activation} is"), about=name)
 
 
-def _with_epsilon(inquiry: Inquiry, name: str, row: Activation) -> Iterator[Rival]:
-    """Of one unit softmax is 1, or 1 / (1 + epsilon) where one is added: in float64 that tells the number."""
+def _with_epsilon(inquiry: Inquiry, name: str, row: Activation) -> Iterator[tuple[Rival, list[Exhibit]]]:
+    """Of one unit softmax is 1, or 1 / (1 + epsilon) where one is added: in float64 that tells the number.
+
+    With the outputs of several units, which then fail as well.
+    """
     if name != "softmax" or not isinstance(row, Rowwise):
         return
     for dtype in ("float64", "float32"):
@@ -255,9 +260,9 @@ def _with_epsilon(inquiry: Inquiry, name: str, row: Activation) -> Iterator[Riva
             least, greatest = (float(1 / (got.astype(np.float64) + side * 2 * u).max() - 1) for side in (1, -1))
             if least > 0:
                 rival = with_epsilon(name, row, plainest(least, greatest))
-                several = replace(question, config=replace(question.config, units=3))
-                if all(agrees(rival, exhibit) for exhibit in inquiry.witness.exhibits(several)):
-                    yield rival
+                several = inquiry.witness.exhibits(replace(question, config=replace(question.config, units=3)))
+                if all(agrees(rival, exhibit) for exhibit in several):
+                    yield rival, [exhibit for exhibit in several if exhibit.fails]
                 return
 
 

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from conformance.diagnosis.exhibits import Asked, Inquiry
-from conformance.diagnosis.rules.explained import fails_in
+from conformance.diagnosis.exhibits import Asked, Exhibit, Inquiry, wrong_elements
+from conformance.diagnosis.fit import of_subnormal_rows
+from conformance.diagnosis.rules.explained import SPECIAL, fails_in, is_plain
 from conformance.diagnosis.scope import separating
 from conformance.procedures import GRADIENTS
 from conformance.results import Diagnosis, Result, Verdict
+from reference.formats import Mask
+from reference.intervals import Interval
 
 #: So many times smaller than the largest number is far below it.
 NEAR = 16.0
-FAMILIES = ("specials", "special_weights", "special_upstream", "overflowing", "subnormal")
+#: What may be wrong of a tensor.
+Excused = Callable[[Exhibit], Mask]
 
 
 def wrong_specials(inquiry: Inquiry) -> Iterator[Diagnosis]:
@@ -30,7 +35,7 @@ def _without_ordinary(inquiry: Inquiry, results: list[Result]) -> list[Result]:
     ordinary = {
         (result.case.question.config.activation, result.case.question.config.dtype)
         for result in inquiry.open
-        if result.case.question.family not in (*FAMILIES, "tails", "grid") and fails_in(result, "outputs", "row_by_row")
+        if result.case.question.family not in (*SPECIAL, "tails", "grid") and fails_in(result, "outputs", "row_by_row")
     }
     linear = {dtype for activation, dtype in ordinary if activation == "linear"}
     results = [each for each in results if each.case.question.config.dtype not in linear]
@@ -82,12 +87,48 @@ def _least_clip(answers: list[tuple[Asked, NDArray[Any]]]) -> float:
 
 
 def _fails_ordinarily(inquiry: Inquiry) -> bool:
-    return any(r.case.question.family not in FAMILIES and fails_in(r, "outputs") for r in inquiry.open)
+    return any(r.case.question.family not in SPECIAL and fails_in(r, "outputs") for r in inquiry.open)
 
 
 def _misses_infinity(result: Result) -> bool:
     """True where infinity alone is right."""
     return any(not each.holds and each.allowed.lstrip("-").startswith("inf") for each in result.comparisons)
+
+
+@dataclass(frozen=True)
+class _Counts:
+    """Elements of answers.
+
+    lost: numbers where NaN is right, and became: which. spread: NaN in rows of numbers. turned: NaN for infinities.
+    clipped: numbers where infinity is right. skipped: whether NaN of a weight is among those that are lost.
+    """
+
+    lost: int
+    spread: int
+    turned: int
+    clipped: int
+    skipped: bool
+    became: frozenset[float]
+
+
+def _counted(answers: Sequence[tuple[Asked, NDArray[Any]]]) -> _Counts:
+    lost, spread_out, turned, clipped, skipped = 0, 0, 0, 0, False
+    became: list[float] = []
+    for asked, outputs in answers:
+        assert asked.tensors is not None
+        places = np.asarray(asked.truth.facts.get("nan_at", []), int)
+        expected = np.isin(np.arange(outputs.size), places).reshape(outputs.shape)
+        nan, right = np.isnan(outputs), asked.truth.bounds["outputs"]
+        infinite = np.isinf(right.lower) & (right.lower == right.upper) & ~expected
+        lost += int((expected & ~nan).sum())
+        became += outputs[expected & ~nan].tolist()
+        plain = np.isfinite(asked.tensors.inputs.astype(np.float64)).all(axis=-1, keepdims=True)
+        plain = plain & ~right.makes_no_claim & ~_may_be_infinite(right)
+        spread_out += int((nan & ~expected & plain).sum())
+        turned += int((nan & ~expected & ~plain).sum())
+        clipped += int((np.isfinite(outputs) & infinite).sum())
+        skipped |= asked.question.family == "special_weights" and bool((expected & ~nan).any())
+    return _Counts(lost, spread_out, turned, clipped, skipped, frozenset(became))
 
 
 def _rows_and_weights(inquiry: Inquiry) -> Iterator[Diagnosis]:
@@ -96,48 +137,110 @@ def _rows_and_weights(inquiry: Inquiry) -> Iterator[Diagnosis]:
     answers = _answers(inquiry, failing)
     if not answers:
         return
-    lost, spread_out, turned, clipped, skipped = 0, 0, 0, 0, 0
-    values: list[float] = []
-    for asked, outputs in answers:
-        assert asked.tensors is not None
-        places = np.asarray(asked.truth.facts.get("nan_at", []), int)
-        expected = np.isin(np.arange(outputs.size), places).reshape(outputs.shape)
-        nan, right = np.isnan(outputs), asked.truth.bounds["outputs"]
-        infinite = np.isinf(right.lower) & (right.lower == right.upper) & ~expected
-        lost += int((expected & ~nan).sum())
-        values += outputs[expected & ~nan].tolist()
-        plain = np.isfinite(asked.tensors.inputs.astype(np.float64)).all(axis=-1, keepdims=True) & ~right.makes_no_claim
-        spread_out += int((nan & ~expected & plain).sum())
-        turned += int((nan & ~expected & ~plain).sum())
-        clipped += int((np.isfinite(outputs) & infinite).sum())
-        skipped += asked.question.family == "special_weights" and bool((expected & ~nan).any())
-    cases = tuple(result.case.id for result in failing)
+    counts = _counted(answers)
     names = sorted({result.case.question.config.activation for result in failing})
     others = {r.case.question.config.activation for r in inquiry.passed if r.case.question.family == "specials"}
-    of = f" by {' and '.join(names)}" if len(names) == 1 and others - set(names) else ""
+    is_of_one = len(names) == 1 and bool(others - set(names))
+    of = f" by {names[0]}" if is_of_one else ""
     looked = f"in {len(answers)} tensors with NaN or infinities"
     in_inputs = any(asked.question.family == "specials" for asked, _ in answers)
-    if spread_out and not lost and not (of and _fail_in_tails(inquiry, names)):
-        says = f"one NaN spoils other rows of its batch{of}"
-        infinite = (
-            () if of else tuple(each.case.id for each in inquiry.failing("specials.overflow", "dtypes.half-overflow"))
+    cases = tuple(result.case.id for result in failing)
+
+    def more(excused: Excused) -> tuple[str, ...]:
+        """With what overflows, and what holds infinities otherwise; of one activation that may have other causes."""
+        if is_of_one:
+            return cases
+        overflow = (result.case.id for result in inquiry.failing("specials.overflow", "dtypes.half-overflow"))
+        return _once(cases, overflow, _elsewhere(inquiry, excused))
+
+    if counts.spread and not counts.lost and not (is_of_one and _fail_in_tails(inquiry, names)):
+        evidence = f"{counts.spread} elements of rows without NaN are NaN, {looked}"
+        yield Diagnosis(
+            "nan-spreads", f"one NaN spoils other rows of its batch{of}", evidence, more(_nan_beside_infinity)
         )
-        evidence = f"{spread_out} elements of rows without NaN are NaN, {looked}"
-        yield Diagnosis("nan-spreads", says, evidence, (*cases, *infinite))
-    elif lost and in_inputs and not spread_out:
-        to = f"becomes {values[0]:.6g}" if len(set(values)) == 1 else "becomes a number"
-        says = f"NaN {to}{of}: it does not come through" + (", nor does infinity" if clipped else "")
-        yield Diagnosis("nan-replaced", says, f"{lost} elements that should be NaN are numbers, {looked}", cases)
-    elif skipped and not in_inputs:
+    elif counts.lost and in_inputs and not counts.spread:
+        says = _replaced(inquiry, answers, counts, of)
+        yield Diagnosis("nan-replaced", says, f"{counts.lost} elements that should be NaN are numbers, {looked}", cases)
+    elif counts.skipped and not in_inputs:
         says = "0 times infinity, or 0 times NaN, is 0: a weight that is not finite is skipped where its input is 0"
-        yield Diagnosis("zero-times-infinity", says, f"{lost} elements that should be NaN are numbers, {looked}", cases)
-    elif clipped and not spread_out and not lost:
-        says = f"infinities are clipped to finite numbers{of}"
-        overflow = () if of else tuple(each.case.id for each in inquiry.open if _misses_infinity(each))
-        evidence = f"{clipped} elements that should be infinite are finite, {looked}"
-        yield Diagnosis("infinity-clipped", says, evidence, tuple(dict.fromkeys([*cases, *overflow])))
-    elif turned and not spread_out and not lost and not clipped and not _fail_in_tails(inquiry, names):
-        yield Diagnosis("infinity-nan", f"infinity becomes NaN{of}", f"{turned} elements, {looked}", cases)
+        evidence = f"{counts.lost} elements that should be NaN are numbers, {looked}"
+        yield Diagnosis("zero-times-infinity", says, evidence, cases)
+    elif counts.clipped and not counts.spread and not counts.lost:
+        evidence = f"{counts.clipped} elements that should be infinite are finite, {looked}"
+        yield Diagnosis("infinity-clipped", f"infinities are clipped to finite numbers{of}", evidence, more(_clipped))
+    elif counts.turned and not counts.spread and ("linear" in names or not _fail_in_tails(inquiry, names)):
+        says = f"infinity becomes NaN{of}"
+        yield Diagnosis("infinity-nan", says, f"{counts.turned} elements, {looked}", more(_nan_for_infinity))
+
+
+def _replaced(inquiry: Inquiry, answers: Sequence[tuple[Asked, NDArray[Any]]], counts: _Counts, of: str) -> str:
+    """Of NaN that becomes a number: which, or that inputs are taken for 0, which then have the same outputs."""
+    if len(counts.became) > 1 and all(_is_as_without_nan(inquiry, asked, outputs) for asked, outputs in answers):
+        return "NaN in the inputs is taken for 0"
+    to = f"becomes {min(counts.became):.6g}" if len(counts.became) == 1 else "becomes a number"
+    return f"NaN {to}{of}: it does not come through" + (", nor does infinity" if counts.clipped else "")
+
+
+def _is_as_without_nan(inquiry: Inquiry, asked: Asked, outputs: NDArray[Any]) -> bool:
+    assert asked.tensors is not None
+    inputs = asked.tensors.inputs
+    tensors = replace(asked.tensors, inputs=np.where(np.isnan(inputs), np.zeros_like(inputs), inputs))
+    other = inquiry.witness.ask_with(asked.question, tensors).answer.tensor("outputs")
+    return other is not None and np.array_equal(other.astype(np.float64), outputs, equal_nan=True)
+
+
+def _once(*cases: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(case for some in cases for case in some))
+
+
+def _elsewhere(inquiry: Inquiry, excused: Excused) -> list[str]:
+    """Cases of ordinary questions in which nothing is wrong but what is excused."""
+    found = []
+    for result in inquiry.open:
+        if is_plain(result) and not inquiry.witness.is_tired:
+            failing = [each for each in inquiry.witness.exhibits(result.case.question) if each.fails]
+            if failing and all(_is_excused(each, excused) for each in failing):
+                found.append(result.case.id)
+    return found
+
+
+def _is_excused(exhibit: Exhibit, excused: Excused) -> bool:
+    return exhibit.is_shaped and not (wrong_elements(exhibit) & ~excused(exhibit)).any()
+
+
+def _may_be_infinite(right: Interval) -> Mask:
+    return np.asarray(np.isinf(right.lower) | np.isinf(right.upper))
+
+
+def _nan_for_infinity(exhibit: Exhibit) -> Mask:
+    assert exhibit.got is not None
+    return np.asarray(np.isnan(exhibit.got.astype(np.float64)) & _may_be_infinite(exhibit.right))
+
+
+def _nan_beside_infinity(exhibit: Exhibit) -> Mask:
+    """NaN in a tensor that holds an infinity, or nearly: a difference of those is NaN."""
+    assert exhibit.got is not None
+    return np.asarray(np.isnan(exhibit.got.astype(np.float64)) & bool(_may_be_infinite(exhibit.right).any()))
+
+
+def _clipped(exhibit: Exhibit) -> Mask:
+    """What is as large as anything in its tensor, and should be larger."""
+    assert exhibit.got is not None
+    got = np.abs(exhibit.got.astype(np.float64))
+    beyond = np.fmax(np.abs(exhibit.right.lower), np.abs(exhibit.right.upper))
+    return np.asarray(np.isfinite(got) & (got == got.max(initial=0.0)) & (beyond >= got))
+
+
+def _beside_subnormal(exhibit: Exhibit) -> Mask:
+    """Rows whose numbers are all subnormal; of sums over rows, and of slopes, what holds such a row."""
+    if exhibit.name == "outputs":
+        return of_subnormal_rows(exhibit)
+    sizes = np.abs(exhibit.posed.problem.inputs).max(axis=-1, initial=0.0)
+    rows = (sizes > 0) & (sizes < exhibit.posed.problem.format.smallest_normal)
+    shape = exhibit.right.shape
+    if exhibit.name == "inputs_gradient":
+        return np.asarray(np.broadcast_to(rows[..., None], shape))
+    return np.full(shape, bool(rows.any()))
 
 
 def _fail_in_tails(inquiry: Inquiry, names: list[str]) -> bool:
@@ -186,6 +289,5 @@ def _subnormal(inquiry: Inquiry) -> Iterator[Diagnosis]:
     bad = sum(int((~np.isfinite(outputs)).sum()) for _, outputs in answers)
     what = "NaN or infinity comes of" if bad else "wrong numbers come of"
     says = f"{what} inputs below the smallest normal number"
-    yield Diagnosis(
-        "subnormal-wrong", says, f"{len(answers)} of {len(answers)} failing tensors", tuple(r.case.id for r in failing)
-    )
+    cases = _once((result.case.id for result in failing), _elsewhere(inquiry, _beside_subnormal))
+    yield Diagnosis("subnormal-wrong", says, f"{len(answers)} of {len(answers)} failing tensors", cases)

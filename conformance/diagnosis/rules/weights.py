@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from conformance.cases import Json
 from conformance.diagnosis.exhibits import Inquiry
 from conformance.diagnosis.rules.explained import UNCERTAIN, fails_in
-from conformance.diagnosis.wording import listed, names_missed, observed
+from conformance.diagnosis.wording import NOTHING, listed, names_missed, observed
 from conformance.results import Diagnosis, Result, Verdict
 
 #: Comparisons of facts that tell of weights alone.
@@ -156,6 +156,12 @@ def _is_without_bias(result: Result) -> bool:
     return not result.case.question.config.use_bias or result.case.question.option("of") == "bias"
 
 
+def _is_of_others(result: Result) -> bool:
+    """Whether what was looked at may be the other weights: how they begin, and gradients that do not reach them."""
+    missing = any(each.got == NOTHING and each.name.endswith("_gradient") for each in result.comparisons)
+    return result.clause.area == "initializers" or (missing and result.case.question.config.activation in UNCERTAIN)
+
+
 def _follows(defect: str, result: Result, says: str) -> bool:
     """Facts of weights follow from wrong weights; of those that cannot be loaded everything else as well."""
     names = names_missed(result)
@@ -167,6 +173,8 @@ def _follows(defect: str, result: Result, says: str) -> bool:
     if result.clause.id.startswith(given) and defect in OTHER_WEIGHTS:
         return True
     if result.clause.id.startswith(("weights.", "initializers.", "errors.initializer")) and defect == "weights-missing":
+        return True
+    if defect == "weights-extra" and _is_of_others(result):
         return True
     if defect in (
         "weights-extra",

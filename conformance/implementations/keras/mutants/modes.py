@@ -221,7 +221,7 @@ def _no_forward_rule() -> Methods:
 
     def product(self: Layer, inputs: Any) -> Any:
         z = written_by_hand().product(self, inputs)
-        return z + 0 * tf.nn.softsign(z)
+        return tf.where(tf.math.is_finite(z), z + 0 * tf.nn.softsign(z), z)
 
     return {"product": product}
 

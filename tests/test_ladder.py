@@ -74,6 +74,7 @@ INSIDE = {
         "fit",
         "rules",
         "conclude",
+        "expected",
         "measuring",
         "__init__",
     ),

@@ -11,7 +11,8 @@ import pytest
 from conformance import study as study_module
 from conformance.cases import Tier
 from conformance.diagnosis.conclude import diagnose
-from conformance.diagnosis.measuring import EXPECTED, is_kept_apart, measure, rate
+from conformance.diagnosis.expected import EXPECTED
+from conformance.diagnosis.measuring import is_kept_apart, measure, rate
 from conformance.implementations.keras.mutants import MUTANTS as KERAS_MUTANTS
 from conformance.implementations.load import load
 from conformance.implementations.mutants import MUTANTS

@@ -6,9 +6,18 @@ from collections.abc import Mapping
 
 from conformance.implementations.keras import mutants as keras
 from conformance.implementations.mutant import Mutant
-from conformance.implementations.mutants import activations, dtypes, gradients, outputs, shapes, specials, state
+from conformance.implementations.mutants import (
+    activations,
+    dtypes,
+    gradients,
+    kept_apart,
+    outputs,
+    shapes,
+    specials,
+    state,
+)
 
-#: By name, in the order of the contract's areas.
+#: By name: area by area, then those of Keras, and the ones that are kept apart.
 MUTANTS: Mapping[str, Mutant] = {
     mutant.name: mutant
     for mutant in (
@@ -20,5 +29,6 @@ MUTANTS: Mapping[str, Mutant] = {
         *dtypes.MUTANTS,
         *specials.MUTANTS,
         *keras.MUTANTS,
+        *kept_apart.MUTANTS,
     )
 }

@@ -9,6 +9,7 @@ from conformance.implementations.keras.mutants import (
     errors,
     gradients,
     initializers,
+    kept_apart,
     losses,
     modes,
     outputs,
@@ -21,7 +22,7 @@ from conformance.implementations.keras.mutants import (
 )
 from conformance.implementations.mutant import Mutant
 
-#: In the order of the contract.
+#: In the order of the contract, and those that are kept apart.
 MUTANTS: tuple[Mutant, ...] = (
     *outputs.MUTANTS,
     *gradients.MUTANTS,
@@ -38,4 +39,5 @@ MUTANTS: tuple[Mutant, ...] = (
     *saving.MUTANTS,
     *errors.MUTANTS,
     *specials.MUTANTS,
+    *kept_apart.MUTANTS,
 )

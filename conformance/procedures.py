@@ -33,13 +33,21 @@ PROCEDURES: Mapping[str, Procedure] = {
     "call": Procedure("call", tensors=("outputs",), bounds="outputs"),
     # the same, and the gradients of sum(upstream * outputs)
     "differentiate": Procedure("differentiate", tensors=("outputs", *GRADIENTS), bounds="gradients"),
+    # the gradients taken twice, of which the second are looked at; and what was handed in, afterwards
+    "differentiate_again": Procedure(
+        "differentiate", tensors=("outputs", *GRADIENTS, "inputs_after", "upstream_after"), bounds="gradients_again"
+    ),
     # the gradients of sum(direction * inputs_gradient), direction being the inputs
     "differentiate_twice": Procedure("differentiate_twice", tensors=SECOND_GRADIENTS, bounds="curvature"),
     # `baseline` below is the plain answer of a fresh layer: where that is wrong already, the rest is held to it
     # called on the whole batch, then on each row of the first axis alone
     "call_rows": Procedure("call", tensors=("outputs", "row_by_row"), bounds="outputs"),
-    # called twice, with another batch in between; and what the inputs hold afterwards
-    "call_again": Procedure("call", tensors=("first", "second", "inputs_after"), bounds="outputs"),
+    # called twice, with another batch in between; what the first outputs hold after that, and the inputs at last
+    "call_again": Procedure("call", tensors=("first", "first_after", "second", "inputs_after"), bounds="outputs"),
+    # called on the first row alone, then on all; of another layer on all of them twice over, then on all once
+    "call_other_batch": Procedure("call", tensors=("after_fewer", "after_more", "baseline"), bounds="outputs"),
+    # called on views of wider memory: of every second feature, and of features that lie in columns
+    "call_views": Procedure("call", tensors=("of_steps", "of_columns", "baseline"), bounds="outputs"),
     # called with other weights first, then with these
     "reload": Procedure("call", tensors=("outputs", "baseline"), bounds="outputs"),
     # two layers of one config with different weights, both called after both were loaded

@@ -120,6 +120,12 @@ def needs_tensors(question: Question) -> bool:
 LEARNING_RATE = 2.0**-3
 
 
+def _handed_in(posed: Posed) -> Mapping[str, Interval]:
+    """What nobody changes."""
+    inputs, upstream = (each.astype(np.float64) for each in (posed.tensors.inputs, posed.tensors.upstream))
+    return {"inputs_after": point(inputs), "upstream_after": point(upstream)}
+
+
 def _stored(posed: Posed) -> Weights:
     """The weights as the variables hold them: what penalties and constraints are about."""
     tensors = posed.tensors
@@ -264,6 +270,7 @@ def _doubt_of_step(posed: Posed, name: str, before: Array, after: Array) -> Arra
 BOUNDS: Mapping[str, Callable[[Posed], Mapping[str, Interval]]] = {
     "outputs": lambda posed: {"outputs": posed.outputs},
     "gradients": lambda posed: posed.gradients,
+    "gradients_again": lambda posed: {**posed.gradients, **_handed_in(posed)},
     "penalties": _penalties,
     "fit": _after_fit,
     "shared": _shared,

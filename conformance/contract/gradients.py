@@ -50,6 +50,8 @@ def gradient_of(*names: str) -> Check:
 
 #: Outputs and gradients of one pass: kernel, bias (where there is one) and inputs.
 every_gradient = those_bounded("outputs", *GRADIENTS)
+#: The same, and what was handed in, to the last bit.
+every_gradient_again = those_bounded("outputs", *GRADIENTS, "inputs_after", "upstream_after")
 #: Those of the weights alone.
 weight_gradients = those_bounded("kernel_gradient", "bias_gradient")
 
@@ -60,7 +62,7 @@ weight_gradients = those_bounded("kernel_gradient", "bias_gradient")
 PRODUCTS = (
     *ask("differentiate", activation=("linear", "relu"), rank=(2, 3)),
     *ask("differentiate", shape=((5, 7), (7, 7), (5, 1)), units=(7,)),
-    *ask("differentiate", family=("scaled",)),
+    *ask("differentiate", family=("scaled", "sparse")),
     *ask(
         "differentiate",
         activation=EXACT,
@@ -239,6 +241,47 @@ CLAUSES = (
                 dtype=FLOATS,
                 seed=(0, 1),
                 tier=Tier.DEFAULT,
+            ),
+        ),
+        check=every_gradient,
+        errata=errata.OF_GRADIENTS,
+    ),
+    Clause(
+        id="gradients.again",
+        says="The gradients are the same when they are taken again, and nothing that was handed in is changed by them.",
+        source=DENSE_PY,
+        guards="gradients that pile up in a buffer, a step of an optimizer in the backward pass, an upstream gradient "
+        "that is overwritten",
+        level=Level.TRAINING,
+        asks=(
+            *ask("differentiate_again", activation=("linear", "relu"), rank=(2, 3)),
+            *ask("differentiate_again", family=("normal",)),
+            *ask(
+                "differentiate_again",
+                activation=("linear", "relu", "tanh"),
+                rank=(2, 3),
+                use_bias=BOTH,
+                dtype=FLOATS,
+                seed=(1,),
+                tier=Tier.DEFAULT,
+            ),
+        ),
+        check=every_gradient_again,
+        errata=errata.OF_GRADIENTS,
+    ),
+    Clause(
+        id="gradients.float64-precision",
+        says="The gradients of a float64 layer are computed in float64 from end to end.",
+        source="keras/src/dtype_policies/dtype_policy.py: compute_dtype",
+        guards="a backward pass in float32 behind a forward pass in float64",
+        level=Level.TRAINING,
+        asks=(
+            *ask(
+                "differentiate",
+                activation=("linear", "relu", "tanh"),
+                family=("gather", "normal"),
+                dtype=("float64",),
+                rank=(2, 3),
             ),
         ),
         check=every_gradient,

@@ -101,11 +101,13 @@ CLAUSES = (
         id="outputs.affine",
         says="Without an activation the outputs are inputs @ kernel + bias, the product running over the last axis.",
         source=DENSE_PY,
-        guards="a transposed or permuted kernel, a lost feature, tiny weights taken for 0, a bias that is dropped, "
-        "doubled or subtracted",
+        guards="a transposed or permuted kernel, a lost feature, tiny weights taken for 0, rows and units of zeros "
+        "that are left out, a bias that is dropped, doubled or subtracted",
         level=Level.INFERENCE,
         asks=(
             *ask(family=EXACT_FAMILIES, dtype=FLOATS),
+            *ask(family=("sparse",)),
+            *ask(family=("sparse",), rank=(2, 3, 4), use_bias=BOTH, dtype=FLOATS, seed=(1, 2), tier=Tier.DEFAULT),
             *ask(family=EXACT_FAMILIES, dtype=FLOATS, seed=range(1, 5), tier=Tier.DEFAULT),
             *ask(family=EXACT_FAMILIES, dtype=FLOATS, seed=range(5, 15), tier=Tier.FULL),
         ),

@@ -89,6 +89,7 @@ CLAUSES = (
         asks=(
             *ask(activation=("linear", "relu", "sigmoid"), family=("specials",)),
             *ask(activation=SPECIAL, family=("specials",), rank=(2, 3), seed=(3,)),
+            *ask(family=("specials",), dtype=HALF),
             *ask(
                 activation=SPECIAL,
                 family=("specials",),
@@ -116,15 +117,15 @@ CLAUSES = (
     ),
     Clause(
         id="specials.weights",
-        says="NaN and infinity among the weights reach the outputs of their units: 0 times infinity is NaN.",
+        says="NaN and infinity reach the outputs whatever they are multiplied by: 0 times infinity is NaN.",
         source="IEEE 754",
-        guards="zeros that are skipped, weights that are cleaned",
+        guards="zeros that are skipped among inputs or among weights, weights that are cleaned",
         level=Level.INFERENCE,
         asks=(
-            *ask(activation=("linear", "tanh"), family=("special_weights",)),
+            *ask(activation=("linear", "tanh"), family=("special_weights", "zero_weights")),
             *ask(
                 activation=("linear", "relu"),
-                family=("special_weights",),
+                family=("special_weights", "zero_weights"),
                 use_bias=(True, False),
                 rank=(2, 3),
                 dtype=FLOATS,

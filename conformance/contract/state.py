@@ -39,6 +39,13 @@ def same_both_times(trial: Trial) -> Iterator[Comparison]:
     yield compare("first", trial.answer.tensor("first"), within=within_baseline(trial, "second"))
 
 
+def outputs_kept(trial: Trial) -> Iterator[Comparison]:
+    """To the last bit: what a layer gave back is not its own any more."""
+    first = trial.answer.tensor("first")
+    within = trial.bounds["outputs"] if first is None else point(first.astype(np.float64))
+    yield compare("first_after", trial.answer.tensor("first_after"), within=within)
+
+
 def inputs_untouched(trial: Trial) -> Iterator[Comparison]:
     """What was handed in is compared with what was drawn, to the last bit."""
     yield compare("inputs_after", trial.answer.tensor("inputs_after"), within=point(trial.inputs.astype(np.float64)))
@@ -75,9 +82,55 @@ CLAUSES = (
         asks=(
             *ask("call_again", activation=("linear", "relu"), rank=(2, 3)),
             *ask("call_again", activation=("linear", "relu"), shape=((5, 7),), units=(7,)),
+            *ask("call_again", family=("normal",)),
             *ask("call_again", activation=("relu", "tanh"), use_bias=(True, False), dtype=FLOATS, tier=Tier.DEFAULT),
         ),
         check=inputs_untouched,
+    ),
+    Clause(
+        id="state.outputs-kept",
+        says="Outputs stay what they are when the layer is called again.",
+        source=CALL_PY,
+        guards="one buffer that every call writes its outputs to",
+        level=Level.INFERENCE,
+        asks=(
+            *ask("call_again", activation=("linear", "relu"), rank=(2, 3)),
+            *ask("call_again", activation=("relu", "tanh"), use_bias=(True, False), dtype=FLOATS, tier=Tier.DEFAULT),
+        ),
+        check=outputs_kept,
+    ),
+    Clause(
+        id="state.batch-length",
+        says="A layer takes batches of any length, whatever the length of those before.",
+        source=CALL_PY,
+        guards="buffers, scales or limits that the first batch decides once and for all",
+        level=Level.INFERENCE,
+        asks=(
+            *ask("call_other_batch", activation=("linear", "relu"), rank=(2, 3)),
+            *ask(
+                "call_other_batch",
+                activation=("linear", "tanh", "softmax"),
+                rank=(2, 3),
+                use_bias=(True, False),
+                dtype=FLOATS,
+                tier=Tier.DEFAULT,
+            ),
+        ),
+        check=same_as("baseline", "after_fewer", "after_more"),
+        errata=errata.OF_VALUES,
+    ),
+    Clause(
+        id="state.views",
+        says="Inputs may lie in memory in any way: an array is its values.",
+        source="numpy: ndarray.strides",
+        guards="a pointer to the first element taken for the whole array",
+        level=Level.INFERENCE,
+        asks=(
+            *ask("call_views", rank=(2, 3)),
+            *ask("call_views", activation=("relu", "tanh"), rank=(2, 3, 4), dtype=FLOATS, tier=Tier.DEFAULT),
+        ),
+        check=same_as("baseline", "of_steps", "of_columns"),
+        errata=errata.OF_VALUES,
     ),
     Clause(
         id="state.reloaded-weights",

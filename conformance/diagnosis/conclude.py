@@ -23,11 +23,12 @@ from conformance.diagnosis.rules.gradients import (
 from conformance.diagnosis.rules.initializers import wrong_beginning
 from conformance.diagnosis.rules.lanes import wrong_graphs, wrong_lanes, wrong_training
 from conformance.diagnosis.rules.losses import wrong_costs
+from conformance.diagnosis.rules.memory import first_batches, gradients_again, misread_views, overwritten_answers
 from conformance.diagnosis.rules.outputs import more_outputs, unknown_formulas, wrong_outputs
 from conformance.diagnosis.rules.policies import ignored_policy
 from conformance.diagnosis.rules.seen import seen_gradients, seen_outputs
 from conformance.diagnosis.rules.specials import wrong_specials
-from conformance.diagnosis.rules.state import depends_on_history, overwritten_answers, unrepeatable, wrong_state
+from conformance.diagnosis.rules.state import depends_on_history, unrepeatable, wrong_state
 from conformance.diagnosis.rules.topics import early_topics, wrong_topics
 from conformance.diagnosis.rules.weights import wrong_weights
 from conformance.diagnosis.scope import described
@@ -48,10 +49,12 @@ FORWARD: tuple[Rule, ...] = (
     wrong_dtype,
     wrong_state,
     overwritten_answers,
+    misread_views,
     unrepeatable,
     wrong_specials,
     wrong_outputs,
     more_outputs,
+    first_batches,
     depends_on_history,
     coupled_rows,
     wrong_specials,
@@ -67,6 +70,7 @@ BEYOND: tuple[Rule, ...] = (
     wrong_gradients,
     more_gradients,
     seen_gradients,
+    gradients_again,
     wrong_graphs,
     wrong_beginning,
     wrong_costs,

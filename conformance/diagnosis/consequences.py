@@ -28,6 +28,7 @@ COMPOSITE = (
 _KINDS: tuple[tuple[tuple[str, ...], str], ...] = (
     (("second_",), "second order"),
     (("outputs", "training", "inference", "first", "second", "row_by_row", "baseline", "most outputs"), "outputs"),
+    (("after_fewer", "after_more", "of_steps", "of_columns"), "outputs"),
     (("losses",), "losses"),
     (("reported_loss",), "reported"),
     (("kernel_after", "bias_after", "kernel_constrained", "bias_constrained"), "steps"),
@@ -48,7 +49,10 @@ _MADE_OF = {
 _PLAIN = DenseConfig(units=1)
 #: Of a question's options those that change nothing.
 _STANDARD = frozenset({("given_as", "object")})
-_SPECIAL = ("specials", "special_weights", "special_upstream", "overflowing", "subnormal", "tails", "grid")
+_SPECIAL = (
+    *("specials", "special_weights", "zero_weights", "special_upstream", "overflowing", "subnormal"),
+    *("tails", "grid"),
+)
 
 
 def is_composite(result: Result) -> bool:

@@ -83,6 +83,13 @@ class AdapterImplementation:
             return [self.call(layer, each) for each in inputs]
         return [as_array("outputs", each) for each in attempt("call", lambda: together(layer, inputs))]
 
+    def gradients(self, layer: Any, tensors: Tensors) -> dict[str, Array]:
+        """Outputs and gradients, those that come."""
+        given = attempt("differentiate", lambda: self.adapter.differentiate(layer, tensors.inputs, tensors.upstream))
+        by_name = as_mapping("gradients", given)
+        named = {name: by_name.get(name) for name in ("outputs", *GRADIENTS)}
+        return {name: as_array(name, values) for name, values in named.items() if values is not None}
+
     def describe(self, layer: Any) -> Mapping[str, Json]:
         return as_mapping("a description", attempt("describe", lambda: self.adapter.describe(layer)))
 
@@ -97,11 +104,15 @@ def call(of: AdapterImplementation, question: Question, tensors: Tensors) -> Ans
 
 
 def differentiate(of: AdapterImplementation, question: Question, tensors: Tensors) -> Answer:
-    layer = of.loaded(question, tensors)
-    given = attempt("differentiate", lambda: of.adapter.differentiate(layer, tensors.inputs, tensors.upstream))
-    by_name = as_mapping("gradients", given)
-    named = {name: by_name.get(name) for name in ("outputs", *GRADIENTS)}
-    return Answer({name: as_array(name, values) for name, values in named.items() if values is not None})
+    return Answer(of.gradients(of.loaded(question, tensors), tensors))
+
+
+def differentiate_again(of: AdapterImplementation, question: Question, tensors: Tensors) -> Answer:
+    layer = of.build(question)
+    of.load(layer, tensors)
+    of.gradients(layer, tensors)
+    found = of.gradients(layer, tensors)
+    return Answer({**found, "inputs_after": tensors.inputs, "upstream_after": tensors.upstream})
 
 
 def call_rows(of: AdapterImplementation, question: Question, tensors: Tensors) -> Answer:
@@ -115,10 +126,41 @@ def call_rows(of: AdapterImplementation, question: Question, tensors: Tensors) -
 def call_again(of: AdapterImplementation, question: Question, tensors: Tensors) -> Answer:
     layer, inputs = of.build(question), tensors.inputs
     of.load(layer, tensors)
-    first = of.call(layer, inputs).copy()
+    kept = of.call(layer, inputs)
+    first = kept.copy()
     of.call(layer, 1 - inputs[::-1])
+    first_after = kept.copy()
     second = of.call(layer, inputs)
-    return Answer({"first": first, "second": second, "inputs_after": inputs})
+    return Answer({"first": first, "first_after": first_after, "second": second, "inputs_after": inputs})
+
+
+def call_other_batch(of: AdapterImplementation, question: Question, tensors: Tensors) -> Answer:
+    inputs, found = tensors.inputs, {"baseline": of.baseline(question, tensors)}
+    for name, before in (("after_fewer", inputs[:1]), ("after_more", np.concatenate([inputs, inputs]))):
+        layer = of.build(question)
+        of.load(layer, tensors.copies())
+        of.call(layer, before.copy())
+        found[name] = of.call(layer, inputs.copy())
+    return Answer(found)
+
+
+def call_views(of: AdapterImplementation, question: Question, tensors: Tensors) -> Answer:
+    found = {"baseline": of.baseline(question, tensors)}
+    for name, view in (("of_steps", in_steps(tensors.inputs)), ("of_columns", in_columns(tensors.inputs))):
+        layer = of.build(question)
+        of.load(layer, tensors.copies())
+        found[name] = of.call(layer, view)
+    return Answer(found)
+
+
+def in_steps(values: Array) -> Array:
+    """The same values, each beside another one in memory."""
+    return np.repeat(values, 2, axis=-1)[..., ::2]
+
+
+def in_columns(values: Array) -> Array:
+    """The same values; in memory one feature of all rows comes after the other."""
+    return np.moveaxis(np.ascontiguousarray(np.moveaxis(values, -1, 0)), 0, -1)
 
 
 def reload(of: AdapterImplementation, question: Question, tensors: Tensors) -> Answer:
@@ -170,7 +212,10 @@ PROCEDURES: Mapping[str, Callable[..., Answer]] = {
     "call": call,
     "differentiate": differentiate,
     "call_rows": call_rows,
+    "differentiate_again": differentiate_again,
     "call_again": call_again,
+    "call_other_batch": call_other_batch,
+    "call_views": call_views,
     "reload": reload,
     "two_layers": two_layers,
     "build": build,

@@ -9,7 +9,7 @@ from typing import Any
 from conformance.cases import Question
 from conformance.implementations.reference import ReferenceAdapter, ReferenceLayer
 from conformance.implementations.wire import config_message
-from conformance.reproduction.kinds import Kind, Snippet, bias_fields
+from conformance.reproduction.kinds import VIEWS, Kind, Snippet, bias_fields
 from conformance.reproduction.under_test import imported
 from reference.config import DenseConfig
 from reference.dialects import Dialect
@@ -36,9 +36,36 @@ return {"outputs": outputs, "row_by_row": np.concatenate(rows) if rows else outp
     "call_again": Snippet("""
 layer, given = $it.build($config, $shape), inputs.copy()
 $it.load(layer, kernel.copy(), $copied_bias)
-first = np.array($it.call(layer, given))
+kept = np.asarray($it.call(layer, given))
+first = kept.copy()
 $it.call(layer, 1 - given[::-1])
-return {"first": first, "second": $it.call(layer, given), "inputs_after": given}
+first_after = kept.copy()
+return {"first": first, "first_after": first_after, "second": $it.call(layer, given), "inputs_after": given}
+"""),
+    "call_other_batch": Snippet("""
+answer = {"baseline": baseline($it)}
+for name, before in (("after_fewer", inputs[:1]), ("after_more", np.concatenate([inputs, inputs]))):
+    layer = $it.build($config, $shape)
+    $it.load(layer, kernel.copy(), $copied_bias)
+    $it.call(layer, before.copy())
+    answer[name] = np.array($it.call(layer, inputs.copy()))
+return answer
+"""),
+    "call_views": Snippet("""
+answer = {"baseline": baseline($it)}
+for name, view in (("of_steps", in_steps(inputs)), ("of_columns", in_columns(inputs))):
+    layer = $it.build($config, $shape)
+    $it.load(layer, kernel.copy(), $copied_bias)
+    answer[name] = np.array($it.call(layer, view))
+return answer
+"""),
+    "differentiate_again": Snippet("""
+layer, given, above = $it.build($config, $shape), inputs.copy(), upstream.copy()
+$it.load(layer, kernel.copy(), $copied_bias)
+$it.differentiate(layer, given, above)
+found = $it.differentiate(layer, given, above)
+gradients = {name: found.get(name) for name in ("outputs", "kernel_gradient", "bias_gradient", "inputs_gradient")}
+return {**gradients, "inputs_after": given, "upstream_after": above}
 """),
     "reload": Snippet("""
 expected = baseline($it)
@@ -70,6 +97,7 @@ return {name: told.get(name) for name in ("weights", "count", "trainable")}
 }
 
 HELPERS: Mapping[str, str] = {
+    **VIEWS,
     "baseline": '''
 def baseline($it):
     """What a fresh layer with these weights answers."""

@@ -9,7 +9,7 @@ import numpy as np
 
 from conformance.cases import Question
 from conformance.implementations.protocol import Array
-from conformance.reproduction.kinds import Kind, Snippet, bias_fields
+from conformance.reproduction.kinds import VIEWS, Kind, Snippet, bias_fields
 from conformance.reproduction.under_test import imported
 from reference.dense import backward, forward
 from reference.dialects import Dialect, activation
@@ -30,10 +30,31 @@ return {"outputs": outputs, "row_by_row": np.concatenate(rows)}
 """),
     "call_again": Snippet("""
 given = inputs.copy()
-first = typed(dense(given, kernel, bias, "$activation")).copy()
+kept = typed(dense(given, kernel, bias, "$activation"))
+first = kept.copy()
 dense(1 - given[::-1], kernel, bias, "$activation")
+first_after = kept.copy()
 second = typed(dense(given, kernel, bias, "$activation"))
-return {"first": first, "second": second, "inputs_after": given}
+return {"first": first, "first_after": first_after, "second": second, "inputs_after": given}
+"""),
+    "call_other_batch": Snippet("""
+answer = {"baseline": typed(dense(inputs.copy(), kernel.copy(), $copied_bias, "$activation")).copy()}
+for name, before in (("after_fewer", inputs[:1]), ("after_more", np.concatenate([inputs, inputs]))):
+    dense(before.copy(), kernel, bias, "$activation")
+    answer[name] = typed(dense(inputs.copy(), kernel, bias, "$activation")).copy()
+return answer
+"""),
+    "call_views": Snippet("""
+views = {"of_steps": in_steps(inputs), "of_columns": in_columns(inputs)}
+answer = {name: typed(dense(view, kernel, bias, "$activation")).copy() for name, view in views.items()}
+return {**answer, "baseline": typed(dense(inputs.copy(), kernel.copy(), $copied_bias, "$activation"))}
+"""),
+    "differentiate_again": Snippet("""
+dense.gradients(inputs, kernel, bias, "$activation", upstream)
+outputs = typed(dense(inputs, kernel, bias, "$activation"))
+to_inputs, to_kernel, to_bias = dense.gradients(inputs, kernel, bias, "$activation", upstream)
+found = {"outputs": outputs, "inputs_gradient": to_inputs, "kernel_gradient": to_kernel, "bias_gradient": to_bias}
+return {**found, "inputs_after": inputs, "upstream_after": upstream}
 """),
     "reload": Snippet("""
 expected = typed(dense(inputs.copy(), kernel.copy(), $copied_bias, "$activation")).copy()
@@ -48,6 +69,7 @@ return {"outputs": typed(dense(inputs, kernel, bias, "$activation")), "baseline"
 }
 
 HELPERS: Mapping[str, str] = {
+    **VIEWS,
     "typed": '''
 def typed(outputs):
     """Lists have no dtype of their own."""

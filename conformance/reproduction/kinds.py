@@ -31,6 +31,21 @@ class Snippet:
         return Template(Template(self.text).safe_substitute(chosen)).substitute(fields).strip("\n")
 
 
+#: Views of wider memory, as functions of a script.
+VIEWS: Mapping[str, str] = {
+    "in_steps": '''
+def in_steps(values):
+    """The same values, each beside another one in memory."""
+    return np.repeat(values, 2, axis=-1)[..., ::2]
+''',
+    "in_columns": '''
+def in_columns(values):
+    """The same values; in memory one feature of all rows comes after the other."""
+    return np.moveaxis(np.ascontiguousarray(np.moveaxis(values, -1, 0)), 0, -1)
+''',
+}
+
+
 def bias_fields(config: DenseConfig) -> Mapping[str, str]:
     """What $other_bias and $copied_bias stand for: None in a layer without bias."""
     return {

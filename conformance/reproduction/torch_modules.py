@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from conformance.cases import Question
 from conformance.implementations.named import WEIGHTS, arguments, meanings
 from conformance.implementations.torch_module import TorchModuleAdapter
-from conformance.reproduction.kinds import Kind, Snippet, bias_fields
+from conformance.reproduction.kinds import VIEWS, Kind, Snippet, bias_fields
 from conformance.reproduction.under_test import imported
 
 SNIPPETS: Mapping[str, Snippet] = {
@@ -36,10 +36,41 @@ return {"outputs": outputs, "row_by_row": np.concatenate(rows)}
     "call_again": Snippet("""
 layer, given = made(Dense), inputs.copy()
 load(layer, kernel, bias)
-first = call(layer, given).copy()
+kept = call(layer, given)
+first = kept.copy()
 call(layer, 1 - given[::-1])
+first_after = kept.copy()
 second = call(layer, given)
-return {"first": first, "second": second, "inputs_after": given}
+return {"first": first, "first_after": first_after, "second": second, "inputs_after": given}
+"""),
+    "call_other_batch": Snippet("""
+answer = {"baseline": baseline(Dense)}
+for name, before in (("after_fewer", inputs[:1]), ("after_more", np.concatenate([inputs, inputs]))):
+    layer = made(Dense)
+    load(layer, kernel, bias)
+    call(layer, before)
+    answer[name] = call(layer, inputs).copy()
+return answer
+"""),
+    "call_views": Snippet("""
+answer = {"baseline": baseline(Dense)}
+for name, view in (("of_steps", in_steps(inputs)), ("of_columns", in_columns(inputs))):
+    layer = made(Dense)
+    load(layer, kernel, bias)
+    answer[name] = layer(torch.from_numpy(view)).detach().numpy()
+return answer
+"""),
+    "differentiate_again": Snippet("""
+layer, given, above = made(Dense), torch.tensor(inputs, requires_grad=True), torch.tensor(upstream)
+load(layer, kernel, bias)
+wanted = {"inputs_gradient": given, $weight_gradients}
+for _ in range(2):
+    outputs = layer(given)
+    found = torch.autograd.grad(outputs, list(wanted.values()), above, allow_unused=True)
+gradients = {name: None if each is None else each.numpy() for name, each in zip(wanted, found)}
+$turned_gradient
+after = {"inputs_after": given.detach().numpy(), "upstream_after": above.numpy()}
+return {"outputs": outputs.detach().numpy(), **gradients, **after}
 """),
     "reload": Snippet("""
 expected, layer = baseline(Dense), made(Dense)
@@ -58,6 +89,7 @@ return {"outputs": call(layer, inputs), "baseline": expected}
 }
 
 HELPERS: Mapping[str, str] = {
+    **VIEWS,
     "made": """
 def made(Dense):
     layer = Dense($arguments).to($torch_dtype)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from fractions import Fraction
+from itertools import product
 
 import numpy as np
 import pytest
@@ -20,7 +21,7 @@ from reference.dense import flatten_leading
 from reference.dialects import DIALECTS
 from reference.formats import FORMATS, Array
 
-EXACT = ("integers", "wide", "gather", "cancel", "scaled")
+EXACT = ("integers", "wide", "gather", "cancel", "scaled", "sparse")
 KINKED = [name for name, row in ACTIVATIONS.items() if row.kinks]
 WHOLE = ("inputs", "kernel", "upstream")
 SHAPES = st.lists(st.integers(1, 5), min_size=2, max_size=4).map(tuple)
@@ -68,6 +69,10 @@ DIGESTS = {
     ("special_weights", "float64"): "629d0ae42d455f45",
     ("special_upstream", "float32"): "5a0d2892bc58b0ab",
     ("special_upstream", "float64"): "0097959cca615acd",
+    ("sparse", "float32"): "19a8a2e0b9e97af6",
+    ("sparse", "float64"): "d5b13f8daba41bfe",
+    ("zero_weights", "float32"): "6954e7049b536dac",
+    ("zero_weights", "float64"): "8bcfad140123ae84",
     ("columns", "float32"): "217e01f77bc1a80a",
     ("columns", "float64"): "0e0dcab7e6ed50b7",
 }
@@ -180,8 +185,7 @@ def asked_in_float32(family: str, activation: str) -> list[Tensors]:
     return [replace(each, **{name: getattr(each, name).astype(np.float64) for name in WHOLE}) for each in made]
 
 
-@pytest.mark.parametrize("activation", UNSCALED)
-@pytest.mark.parametrize("family", EXACT)
+@pytest.mark.parametrize(("family", "activation"), [*product(EXACT[:-1], UNSCALED), ("sparse", "linear")])
 def test_no_gradient_of_the_contracts_exact_questions_can_round(family: str, activation: str) -> None:
     """24 bits of float32 are enough for every sum over rows or units. But for the kernel's gradients of gather and
     cancel: full or huge inputs, summed over the rows.
@@ -193,7 +197,7 @@ def test_no_gradient_of_the_contracts_exact_questions_can_round(family: str, act
         assert bits_of_product(np.ones((1, len(upstream))), upstream) <= 24
         for feature in range(inputs.shape[1]):
             assert bits_of_product(upstream, tensors.kernel[[feature]].T) <= 24
-            if family in ("integers", "wide", "scaled"):
+            if family in ("integers", "wide", "scaled", "sparse"):
                 assert bits_of_product(inputs[:, [feature]].T, upstream) <= 24
 
 
@@ -299,6 +303,23 @@ def test_special_weights_meet_a_zero() -> None:
         z = tensors.inputs @ tensors.kernel
     assert np.isnan(z[..., 1]).sum() == z[..., 1].size - 1
     assert np.isfinite(z[..., 2:]).all()
+
+
+def test_zero_weights_meet_every_special() -> None:
+    """In some units, and in others not: NaN comes of either, and infinity times 0 is NaN as well."""
+    tensors = drawn("zero_weights", "linear")
+    for row, feature in np.argwhere(~np.isfinite(tensors.inputs.reshape(-1, 7))):
+        assert set(tensors.kernel[feature] != 0) == {True, False}, f"the weights of row {row}'s special"
+
+
+def test_a_row_and_a_unit_of_sparse_tensors_are_zeros() -> None:
+    tensors = drawn("sparse")
+    rows = tensors.inputs.reshape(-1, 7)
+    assert not rows[-1].any()
+    assert not tensors.kernel[:, -1].any()
+    assert rows[:-1].any()
+    assert 0.4 < (rows == 0).mean() < 1
+    assert tensors.bias.all()
 
 
 def test_a_special_upstream_gradient_meets_no_zero() -> None:

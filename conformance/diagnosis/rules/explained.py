@@ -16,7 +16,7 @@ from conformance.results import Diagnosis, Result
 
 PLAIN = ("call", "differentiate")
 #: Families with NaN, infinities or what overflows: of rules of their own.
-SPECIAL = ("specials", "special_weights", "special_upstream", "overflowing", "subnormal")
+SPECIAL = ("specials", "special_weights", "zero_weights", "special_upstream", "overflowing", "subnormal")
 #: Where Keras itself is wrong: other activations are the better witnesses.
 UNCERTAIN = frozenset(ERRANT) | {"squareplus"}
 
@@ -31,6 +31,11 @@ def is_plain(result: Result) -> bool:
     return question.procedure in PLAIN and question.family not in SPECIAL
 
 
+def fails_plainly(inquiry: Inquiry) -> list[Result]:
+    """What is wrong without anything having gone before."""
+    return [result for result in inquiry.open if is_plain(result) and fails_in(result, "outputs")]
+
+
 def linear_twin(question: Question) -> Question:
     """The same question of a layer without activation."""
     return replace(question, config=replace(question.config, activation="linear"))
@@ -39,6 +44,7 @@ def linear_twin(question: Question) -> Question:
 #: Tensors and facts that are made of the outputs, or of their gradients.
 MADE_OF_OUTPUTS = (
     *("outputs", "training", "inference", "first", "second", "row_by_row", "baseline", "reported_loss", "nan_at"),
+    *("after_fewer", "after_more", "of_steps", "of_columns"),
     *("kernel_gradient", "bias_gradient", "inputs_gradient", "second_", "most outputs", "output_shape", "NaNs"),
 )
 

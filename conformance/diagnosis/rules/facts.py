@@ -10,7 +10,7 @@ import numpy as np
 from conformance.cases import Question
 from conformance.contract.half_precision import RIVAL_FORMULAS
 from conformance.diagnosis.exhibits import Inquiry, answers_alike, inside, spread
-from conformance.diagnosis.rules.explained import PLAIN, fails_in, is_made_of_outputs
+from conformance.diagnosis.rules.explained import PLAIN, SPECIAL, fails_in, is_made_of_outputs
 from conformance.diagnosis.scope import Trait, separating
 from conformance.diagnosis.wording import listed
 from conformance.results import Diagnosis, Result, Verdict
@@ -122,8 +122,7 @@ def coupled_rows(inquiry: Inquiry) -> Iterator[Diagnosis]:
     failing = [
         result
         for result in inquiry.open
-        if fails_in(result, "outputs", "row_by_row")
-        and result.case.question.family not in ("specials", "special_weights", "overflowing", "subnormal")
+        if fails_in(result, "outputs", "row_by_row") and result.case.question.family not in SPECIAL
     ]
     failing = [result for result in failing if result.case.question.procedure in (*PLAIN, "call_rows")]
     questions = [replace(each, procedure="call") for each in spread(failing, 8)]

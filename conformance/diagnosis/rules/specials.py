@@ -13,6 +13,7 @@ from conformance.diagnosis.exhibits import Asked, Exhibit, Inquiry, wrong_elemen
 from conformance.diagnosis.fit import of_subnormal_rows
 from conformance.diagnosis.rules.explained import SPECIAL, fails_in, is_plain
 from conformance.diagnosis.scope import separating
+from conformance.diagnosis.wording import listed
 from conformance.procedures import GRADIENTS
 from conformance.results import Diagnosis, Result, Verdict
 from reference.formats import Mask
@@ -20,6 +21,8 @@ from reference.intervals import Interval
 
 #: So many times smaller than the largest number is far below it.
 NEAR = 16.0
+#: Those that hold NaN or infinities among inputs or weights.
+HELD = ("specials", "special_weights", "zero_weights")
 #: What may be wrong of a tensor.
 Excused = Callable[[Exhibit], Mask]
 
@@ -100,7 +103,7 @@ class _Counts:
     """Elements of answers.
 
     lost: numbers where NaN is right, and became: which. spread: NaN in rows of numbers. turned: NaN for infinities.
-    clipped: numbers where infinity is right. skipped: whether NaN of a weight is among those that are lost.
+    clipped: numbers where infinity is right. skipped: whether what meets a 0 is lost; cleaned: what meets none.
     """
 
     lost: int
@@ -108,11 +111,12 @@ class _Counts:
     turned: int
     clipped: int
     skipped: bool
+    cleaned: bool
     became: frozenset[float]
 
 
 def _counted(answers: Sequence[tuple[Asked, NDArray[Any]]]) -> _Counts:
-    lost, spread_out, turned, clipped, skipped = 0, 0, 0, 0, False
+    lost, spread_out, turned, clipped, skipped, cleaned = 0, 0, 0, 0, False, False
     became: list[float] = []
     for asked, outputs in answers:
         assert asked.tensors is not None
@@ -127,12 +131,14 @@ def _counted(answers: Sequence[tuple[Asked, NDArray[Any]]]) -> _Counts:
         spread_out += int((nan & ~expected & plain).sum())
         turned += int((nan & ~expected & ~plain).sum())
         clipped += int((np.isfinite(outputs) & infinite).sum())
-        skipped |= asked.question.family == "special_weights" and bool((expected & ~nan).any())
-    return _Counts(lost, spread_out, turned, clipped, skipped, frozenset(became))
+        if asked.question.family != "specials" and (expected & ~nan).any():
+            whole = (asked.tensors.inputs != 0).all(axis=-1, keepdims=True) & (asked.tensors.kernel != 0).all(axis=0)
+            skipped, cleaned = True, cleaned or bool((expected & ~nan & whole).any())
+    return _Counts(lost, spread_out, turned, clipped, skipped, cleaned, frozenset(became))
 
 
 def _rows_and_weights(inquiry: Inquiry) -> Iterator[Diagnosis]:
-    failing = [r for r in inquiry.failing("specials.") if r.case.question.family in ("specials", "special_weights")]
+    failing = [r for r in inquiry.failing("specials.") if r.case.question.family in HELD]
     failing = _without_ordinary(inquiry, failing)
     answers = _answers(inquiry, failing)
     if not answers:
@@ -140,8 +146,8 @@ def _rows_and_weights(inquiry: Inquiry) -> Iterator[Diagnosis]:
     counts = _counted(answers)
     names = sorted({result.case.question.config.activation for result in failing})
     others = {r.case.question.config.activation for r in inquiry.passed if r.case.question.family == "specials"}
-    is_of_one = len(names) == 1 and bool(others - set(names))
-    of = f" by {names[0]}" if is_of_one else ""
+    is_of_one = len(names) == 1 and names != ["linear"] and bool(others - set(names))
+    of = f" by {names[0]}" if is_of_one else _in_dtypes(inquiry, failing)
     looked = f"in {len(answers)} tensors with NaN or infinities"
     in_inputs = any(asked.question.family == "specials" for asked, _ in answers)
     cases = tuple(result.case.id for result in failing)
@@ -161,8 +167,17 @@ def _rows_and_weights(inquiry: Inquiry) -> Iterator[Diagnosis]:
     elif counts.lost and in_inputs and not counts.spread:
         says = _replaced(inquiry, answers, counts, of)
         yield Diagnosis("nan-replaced", says, f"{counts.lost} elements that should be NaN are numbers, {looked}", cases)
+    elif counts.cleaned and not in_inputs:
+        says = f"NaN among the weights is turned into a number{of}"
+        yield Diagnosis("nan-replaced", says, f"{counts.lost} elements that should be NaN are numbers, {looked}", cases)
     elif counts.skipped and not in_inputs:
-        says = "0 times infinity, or 0 times NaN, is 0: a weight that is not finite is skipped where its input is 0"
+        families = {asked.question.family for asked, _ in answers}
+        told = {
+            "special_weights": "a weight that is not finite is skipped where its input is 0",
+            "zero_weights": "an input that is not finite is skipped where its weight is 0",
+        }
+        skips = " and ".join(words for family, words in told.items() if family in families)
+        says = f"0 times infinity, or 0 times NaN, is 0: {skips}"
         evidence = f"{counts.lost} elements that should be NaN are numbers, {looked}"
         yield Diagnosis("zero-times-infinity", says, evidence, cases)
     elif counts.clipped and not counts.spread and not counts.lost:
@@ -171,6 +186,13 @@ def _rows_and_weights(inquiry: Inquiry) -> Iterator[Diagnosis]:
     elif counts.turned and not counts.spread and ("linear" in names or not _fail_in_tails(inquiry, names)):
         says = f"infinity becomes NaN{of}"
         yield Diagnosis("infinity-nan", says, f"{counts.turned} elements, {looked}", more(_nan_for_infinity))
+
+
+def _in_dtypes(inquiry: Inquiry, failing: Sequence[Result]) -> str:
+    """The end of a sentence, where it is true of some dtypes alone."""
+    dtypes = {result.case.question.config.dtype for result in failing}
+    right = {r.case.question.config.dtype for r in inquiry.passed if r.case.question.family in HELD}
+    return f" in {listed(sorted(dtypes))}" if right and not dtypes & right else ""
 
 
 def _replaced(inquiry: Inquiry, answers: Sequence[tuple[Asked, NDArray[Any]]], counts: _Counts, of: str) -> str:

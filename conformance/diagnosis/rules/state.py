@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from conformance.diagnosis.exhibits import Asked, Inquiry, answers_alike, matches, spread
-from conformance.diagnosis.rules.explained import PLAIN, SPECIAL, fails_in, is_made_of_outputs
+from conformance.diagnosis.rules.explained import PLAIN, fails_in, fails_plainly, is_made_of_outputs
 from conformance.diagnosis.wording import observed
 from conformance.families import Tensors
 from conformance.implementations.adapter import other_weights
@@ -33,12 +33,12 @@ def wrong_state(inquiry: Inquiry) -> Iterator[Diagnosis]:
         told = tell(inquiry, failing) if failing else None
         if told is not None:
             defect, says, evidence = told
-            follow = [each for each in inquiry.open if each.clause.id in (AGAIN, UNTOUCHED, RELOADED, INDEPENDENT)]
+            follow = inquiry.failing(AGAIN, UNTOUCHED, RELOADED, INDEPENDENT, "state.batch-length")
             if clause == INDEPENDENT:
                 follow = failing
             if clause == UNTOUCHED and not all(_by_inputs(inquiry, each) for each in inquiry.failing(AGAIN)):
                 follow = failing
-            fresh = _right_when_fresh(inquiry)
+            fresh = right_when_fresh(inquiry)
             if fresh:
                 fresh += [
                     each for each in inquiry.open if each.case.question.procedure in PLAIN and is_made_of_outputs(each)
@@ -49,25 +49,6 @@ def wrong_state(inquiry: Inquiry) -> Iterator[Diagnosis]:
             yield Diagnosis(
                 defect, says, evidence, tuple(dict.fromkeys(each.case.id for each in (*follow, *fresh, *cast)))
             )
-
-
-def overwritten_answers(inquiry: Inquiry) -> Iterator[Diagnosis]:
-    """The rule for layers that keep one array for their outputs: rows asked one by one all hold the last one's."""
-    failing = [result for result in inquiry.failing("outputs.rows-independent") if fails_in(result, "row_by_row")]
-    asked = [each for each in _asked(inquiry, failing) if each.question.known_shape[0] > 1]
-    if _fail_plainly(inquiry) or not asked or not all(_repeats_last(each) for each in asked):
-        return
-    says = "outputs that were given back are overwritten by later calls: they are one array"
-    evidence = f"{len(asked)} of {len(asked)} batches, asked row by row, hold the last row's outputs throughout"
-    yield Diagnosis("outputs-overwritten", says, evidence, tuple(result.case.id for result in failing))
-
-
-def _repeats_last(asked: Asked) -> bool:
-    rows, right = asked.answer.tensor("row_by_row"), asked.truth.bounds.get("outputs")
-    if rows is None or right is None or rows.shape != right.shape:
-        return False
-    last = Interval(right.lower[-1:], right.upper[-1:])
-    return all(matches(rows[place : place + 1], last) for place in range(len(rows)))
 
 
 def unrepeatable(inquiry: Inquiry) -> Iterator[Diagnosis]:
@@ -81,17 +62,17 @@ def unrepeatable(inquiry: Inquiry) -> Iterator[Diagnosis]:
 
 def _unlike(inquiry: Inquiry) -> bool:
     """Whether some that fail plainly, all of them, are answered differently when they are put again."""
-    questions = spread(_fail_plainly(inquiry), TWICE)
+    questions = spread(fails_plainly(inquiry), TWICE)
     return len(questions) == TWICE and not any(answers_alike(inquiry, question) for question in questions)
 
 
 def _is_of_state(result: Result) -> bool:
-    return result.clause.id in (AGAIN, RELOADED, INDEPENDENT)
+    return result.clause.id in (AGAIN, RELOADED, INDEPENDENT, "state.batch-length", "state.outputs-kept")
 
 
 def depends_on_history(inquiry: Inquiry) -> Iterator[Diagnosis]:
     """The rule for layers whose plain answers are wrong, and right when a fresh layer is asked."""
-    fresh = _right_when_fresh(inquiry)
+    fresh = right_when_fresh(inquiry)
     if len({result.case.question for result in fresh}) < SAMPLE:
         return
     cases = tuple(result.case.id for result in inquiry.open if is_made_of_outputs(result))
@@ -173,16 +154,10 @@ def _stale(inquiry: Inquiry, failing: list[Result]) -> Told | None:
         if fits and all(fits):
             says = f"weights that are set later are not used: {words} in use"
             return "stale-weights", says, f"{len(fits)} of {len(fits)} answers are right for the weights before"
-    if _fail_plainly(inquiry):
+    if fails_plainly(inquiry):
         return None
     says = f"weights that are set later do not take effect as they should: {observed(failing)}"
     return "stale-weights", says, f"{len(failing)} answers after a second load are wrong"
-
-
-def _fail_plainly(inquiry: Inquiry) -> list[Result]:
-    """What is wrong without anything having gone before."""
-    plain = [r for r in inquiry.open if r.case.question.procedure in PLAIN and fails_in(r, "outputs")]
-    return [result for result in plain if result.case.question.family not in SPECIAL]
 
 
 def _shared(inquiry: Inquiry, failing: list[Result]) -> Told | None:
@@ -191,7 +166,7 @@ def _shared(inquiry: Inquiry, failing: list[Result]) -> Told | None:
     told = f"{sum(fits)} of {len(fits)} answers of one layer are right for the weights of the other"
     if fits and all(fits):
         return "weights-shared", "two layers share their weights: what one is given, the other uses", told
-    if _fail_plainly(inquiry):
+    if fails_plainly(inquiry):
         return None
     return "weights-shared", f"beside another layer of its own weights one answers wrong: {observed(failing)}", told
 
@@ -203,7 +178,7 @@ def _matches(inquiry: Inquiry, asked: Asked, tensors: Tensors, name: str) -> boo
     return matches(asked.answer.tensor(name), right)
 
 
-def _right_when_fresh(inquiry: Inquiry) -> list[Result]:
+def right_when_fresh(inquiry: Inquiry) -> list[Result]:
     """The plain failures, where a sample of them is right when a fresh layer is asked."""
     plain = [r for r in inquiry.open if r.case.question.procedure in (*PLAIN, "call_rows") and is_made_of_outputs(r)]
     plain = [result for result in plain if fails_in(result, "outputs", "row_by_row", "nan_at")]

@@ -112,13 +112,13 @@ class TorchAdapter:
 
 
 def tensor_of(values: Array, device: str = "cpu") -> Any:
-    """A tensor of the same dtype and shape."""
+    """A tensor of the same dtype, shape and strides; PyTorch has none that count backwards."""
     import torch
 
-    contiguous = np.ascontiguousarray(values).reshape(values.shape)
+    forwards = np.ascontiguousarray(values).reshape(values.shape) if min(values.strides, default=0) < 0 else values
     if values.dtype == ml_dtypes.bfloat16:  # which torch.from_numpy does not know
-        return torch.from_numpy(contiguous.view(np.int16)).view(torch.bfloat16).to(device)
-    return torch.from_numpy(contiguous).to(device)
+        return torch.from_numpy(forwards.view(np.int16)).view(torch.bfloat16).to(device)
+    return torch.from_numpy(forwards).to(device)
 
 
 def array_of(tensor: Any) -> Array:

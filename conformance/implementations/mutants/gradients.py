@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import ml_dtypes
 import numpy as np
 from scipy.special import expit
 
-from conformance.implementations.mutant import Mutant, accepted, numpy_mutant, renamed
+from conformance.implementations.adapter import AdapterImplementation
+from conformance.implementations.mutant import Mutant, accepted, affine, numpy_mutant, renamed
 from conformance.implementations.protocol import Array
-from conformance.implementations.reference import ReferenceLayer
+from conformance.implementations.reference import ReferenceAdapter, ReferenceLayer
 from reference.activations import ACTIVATIONS, Activation, sech_squared
 from reference.dense import flatten_leading
 from reference.elementwise import Elementwise
@@ -170,6 +171,29 @@ def _without_slope(name: str) -> Activation:
     return replace(row, slope=np.ones_like) if isinstance(row, Elementwise) else row
 
 
+def _piled_up(layer: ReferenceLayer, inputs: Array, delta: Array, right: Gradients) -> Gradients:
+    """As long as the weights are the same ones."""
+    weights, before = layer.__dict__.get("piled", (None, right))
+    if weights is layer.kernel:
+        right = {name: None if values is None else values + before[name] for name, values in right.items()}
+    layer.__dict__["piled"] = layer.kernel, right
+    return right
+
+
+@dataclass(frozen=True)
+class OverwritingAdapter(ReferenceAdapter):
+    """delta is made where the upstream gradient lies."""
+
+    capabilities: frozenset[str] = frozenset({"call", "differentiate"})
+
+    def differentiate(self, layer: ReferenceLayer, inputs: Array, upstream: Array) -> Mapping[str, Array | None]:
+        found = super().differentiate(layer, inputs, upstream)
+        z = affine(layer.rounded(inputs), *layer.weights)
+        if z.shape == upstream.shape:
+            upstream[...] = layer.activation.vjp(z, upstream.astype(np.float64)).astype(upstream.dtype)
+        return found
+
+
 MUTANTS: tuple[Mutant, ...] = (
     _mutant(
         "kernel-gradient-mean",
@@ -317,6 +341,19 @@ MUTANTS: tuple[Mutant, ...] = (
         _wrong_without_bias,
     ),
     _mutant("gradient-of-rank-5", "from rank 5 on the inputs' gradient is halved", SETTING, "inputs", _wrong_at_rank_5),
+    numpy_mutant(
+        "gradients-in-float32",
+        "float64 gradients are computed in float32",
+        "gradients.float64-precision",
+        gradients=_all_cast(np.float32),
+    ),
+    numpy_mutant("gradients-pile-up", "each gradient is added to those before", "gradients.again", gradients=_piled_up),
+    Mutant(
+        "upstream-overwritten",
+        "the upstream gradient becomes delta in the caller's array",
+        "gradients.again",
+        lambda dialect: AdapterImplementation(OverwritingAdapter("upstream-overwritten", dialect=dialect)),
+    ),
     numpy_mutant(
         "gradients-in-float16", "gradients are computed in float16", ARITHMETIC, gradients=_all_cast(np.float16)
     ),

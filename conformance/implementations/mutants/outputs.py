@@ -194,7 +194,14 @@ MANY, ARITHMETIC, WIDE = "outputs.many-features", "outputs.arithmetic", "outputs
 DTYPE = "outputs.dtype"
 RANK, SETTING = "outputs.every-rank", "outputs.every-setting"
 
+
+def _zero_rows_skipped(inputs: Array, kernel: Array, bias: Bias) -> Array:
+    """Nothing is done for them, nothing added to them."""
+    return affine(inputs, kernel, bias) * inputs.any(axis=-1, keepdims=True)
+
+
 MUTANTS: tuple[Mutant, ...] = (
+    numpy_mutant("zero-rows-skipped", "rows of zeros have no bias", "outputs.affine", pre=_zero_rows_skipped),
     numpy_mutant("kernel-transposed", "the kernel is read column by column", AFFINE, pre=_transposed),
     numpy_mutant("last-feature-dropped", "the sum stops one feature early", AFFINE, pre=_last_feature_dropped),
     numpy_mutant("features-reversed", "the features are read backwards", AFFINE, pre=_features_reversed),

@@ -74,6 +74,19 @@ def _zeros_skipped(inputs: Array, kernel: Array, bias: Bias) -> Array:
     return affine(inputs, finite, bias) + extra
 
 
+def _zero_weights_skipped(inputs: Array, kernel: Array, bias: Bias) -> Array:
+    """As sparse products do: what meets a weight of 0 is never looked at."""
+    finite = np.where(np.isfinite(inputs), inputs, 0.0)
+    met = np.isfinite(inputs)[..., None] | (kernel == 0)
+    return affine(finite, kernel, bias) + np.where(met, 0.0, inputs[..., None] * kernel).sum(axis=-2)
+
+
+def _half_nan_infinite(outputs: Array, dtype: Any) -> Array:
+    """A conversion that keeps the exponent alone of what has the largest."""
+    lost = np.isnan(outputs) & (np.dtype(dtype).itemsize == 2)
+    return np.where(lost, np.inf, outputs).astype(dtype)
+
+
 def _normalized(inputs: Array, kernel: Array, bias: Bias) -> Array:
     """A row whose largest input is subnormal is divided by zero."""
     largest = np.abs(inputs).max(axis=-1, keepdims=True, initial=0.0)
@@ -126,6 +139,12 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     numpy_mutant("silu-over-itself", "silu of infinity is NaN", "specials.limits", whole=_over_itself),
     numpy_mutant("zeros-skipped", "0 times infinity is 0", "specials.weights", pre=_zeros_skipped),
+    numpy_mutant(
+        "zero-weights-skipped", "infinity times a weight of 0 is 0", "specials.weights", pre=_zero_weights_skipped
+    ),
+    numpy_mutant(
+        "half-nan-becomes-infinity", "NaN becomes infinity in half types", PASS_THROUGH, finish=_half_nan_infinite
+    ),
     numpy_mutant("clamped", "outputs stay below the largest number", "specials.overflow", finish=_clamped(half=False)),
     numpy_mutant("half-clamped", "half types stay finite", "specials.overflow", finish=_clamped(half=True)),
     numpy_mutant("nan-for-infinity", "infinity becomes NaN", "specials.overflow", finish=_nan_for_infinity),

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
+import ml_dtypes
 import numpy as np
 
 from conformance.implementations.adapter import AdapterImplementation
@@ -80,6 +81,41 @@ def _answers_in_place(
     return outputs
 
 
+def _rounds_in_place(
+    layer: ReferenceLayer, inputs: Array, right: Callable[[Array], Array], memory: dict[str, Any]
+) -> Array:
+    outputs = right(inputs)
+    inputs[...] = inputs.astype(ml_dtypes.bfloat16).astype(inputs.dtype)
+    return outputs
+
+
+def _answers_from_one_buffer(
+    layer: ReferenceLayer, inputs: Array, right: Callable[[Array], Array], memory: dict[str, Any]
+) -> Array:
+    outputs = right(inputs)
+    buffer: Array = memory.setdefault(str(outputs.shape), outputs)
+    buffer[...] = outputs
+    return buffer
+
+
+def _as_long_as_the_first_batch(
+    layer: ReferenceLayer, inputs: Array, right: Callable[[Array], Array], memory: dict[str, Any]
+) -> Array:
+    outputs = right(inputs).copy()
+    outputs[memory.setdefault("rows", len(inputs)) :] = 0
+    return outputs
+
+
+def _reads_memory_on(
+    layer: ReferenceLayer, inputs: Array, right: Callable[[Array], Array], memory: dict[str, Any]
+) -> Array:
+    """From the first element on as if there were no strides; what counts backwards has no such memory."""
+    if min(inputs.strides, default=0) < 0:
+        return right(inputs)
+    strides = np.empty(inputs.shape, inputs.dtype).strides
+    return right(np.lib.stride_tricks.as_strided(inputs, inputs.shape, strides))
+
+
 def _packs_kernel(
     layer: ReferenceLayer, inputs: Array, right: Callable[[Array], Array], memory: dict[str, Any]
 ) -> Array:
@@ -123,6 +159,30 @@ MUTANTS: tuple[Mutant, ...] = (
         "outputs of the inputs' shape are written into them",
         UNTOUCHED,
         _stateful("answers-in-place", _answers_in_place),
+    ),
+    Mutant(
+        "inputs-rounded-in-place",
+        "the caller's array is rounded to bfloat16",
+        UNTOUCHED,
+        _stateful("inputs-rounded-in-place", _rounds_in_place),
+    ),
+    Mutant(
+        "outputs-in-one-buffer",
+        "each call overwrites the outputs of those before",
+        "state.outputs-kept",
+        _stateful("outputs-in-one-buffer", _answers_from_one_buffer),
+    ),
+    Mutant(
+        "rows-of-the-first-batch",
+        "rows beyond the length of the first batch are 0",
+        "state.batch-length",
+        _stateful("rows-of-the-first-batch", _as_long_as_the_first_batch),
+    ),
+    Mutant(
+        "strides-ignored",
+        "the strides of its inputs are ignored",
+        "state.views",
+        _stateful("strides-ignored", _reads_memory_on),
     ),
     Mutant("kernel-packed", "the first weights stay in use", RELOADED, _stateful("kernel-packed", _packs_kernel)),
     Mutant(

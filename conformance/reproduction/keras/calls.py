@@ -45,10 +45,35 @@ return {"outputs": outputs, "row_by_row": np.concatenate(rows)}
     "call_again": Snippet("""
 layer, given = built(Dense($arguments)), inputs.copy()
 load(layer, kernel, bias)
-first = call(layer, given).copy()
+kept = call(layer, given)
+first = kept.copy()
 call(layer, 1 - given[::-1])
+first_after = kept.copy()
 second = call(layer, given)
-return {"first": first, "second": second, "inputs_after": given}
+return {"first": first, "first_after": first_after, "second": second, "inputs_after": given}
+"""),
+    "call_other_batch": Snippet("""
+answer = {"baseline": baseline(Dense)}
+for name, before in (("after_fewer", inputs[:1]), ("after_more", np.concatenate([inputs, inputs]))):
+    layer = built(Dense($arguments))
+    load(layer, kernel, bias)
+    call(layer, before)
+    answer[name] = call(layer, inputs).copy()
+return answer
+"""),
+    "call_views": Snippet("""
+answer = {"baseline": baseline(Dense)}
+for name, view in (("of_steps", in_steps(inputs)), ("of_columns", in_columns(inputs))):
+    layer = built(Dense($arguments))
+    load(layer, kernel, bias)
+    answer[name] = call(layer, view)
+return answer
+"""),
+    "differentiate_again": Snippet("""
+layer = built(Dense($arguments))
+load(layer, kernel, bias)
+differentiated(layer)
+return {**differentiated(layer), "inputs_after": inputs, "upstream_after": upstream}
 """),
     "reload": Snippet("""
 layer, given = built(Dense($arguments)), tf.constant(inputs)

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from conformance.reproduction.kinds import VIEWS
+
 HELPERS: Mapping[str, str] = {
+    **VIEWS,
     "built": '''
 def built(layer):
     """The layer with its weights made; some layers leave them to their first call."""

@@ -13,7 +13,7 @@ from conformance.answers import Answer
 from conformance.cases import Question
 from conformance.families import draw
 from conformance.implementations.adapter import PROCEDURES as CARRIED_OUT
-from conformance.implementations.adapter import AdapterImplementation
+from conformance.implementations.adapter import AdapterImplementation, in_columns, in_steps
 from conformance.implementations.protocol import Array
 from conformance.procedures import PROCEDURES
 from conformance.truth import needs_tensors
@@ -132,8 +132,43 @@ class Overwriting(Tiny):
 def test_what_is_overwritten_shows_in_a_second_call() -> None:
     given, right = asked(Overwriting(), "call_again").tensors, asked(Tiny(), "call_again").tensors
     assert given["first"].tolist() == right["first"].tolist()
+    assert given["first_after"].tolist() != right["first"].tolist()
+    assert right["first_after"].tolist() == right["first"].tolist()
     assert given["second"].tolist() != right["second"].tolist()
     assert not given["inputs_after"].any()
+
+
+@dataclass
+class FirstBatch(Tiny):
+    """Gives back as many rows as its first batch had."""
+
+    def call(self, layer: dict[str, Any], inputs: Array) -> Any:
+        return super().call(layer, inputs)[: layer.setdefault("rows", len(inputs))]
+
+
+def test_other_batches_come_before_this_one() -> None:
+    given, right = (asked(each, "call_other_batch").tensors for each in (FirstBatch(), Tiny()))
+    assert right["after_fewer"].tolist() == right["after_more"].tolist() == right["baseline"].tolist()
+    assert given["after_fewer"].tolist() == right["baseline"][:1].tolist()
+    assert given["after_more"].tolist() == given["baseline"].tolist() == right["baseline"].tolist()
+
+
+@dataclass
+class Contiguous(Tiny):
+    """Takes the memory of its inputs as it comes."""
+
+    def call(self, layer: dict[str, Any], inputs: Array) -> Any:
+        return super().call(layer, inputs.ravel(order="K").reshape(inputs.shape))
+
+
+def test_views_hold_the_same_values_in_other_places() -> None:
+    given, right = (asked(each, "call_views").tensors for each in (Contiguous(), Tiny()))
+    assert right["of_steps"].tolist() == right["of_columns"].tolist() == right["baseline"].tolist()
+    assert given["of_columns"].tolist() != right["baseline"].tolist()
+    inputs = draw("integers", LINEAR, (3, 5, 7), 0).inputs
+    for view in (in_steps(inputs), in_columns(inputs)):
+        assert view.tolist() == inputs.tolist()
+        assert not view.flags.c_contiguous
 
 
 def test_the_weights_of_every_question_are_loaded_into_the_layer_that_is_kept() -> None:

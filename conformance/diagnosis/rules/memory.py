@@ -1,0 +1,147 @@
+"""Memory that is used twice or misread: outputs and gradients in one buffer, lengths of a first batch, strides."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from conformance.diagnosis.exhibits import Asked, Inquiry, matches, spread
+from conformance.diagnosis.rivals.rival import scaled
+from conformance.diagnosis.rules.explained import fails_in, fails_plainly, is_made_of_outputs
+from conformance.diagnosis.rules.state import right_when_fresh
+from conformance.diagnosis.wording import listed, names_missed, observed
+from conformance.families import Tensors
+from conformance.procedures import GRADIENTS
+from conformance.results import Diagnosis, Result
+from conformance.truth import truth
+from reference.formats import Array
+from reference.intervals import Interval
+
+KEPT, ROWS, LENGTH = "state.outputs-kept", "outputs.rows-independent", "state.batch-length"
+VIEWS, AGAIN = "state.views", "gradients.again"
+#: So many questions are put again.
+FEW = 4
+
+
+def overwritten_answers(inquiry: Inquiry) -> Iterator[Diagnosis]:
+    """The rule for layers that keep one array for their outputs: what they gave back becomes the next answer."""
+    kept = [result for result in inquiry.failing(KEPT) if fails_in(result, "first_after")]
+    rows = [result for result in inquiry.failing(ROWS) if fails_in(result, "row_by_row")]
+    asked = [each for each in _asked(inquiry, rows) if each.question.known_shape[0] > 1]
+    repeated = bool(asked) and not fails_plainly(inquiry) and all(_repeats_last(each) for each in asked)
+    if not kept and not repeated:
+        return
+    says = "outputs that were given back are overwritten by later calls: they are one array"
+    evidence = f"{len(kept)} outputs are others after the next call"
+    if repeated:
+        evidence += f"; {len(asked)} of {len(asked)} batches, asked row by row, hold the last row's outputs throughout"
+    found = (*kept, *(rows if repeated else ()))
+    yield Diagnosis("outputs-overwritten", says, evidence, tuple(result.case.id for result in found))
+
+
+def _repeats_last(asked: Asked) -> bool:
+    rows, right = asked.answer.tensor("row_by_row"), asked.truth.bounds.get("outputs")
+    if rows is None or right is None or rows.shape != right.shape:
+        return False
+    last = Interval(right.lower[-1:], right.upper[-1:])
+    return all(matches(rows[place : place + 1], last) for place in range(len(rows)))
+
+
+def _asked(inquiry: Inquiry, results: Sequence[Result]) -> list[Asked]:
+    return [inquiry.witness.ask(question) for question in spread(results, FEW)]
+
+
+def first_batches(inquiry: Inquiry) -> Iterator[Diagnosis]:
+    """The rule for layers that the length of their first batch decides something of; a fresh one answers right."""
+    failing = inquiry.failing(LENGTH)
+    if not failing:
+        return
+    words = {"after_fewer": "a shorter one", "after_more": "a longer one"}
+    names = {name for result in failing for name in names_missed(result)}
+    before = listed([word for name, word in words.items() if name in names]) if names else "another one"
+    zeros = bool(names) and all(_is_zero_beyond(each) for each in _asked(inquiry, failing))
+    what = "rows beyond the length of the first batch are 0" if zeros else observed(failing)
+    says = f"the length of a layer's first batch decides its later answers: after {before} {what}"
+    evidence = f"{len(failing)} of {len(failing)} questions, put to layers that were called on other batches before"
+    fresh = right_when_fresh(inquiry)
+    follow = [each for each in inquiry.open if fresh and is_made_of_outputs(each)]
+    cases = tuple(dict.fromkeys(result.case.id for result in (*failing, *follow)))
+    yield Diagnosis("first-batch-decides", says, evidence, cases)
+
+
+def _is_zero_beyond(asked: Asked) -> bool:
+    got, right = asked.answer.tensor("after_fewer"), asked.truth.bounds["outputs"]
+    if got is None or got.shape != right.shape:
+        return False
+    return matches(got[:1], Interval(right.lower[:1], right.upper[:1])) and not got[1:].any()
+
+
+def misread_views(inquiry: Inquiry) -> Iterator[Diagnosis]:
+    """The rule for inputs that do not lie one behind the other in memory."""
+    failing = inquiry.failing(VIEWS)
+    if not failing:
+        return
+    asked = _asked(inquiry, failing)
+    evidence = f"{len(failing)} of {len(failing)} questions whose inputs are views of wider memory"
+    misread = bool(asked) and all(_is_as_it_lies(inquiry, each) for each in asked)
+    says = (
+        "the strides of its inputs are ignored: it reads on in memory, as if they lay one behind the other"
+        if misread
+        else f"inputs that are a view of wider memory get other outputs: {observed(failing)}"
+    )
+    yield Diagnosis("strides-ignored", says, evidence, tuple(result.case.id for result in failing))
+
+
+def _is_as_it_lies(inquiry: Inquiry, asked: Asked) -> bool:
+    """Whether both answers are right for what lies in memory where the views begin."""
+    if asked.tensors is None:
+        return False
+    inputs = asked.tensors.inputs
+    lying = {
+        "of_steps": np.repeat(inputs, 2, axis=-1).ravel()[: inputs.size],
+        "of_columns": np.moveaxis(inputs, -1, 0).ravel(),
+    }
+    return all(
+        matches(asked.answer.tensor(name), _right(inquiry, asked, values.reshape(inputs.shape)))
+        for name, values in lying.items()
+    )
+
+
+def _right(inquiry: Inquiry, asked: Asked, inputs: Array) -> Interval:
+    assert asked.tensors is not None
+    question = replace(asked.question, procedure="call")
+    tensors: Tensors = replace(asked.tensors, inputs=inputs)
+    return truth(question, tensors, inquiry.witness.oracle.dialect).bounds["outputs"]
+
+
+def gradients_again(inquiry: Inquiry) -> Iterator[Diagnosis]:
+    """The rule for gradients that are right once: what they leave behind."""
+    failing = [result for result in inquiry.failing(AGAIN) if result.comparisons]
+    if not failing or any(r.clause.area == "gradients" and r not in failing for r in inquiry.open):
+        return
+    cases = tuple(result.case.id for result in failing)
+    evidence = f"{len(failing)} of {len(failing)} questions whose gradients are taken twice"
+    missed = {name for result in failing for name in names_missed(result)}
+    changed = sorted(missed & {"inputs_after", "upstream_after"})
+    if changed:
+        words = {"inputs_after": "the caller's inputs", "upstream_after": "the caller's upstream gradient"}
+        says = f"the backward pass overwrites {listed([words[name] for name in changed])}"
+        defect = "upstream-overwritten" if "upstream_after" in changed else "inputs-overwritten"
+        yield Diagnosis(defect, says, evidence, cases)
+        return
+    asked = _asked(inquiry, failing)
+    doubled = [name for name in GRADIENTS if name in missed and all(_is_doubled(each, name) for each in asked)]
+    if doubled and set(doubled) == missed:
+        of = listed([name.removesuffix("_gradient") for name in doubled])
+        says = f"gradients pile up: the second time those of {of} are added to the first"
+        yield Diagnosis("gradients-accumulate", says, evidence, cases)
+    else:
+        says = f"the gradients are others when they are taken again: {observed(failing)}"
+        yield Diagnosis("gradients-change", says, evidence, cases)
+
+
+def _is_doubled(asked: Asked, name: str) -> bool:
+    right, u = asked.truth.bounds.get(name), asked.question.config.format.unit_roundoff
+    return right is None or matches(asked.answer.tensor(name), scaled(right, 2.0, u))

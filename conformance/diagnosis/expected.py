@@ -252,7 +252,7 @@ EXPECTED: Mapping[str, tuple[str, ...]] = {
     **_all("known-to-keras-2", "odd-argument-accepted"),
     **_all("broken-by-a-refusal built-by-a-refusal first-of-several", "recovery-wrong"),
     **_all("initializers-swapped regularizers-swapped", "positions-wrong"),
-    # ---- kept apart
+    # ---- ported
     # forward
     **_all("bias-of-the-row-number", "bias-axis"),
     **_all("bias-for-each-feature", "bias-scaled"),
@@ -310,7 +310,7 @@ EXPECTED: Mapping[str, tuple[str, ...]] = {
     **_all("kernel-gradient-in-tf32", "gradient-rounded"),
     **_all("half-gradients-left-scaled loss-scale-kept", "gradient-scaled"),
     **_all("weight-gradients-accumulate", "gradient-accumulated"),
-    # Keras
+    # ---- of third parties
     **_all("kernel-fake-quantized", "narrow-storage"),
     **_all("straight-through-within-one", "gradient-masked"),
     **_all("inputs-gradient-reversed", "gradient-negated"),
@@ -383,7 +383,7 @@ ALSO: Mapping[str, tuple[str, ...]] = {
     **_all("bias-as-kernel", "orthogonal-wrong", "odd-argument-accepted"),
     # a graph may make no weights after its first call
     **_all("made-anew-by-symbols", "graph-differs"),
-    # ---- kept apart
+    # ---- ported, and of third parties
     # the number of a single row is that of the first unit
     **_all("bias-of-the-row-number", "bias-of-one-unit"),
     # the exponential of infinity is that of 50

@@ -12,6 +12,7 @@ from conformance.implementations.mutants import (
     gradients,
     kept_apart,
     outputs,
+    ported,
     shapes,
     specials,
     state,
@@ -29,6 +30,7 @@ MUTANTS: Mapping[str, Mutant] = {
         *dtypes.MUTANTS,
         *specials.MUTANTS,
         *keras.MUTANTS,
+        *ported.MUTANTS,
         *kept_apart.MUTANTS,
     )
 }

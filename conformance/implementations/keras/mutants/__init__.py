@@ -18,6 +18,7 @@ from conformance.implementations.keras.mutants import (
     shapes,
     specials,
     state,
+    third_party,
     weights,
 )
 from conformance.implementations.mutant import Mutant
@@ -39,5 +40,6 @@ MUTANTS: tuple[Mutant, ...] = (
     *saving.MUTANTS,
     *errors.MUTANTS,
     *specials.MUTANTS,
+    *third_party.MUTANTS,
     *kept_apart.MUTANTS,
 )

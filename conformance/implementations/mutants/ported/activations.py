@@ -1,7 +1,4 @@
-"""Wrong activations: slips in a formula, other variants and constants, fast approximations, tails, axes.
-
-By authors who did not know the rules of the diagnosis.
-"""
+"""Wrong activations: slips in a formula, other variants and constants, fast approximations, tails, axes."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Wrong backward passes behind right outputs: slopes, sums, shapes, types, what is left over from a training loop.
-
-By authors who did not know the rules of the diagnosis.
-"""
+"""Wrong backward passes behind right outputs: slopes, sums, shapes, types, what is left over from a training loop."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Wrong forward passes: of the product, the bias, ranks, batches, units, arithmetic, specials and state.
-
-By authors who did not know the rules of the diagnosis.
-"""
+"""Wrong forward passes: of the product, the bias, ranks, batches, units, arithmetic, specials and state."""
 
 from __future__ import annotations
 

@@ -73,13 +73,12 @@ def log_softmax_vjp(z: Array, upstream: Array) -> Array:
 class _Probabilities:
     """softmax's interval before any evaluation error: from the sums of exp(z_j - z_i) over the other units j.
 
-    others: those sums at their least and greatest; roundings: the relative error of an evaluation, in units of u.
+    roundings: the relative error of an evaluation, in units of u.
     """
 
     value: Array
     lower: Array
     upper: Array
-    others: Interval
     distance: Array
     weighted_distance: Array
 
@@ -87,16 +86,27 @@ class _Probabilities:
         return SOFTMAX_ROUNDINGS + 2 * self.distance + 2 * self.weighted_distance + units
 
 
-def _probabilities(z: Array, error: Array) -> _Probabilities:
-    apart = z[..., None, :] - z[..., :, None]  # [i, j] = z_j - z_i
+def _apart(z: Array, error: Array) -> tuple[Array, Array]:
+    """z_j - z_i at its least and greatest, (..., i, j); minus infinity for a unit itself."""
+    apart = z[..., None, :] - z[..., :, None]
     doubt = error[..., None, :] + error[..., :, None]
     others = ~np.eye(z.shape[-1], dtype=bool)
-    greatest = np.where(others, np.exp(apart + doubt), 0.0).sum(axis=-1)
-    least = np.where(others, np.exp(apart - doubt), 0.0).sum(axis=-1)
+    return np.where(others, apart - doubt, -np.inf), np.where(others, apart + doubt, -np.inf)
+
+
+def _log_of_all(apart: Array) -> Array:
+    """log(1 + sum_j exp(apart_j)), also where the sum is beyond every number."""
+    total, largest = np.exp(apart).sum(axis=-1), apart.max(axis=-1, keepdims=True, initial=-np.inf)
+    shifted = largest[..., 0] + np.log(np.exp(apart - largest).sum(axis=-1))
+    return np.where(np.isinf(total), shifted, np.log1p(total))
+
+
+def _probabilities(z: Array, error: Array) -> _Probabilities:
+    least, greatest = (np.exp(apart).sum(axis=-1) for apart in _apart(z, error))
     lower, upper = 1 / (1 + greatest), 1 / (1 + least)
     distance = z.max(axis=-1, keepdims=True, initial=-np.inf) - z + error
     weighted = np.where(upper > 0, upper * distance, 0.0).sum(axis=-1, keepdims=True)
-    return _Probabilities(softmax(z), lower, upper, Interval(least, greatest), distance, weighted)
+    return _Probabilities(softmax(z), lower, upper, distance, weighted)
 
 
 def _roundoff(format: Format) -> float:
@@ -137,7 +147,8 @@ def enclose_log_softmax(z: Array, error: Array, format: Format) -> Interval:
     p, units = _probabilities(z, error), z.shape[-1]
     log_sum = np.abs(np.log(np.exp(-(p.distance - error)).sum(axis=-1, keepdims=True)))
     roundings = 6 * log_sum + p.roundings(units)
-    exact = Interval(-np.log1p(p.others.upper), -np.log1p(p.others.lower))
+    least, greatest = (_log_of_all(apart) for apart in _apart(z, error))
+    exact = Interval(-greatest, -least)
     evaluated = exact.widened(_roundoff(format) * roundings)
     stored = format.unit_roundoff * np.abs(evaluated.lower) + UNDERFLOWS * format.smallest_normal
     return evaluated.widened(stored).overflowing(format)

@@ -65,12 +65,12 @@ FORWARD: tuple[Rule, ...] = (
 #: Rules of what is not a plain call. They hear nothing of failures that unexplained outputs may be behind.
 BEYOND: tuple[Rule, ...] = (
     half_formula,
+    gradients_again,
     unstable_gradients,
     stale_gradients,
     wrong_gradients,
     more_gradients,
     seen_gradients,
-    gradients_again,
     wrong_graphs,
     wrong_beginning,
     wrong_costs,

@@ -29,6 +29,8 @@ FEWEST = 3
 OBSERVED = ("outputs-scaled", "outputs-negated", "outputs-zero", "outputs-nan")
 #: Of vague fits the sharpest is taken that explains so much of what the widest does.
 MOSTLY = 0.75
+#: So many times as many explained tensors let a few of other dtypes stand apart.
+MOST = 4
 #: Fits whose widths differ by no more are equally sharp.
 ALIKE = 1.25
 #: So many exhibits are tried first.
@@ -211,6 +213,9 @@ def _in_some_dtypes(score: _Score, failing: Sequence[Question], right: Sequence[
     doubtful = {question.config.dtype for question in (*failing, *right)}
     left = tuple(each for each in score.explained if each.question.config.dtype not in doubtful)
     where = separating((each.question for each in left), failing, right) if len(left) > 1 else None
+    if where is None and len(left) > MOST * len(failing):
+        words = f"but for {' and '.join(sorted(doubtful))}"
+        where = Trait(words, lambda question: question.config.dtype not in doubtful, is_of_dtype=True)
     telling = sum(int(wrong_elements(each).sum()) for each in left if each.is_shaped)
     if where is None or telling < ENOUGH or len(failing) > len(left):
         return None

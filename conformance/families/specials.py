@@ -59,7 +59,9 @@ def overflowing(numbers: Stream, config: DenseConfig, rows: int, input_dim: int)
 
 
 def subnormal(numbers: Stream, config: DenseConfig, rows: int, input_dim: int) -> Parts:
-    """Inputs below the smallest normal number; a bias that is none, so that only they are at work."""
-    inputs = numbers.signed((rows, input_dim), 1, 1000) * np.ldexp(1.0, config.format.min_exponent - 11)
+    """Inputs so far below the smallest normal number that 1 over any of them is infinite; a bias that is none, so that
+    only they are at work.
+    """
+    inputs = numbers.signed((rows, input_dim), 1, 1000) * np.ldexp(1.0, config.format.min_exponent - 14)
     kernel = numbers.integers((input_dim, config.units), -1, 1).astype(np.float64)
     return Parts(inputs, kernel, np.zeros(config.units), upstream_of(numbers, config, rows))

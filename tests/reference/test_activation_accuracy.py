@@ -304,3 +304,15 @@ def test_row_of_one_unit_is_certain(name: str) -> None:
     row = ACTIVATIONS[name]
     assert (row.value(z) == {"log_softmax": 0.0}.get(name, 1.0)).all()
     assert (row.vjp(z, np.full_like(z, 3.0)) == 0).all()
+
+
+@pytest.mark.parametrize("apart", [400.0, 720.0, 2000.0, 1e30])
+def test_log_softmax_is_bounded_where_its_probability_is_no_number(apart: float) -> None:
+    """exp(apart) overflows even float64 from 710 on; its logarithm is apart all the same."""
+    z = np.array([[apart / 2, -apart / 2, apart / 2]])
+    row = ACTIVATIONS["log_softmax"]
+    assert isinstance(row, Rowwise)
+    interval = row.enclose(z, np.zeros_like(z), FLOAT64)
+    exact = arb(-apart) - arb(2).log()
+    assert arb(float(interval.lower[0, 1])) <= exact <= arb(float(interval.upper[0, 1]))
+    assert interval.width[0, 1] <= 1e-9 * apart

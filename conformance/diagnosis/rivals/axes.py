@@ -202,8 +202,34 @@ def _cut_from_padded(block: int) -> Change:
     return change
 
 
-def _step_alone(at: int) -> Change:
-    return lambda values: values[:, at] if values.ndim > 2 and values.shape[1] else values
+def _step_alone(at: int, axis: int = 1) -> Change:
+    return lambda values: np.take(values, at, axis=axis) if values.ndim > 2 and values.shape[axis] else values
+
+
+def _filled_units(block: int) -> Change:
+    """Zeros behind the units, up to a whole block."""
+    return lambda values: np.pad(values, [(0, 0)] * (values.ndim - 1) + [(0, -values.shape[-1] % block)])
+
+
+def _wrapping(block: int) -> Change:
+    """Each block of rows is written over the first one; what is not written is 0."""
+
+    def change(values: Array) -> Array:
+        rows = values.reshape(prod(values.shape[:-1]), values.shape[-1])
+        written = np.zeros_like(rows)
+        for at in range(0, len(rows), block):
+            written[: len(rows[at : at + block])] = rows[at : at + block]
+        return written.reshape(values.shape)
+
+    return change
+
+
+def _channels_first(problem: Problem) -> Problem:
+    inputs = problem.inputs
+    if inputs.ndim < 3:
+        return problem
+    batch, *between, features = inputs.shape
+    return replace(problem, inputs=np.moveaxis(inputs.reshape(batch, features, *between), 1, -1))
 
 
 def _rolled(by: int, axis: int) -> Change:
@@ -312,6 +338,28 @@ AXES: tuple[Rival, ...] = (
     ),
     forward("steps-dropped", "the first step alone is left", of_outputs(_step_alone(0))),
     forward("steps-dropped", "the last step alone is left", of_outputs(_step_alone(-1))),
+    forward(
+        "steps-dropped", "the last entry on the axis before the units alone is left", of_outputs(_step_alone(-1, -2))
+    ),
+    *(
+        forward(
+            "rows-overwritten",
+            f"row numbers wrap at {block}: later rows are written over the first ones, and what is left is 0",
+            made(_wrapping(block)),
+        )
+        for block in (128, 256)
+        for made in (of_z, of_outputs)
+    ),
+    forward(
+        "inputs-misread",
+        "memory is read as channels first, as (batch, features, ...)",
+        Forward(operands=_channels_first),
+    ),
+    *(
+        forward("units-padded", f"the units are filled up with zeros to a multiple of {block}, and not cut", step)
+        for block in (4, 8, 16, 32)
+        for step in (of_outputs(_filled_units(block)), of_z(_filled_units(block)))
+    ),
     forward("axes-merged", "the leading axes are merged into one", of_outputs(_merged)),
     forward("axes-merged", "all axes behind the batch are merged into one", of_outputs(_without_middle)),
     forward("wrong-axis", "the product runs over axis 1", Forward(operands=_along(1))),

@@ -80,6 +80,24 @@ def _without_in_rows_of_zeros(*, empty: bool) -> Forward:
     return Forward(z=z)
 
 
+def _by_row() -> Forward:
+    """As a matrix that lies by columns is given a vector by rows."""
+
+    def z(estimate: Estimate, problem: Problem) -> Estimate:
+        if problem.bias is None or not estimate.value.size:
+            return estimate
+        alone = before_activation(replace(problem, bias=None))
+        rows = prod(alone.value.shape[:-1])
+        addend = problem.unflatten(
+            np.repeat(problem.bias[np.arange(rows) % len(problem.bias)][:, None], len(problem.bias), 1)
+        )
+        total, u = alone.value + addend, problem.format.unit_roundoff
+        exact = (alone.error == 0) & problem.format.holds(total)
+        return Estimate(total, np.where(exact, 0.0, alone.error + u * (np.abs(total) + alone.error)))
+
+    return Forward(z=z)
+
+
 def _along(at: int) -> Forward:
     """The bias broadcast along another axis, where that has as many places as there are units. at: counted from the
     end where it is negative.
@@ -195,6 +213,7 @@ BIAS: tuple[Rival, ...] = (
         )
         for axis in range(4)
     ),
+    forward("bias-axis", "the bias is indexed by row, not by unit", _by_row(), applies=_has_bias),
     forward(
         "bias-axis",
         "the bias is added along the axis before the last, where that is as long as units",

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from math import prod
 
 import numpy as np
 
+from conformance.diagnosis.rivals.product import BLOCKS
 from conformance.diagnosis.rivals.rival import Enclose, Forward, Predicted, Rival
 from conformance.truth import Posed
 from reference.activations import ACTIVATIONS
 from reference.bounds import Estimate, Problem
-from reference.intervals import Interval
+from reference.elementwise import Elementwise
+from reference.formats import Mask
+from reference.intervals import Interval, where
 
 #: Activations that a layer may use whatever it is given.
 ALWAYS = ("relu", "sigmoid", "tanh", "softmax")
@@ -23,14 +27,58 @@ def of_every_activation() -> Iterator[Rival]:
     yield _rival("activation-formula", "relu is applied after every activation", _before_relu, of_halves=True)
     for name in ALWAYS:
         yield _rival("activation-formula", f"{name} is applied, whatever the activation is", _by(name))
+    for words, applied in _PARTS:
+        yield _rival("activation-missing", f"no activation is applied to {words}", _in_part(applied), of_rows=False)
 
 
-def _rival(defect: str, says: str, enclose: Enclose, *, of_halves: bool = False) -> Rival:
-    """of_halves: also of an activation that halves the units; without it another shape would come."""
+#: Of (rows, units): where the activation is applied.
+Applied = Callable[[tuple[int, int]], Mask]
+
+
+def _units(applied: Callable[[int], Mask]) -> Applied:
+    return lambda shape: np.broadcast_to(applied(shape[1]), shape)
+
+
+def _rows(applied: Callable[[int], Mask]) -> Applied:
+    return lambda shape: np.broadcast_to(applied(shape[0])[:, None], shape)
+
+
+def _whole(block: int) -> Callable[[int], Mask]:
+    return lambda count: np.arange(count) < count // block * block
+
+
+_PARTS: tuple[tuple[str, Applied], ...] = (
+    *((f"the units behind the last whole block of {block}", _units(_whole(block))) for block in BLOCKS),
+    *((f"the rows behind the last whole block of {block}", _rows(_whole(block))) for block in BLOCKS),
+    ("the first unit", _units(lambda count: np.arange(count) > 0)),
+    ("the last unit", _units(lambda count: np.arange(count) < count - 1)),
+    ("any unit but the first", _units(lambda count: np.arange(count) == 0)),
+    ("the first row", _rows(lambda count: np.arange(count) > 0)),
+    ("the last row", _rows(lambda count: np.arange(count) < count - 1)),
+    ("any row but the first", _rows(lambda count: np.arange(count) == 0)),
+)
+
+
+def _in_part(applied: Applied) -> Enclose:
+    def enclose(z: Estimate, problem: Problem) -> Interval:
+        shape = z.value.shape
+        place = applied((prod(shape[:-1]), shape[-1])).reshape(shape)
+        made = problem.activation.enclose(z.value, z.error, problem.format)
+        plain = ACTIVATIONS["linear"].enclose(z.value, z.error, problem.format)
+        return where(place, made, plain)
+
+    return enclose
+
+
+def _rival(defect: str, says: str, enclose: Enclose, *, of_halves: bool = False, of_rows: bool = True) -> Rival:
+    """of_halves: also of an activation that halves the units; without it another shape would come. of_rows: also of
+    those of whole rows.
+    """
     step = Forward(enclose=enclose)
 
     def predict(posed: Posed) -> Predicted | None:
         speaks = of_halves or posed.definition.output_units(2) == 2
+        speaks = speaks and (of_rows or isinstance(posed.definition, Elementwise))
         return {"outputs": step.bound(posed.problem)} if speaks else None
 
     return Rival(defect, says, predict)

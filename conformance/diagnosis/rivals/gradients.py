@@ -9,7 +9,12 @@ import numpy as np
 
 from conformance.diagnosis.rivals.backward import changed, gradient_of, gradients
 from conformance.diagnosis.rivals.inputs_gradients import of_inputs
-from conformance.diagnosis.rivals.limited_gradients import of_narrow_operands, of_narrow_sums, of_norms
+from conformance.diagnosis.rivals.limited_gradients import (
+    of_masked_weights,
+    of_narrow_operands,
+    of_narrow_sums,
+    of_norms,
+)
 from conformance.diagnosis.rivals.narrow import NARROW
 from conformance.diagnosis.rivals.rival import Predicted, Rival, scaled
 from conformance.diagnosis.rivals.upstreams import CLIPPED_AT
@@ -162,6 +167,7 @@ def of_products() -> Iterator[Rival]:
     yield from of_norms()
     yield from of_narrow_sums()
     yield from of_narrow_operands()
+    yield from of_masked_weights()
     yield from of_kernel()
     yield from of_bias()
     yield from of_inputs()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
+from math import prod
 
 import numpy as np
 
@@ -50,10 +51,19 @@ def of_inputs() -> Iterator[Rival]:
         one("inputs_gradient", lambda posed: gradients(posed, backward=lambda p: replace(p, kernel=np.abs(p.kernel)))),
     )
     yield Rival(
+        "gradient-shape",
+        "the inputs' gradient has its leading axes merged",
+        changed(("inputs_gradient",), lambda right, posed: permuted(right, _merged)),
+    )
+    yield Rival(
         "gradient-reordered",
         "the inputs' gradient has its features reversed",
         changed(("inputs_gradient",), lambda right, posed: permuted(right, lambda ends: ends[..., ::-1])),
     )
+
+
+def _merged(values: Array) -> Array:
+    return values.reshape(prod(values.shape[:-1]), values.shape[-1])
 
 
 #: Of so many units those that count.

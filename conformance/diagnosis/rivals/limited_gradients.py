@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from conformance.diagnosis.exhibits import Exhibit
-from conformance.diagnosis.rivals.backward import gradient_of, gradients
+from conformance.diagnosis.rivals.backward import changed, gradient_of, gradients
 from conformance.diagnosis.rivals.families import number_between, plainest, written
 from conformance.diagnosis.rivals.narrow import NARROW, NARROW_SUMS, Narrow
 from conformance.diagnosis.rivals.rival import Predicted, Rival
@@ -178,6 +178,57 @@ def of_decay(failing: Sequence[Exhibit]) -> Iterator[Rival]:
             part = plainest(*found)
             says = f"{written(part)} times the {of} is added to its gradient"
             yield Rival("gradient-decayed", says, _decayed(of, part))
+
+
+def of_stepped_kernel(failing: Sequence[Exhibit]) -> Iterator[Rival]:
+    """The inputs' gradient made with the kernel after a step; how long that is is read off what is wrong."""
+    equations = []
+    for exhibit in failing:
+        if exhibit.name == "inputs_gradient" and exhibit.got is not None and exhibit.is_shaped:
+            got, middle = exhibit.got.astype(np.float64), exhibit.right.middle
+            moved, terms = _moved_by_step(exhibit.posed)
+            u = exhibit.posed.problem.format.unit_roundoff
+            equations.append(
+                (middle - got, moved, exhibit.right.width + 8 * u * (np.abs(got) + np.abs(middle) + terms))
+            )
+    found = number_between(equations)
+    if found is not None and not found[0] <= 0 <= found[1]:
+        rate = plainest(*found)
+        says = f"the inputs' gradient is made with the kernel after a step of {written(rate)} times its gradient"
+        yield Rival("gradient-of-stepped-kernel", says, _stepped(rate))
+
+
+def _moved_by_step(posed: Posed) -> tuple[Array, Array]:
+    """delta @ the kernel's gradient transposed, of the inputs' shape, and the sum of its terms' sizes."""
+    problem = posed.problem
+    z = pre_activation(problem)
+    delta, _ = problem.activation.enclose_vjp(z.value, z.error, flatten_leading(posed.upstream), problem.format)
+    step = posed.gradients["kernel_gradient"].middle
+    return problem.unflatten(delta @ step.T), problem.unflatten(np.abs(delta) @ np.abs(step).T)
+
+
+def _stepped(rate: float) -> Callable[[Posed], Predicted]:
+    def predict(posed: Posed) -> Predicted:
+        right, (moved, terms) = posed.gradients["inputs_gradient"], _moved_by_step(posed)
+        found = Interval(right.lower - rate * moved, right.upper - rate * moved)
+        u, longest = posed.problem.format.unit_roundoff, sum(posed.problem.kernel.shape) + len(posed.problem.rows)
+        return {"inputs_gradient": found.widened(8 * u * longest * (np.abs(found.middle) + abs(rate) * terms))}
+
+    return predict
+
+
+def of_masked_weights() -> Iterator[Rival]:
+    """As a gradient that is passed straight through a clipping of the kernel: not where that clips."""
+    for most in (1.0, 2.0, 0.5):
+        for at_end in (True, False):
+            says = f"the kernel's gradient is 0 for weights beyond -{most:g} and {most:g}"
+
+            def masked(right: Interval, posed: Posed, most: float = most, at_end: bool = at_end) -> Interval:
+                size = np.abs(posed.problem.kernel)
+                kept = size <= most if at_end else size < most
+                return Interval(np.where(kept, right.lower, 0.0), np.where(kept, right.upper, 0.0))
+
+            yield Rival("gradient-masked", says, changed(("kernel_gradient",), masked))
 
 
 def _decayed(of: str, part: float) -> Callable[[Posed], Predicted]:

@@ -48,8 +48,19 @@ def _stored_as(dtype: DTypeLike) -> Round:
     return lambda values: values.astype(dtype).astype(np.float64)
 
 
+def _in_two(dtype: DTypeLike) -> Round:
+    """Two numbers of a narrow type: the nearest, and the nearest of what is left."""
+
+    def rounded(values: Array) -> Array:
+        high = _stored_as(dtype)(values)
+        return np.asarray(high + _stored_as(dtype)(values - high))
+
+    return rounded
+
+
 NARROW: tuple[Narrow, ...] = (
     Narrow("float32", 24, FORMATS["float32"].round),
+    Narrow("the sum of two bfloat16", 16, _in_two(ml_dtypes.bfloat16)),
     Narrow("11 bits (TF32, float16)", 11, to_bits(11)),
     Narrow("float16", 11, FORMATS["float16"].round),
     Narrow("11 bits by truncation", 11, cut_to_bits(11)),

@@ -11,7 +11,7 @@ from numpy.typing import DTypeLike
 
 from conformance.diagnosis.exhibits import Exhibit
 from conformance.diagnosis.rivals.narrow import Round
-from conformance.diagnosis.rivals.rival import ROUNDINGS, Forward, Rival, forward
+from conformance.diagnosis.rivals.rival import ROUNDINGS, Forward, Rival, forward, inexactly
 from reference.bounds import Estimate, Problem
 from reference.dense import flatten_leading
 from reference.formats import Array
@@ -21,6 +21,8 @@ from reference.intervals import Interval
 BINARY, DECIMAL = range(4, 21), range(1, 8)
 #: Decimal places that generators write weights with, and the sizes below which they are lost.
 WRITTEN, LOST = range(2, 13), (1e-18, 1e-15, *(10.0**-power for power in (12, *range(10, 2, -1))))
+#: Significant digits of weights in a text.
+DIGITS = range(2, 9)
 #: Steps of the format itself are twice its unit roundoff, as a part of the number; so many of them are finer ones.
 FINER = 8.0
 #: So often a value at an end is a limit.
@@ -154,6 +156,21 @@ def _held(*, inputs: Round | None = None, kernel: Round | None = None, bias: Rou
     return Forward(operands=operands)
 
 
+def _written(digits: int) -> Forward:
+    """Kernel and bias as decimals, which the format need not hold."""
+
+    def rounded(values: Array) -> Array:
+        with np.errstate(all="ignore"):
+            scale = 10.0 ** (digits - 1 - np.floor(np.log10(np.abs(values))))
+            return np.asarray(np.where(values == 0, 0.0, np.round(values * scale) / scale))
+
+    def operands(problem: Problem) -> Problem:
+        own = problem.bias
+        return replace(problem, kernel=rounded(problem.kernel), bias=None if own is None else rounded(own))
+
+    return inexactly(operands)
+
+
 def _lost_below(least: float) -> Round:
     return lambda values: np.where(np.abs(values) < least, 0.0, values)
 
@@ -167,6 +184,9 @@ def of_operands() -> Iterator[Rival]:
         yield forward("kernel-rounded", says, _held(kernel=_to_decimal(places)))
         says = f"weights and biases are rounded to {places} decimals"
         yield forward("kernel-rounded", says, _held(kernel=_to_decimal(places), bias=_to_decimal(places)))
+    for digits in DIGITS:
+        says = f"weights are written with {digits} significant digits"
+        yield forward("kernel-rounded", says, _written(digits))
     for places in BINARY:
         to, words = to_binary(places), f"multiples of 2^-{places}"
         yield forward("narrow-storage", f"the kernel is held in {words}", _held(kernel=to))
@@ -254,6 +274,24 @@ def _flushed(least: float) -> Callable[[Estimate, Problem], Estimate]:
     return z
 
 
+#: The ends of 8-bit, 16-bit and 32-bit integers, and of float16.
+SATURATED = (*((-(2.0**bits), 2.0**bits - 1) for bits in (7, 15, 31)), (-65504.0, 65504.0))
+
+
+def _saturating(ends: tuple[float, float], *, bias_first: bool) -> Callable[[Estimate, Problem], Estimate]:
+    """Feature by feature, from the first to the last."""
+
+    def z(estimate: Estimate, problem: Problem) -> Estimate:
+        bias = 0.0 if problem.bias is None else problem.bias
+        total = np.zeros((len(problem.rows), problem.kernel.shape[1])) + (bias if bias_first else 0.0)
+        for feature, weights in enumerate(problem.kernel):
+            total = np.clip(total + problem.rows[:, feature, None] * weights, *ends)
+        total = total if bias_first else np.clip(total + bias, *ends)
+        return Estimate(problem.unflatten(total), estimate.error)
+
+    return z
+
+
 def of_limits() -> Iterator[Rival]:
     for least in TINY:
         says = f"what is activated is taken for 0 where it is smaller than {least:.0e}"
@@ -262,6 +300,10 @@ def of_limits() -> Iterator[Rival]:
         for words, mode in _MODES:
             says = f"what is activated is {words} to multiples of 2^-{places}"
             yield forward("pre-activations-rounded", says, Forward(z=_cut(places, mode)))
+    for ends in SATURATED:
+        for bias_first in (True, False):
+            says = f"partial sums end at {ends[0]:.9g} and {ends[1]:.9g}"
+            yield forward("sums-saturated", says, Forward(z=_saturating(ends, bias_first=bias_first)))
     for most in (1.0, 6.0, 10.0, 20.0, 50.0, 100.0, 1000.0, 1e4, 65504.0, 1e6):
         says = f"what is activated is clipped to [-{most:g}, {most:g}]"
         yield forward("pre-activations-clipped", says, Forward(z=_clipped(-most, most)))

@@ -227,6 +227,17 @@ def _cut_off(*, operands: bool, stores: bool) -> Callable[[Posed], dict[str, Int
     return predict
 
 
+def _cut_operands(posed: Posed) -> dict[str, Interval | None] | None:
+    """Of half types: operands are cut as they are cast, and what is made of them is rounded."""
+    problem, tensors = posed.problem, posed.tensors
+    if not problem.format.is_half:
+        return None
+    cut = cut_to_bits(problem.format.precision)
+    inputs, kernel = (cut(each.astype(np.float64)) for each in (tensors.inputs, tensors.kernel))
+    bias = None if tensors.bias is None else cut(tensors.bias.astype(np.float64))
+    return {"outputs": Forward().bound(replace(problem, inputs=inputs, kernel=kernel, bias=bias))}
+
+
 def of_seen_bits(failing: Sequence[Exhibit]) -> Iterator[Rival]:
     """Outputs rounded to as many bits as the wrong ones have in use."""
     most = 0
@@ -285,6 +296,7 @@ def all_roundings() -> Iterator[Rival]:
         for stores in (True, False):
             says = "results in half types are cut off, not rounded to nearest"
             yield Rival("outputs-rounded", says, _cut_off(operands=operands, stores=stores))
+    yield Rival("operands-cut", "inputs and weights are cut to half types, not rounded to nearest", _cut_operands)
     for what, inputs, weights in (
         ("operands are", True, True),
         ("kernel and bias are", False, True),

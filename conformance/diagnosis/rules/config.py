@@ -66,6 +66,8 @@ def _lost(inquiry: Inquiry, result: Result) -> list[str]:
     if names and names <= set(KEPT):
         return ["dtype" if name == "compute_dtype" else name for name in sorted(names)]
     config = result.case.question.config
+    if config.dtype.startswith("mixed_") and _right_for(inquiry, result, {"dtype": config.format.name}):
+        return ["the dtype policy, but the dtype that is computed in"]
     plain = DenseConfig(config.units)
     given = [each.name for each in fields(config) if each.name != "units" and _is_given(config, each.name)]
     given = ["activation_as"] if result.case.question.option("activation_as") else given

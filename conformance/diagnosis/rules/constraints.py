@@ -190,6 +190,10 @@ def _turned(moved: Moved) -> Array | None:
     return None if moved.weight == "bias" else _own(moved)(moved.free.T).T
 
 
+def _over_all(moved: Moved) -> Array:
+    return _own(moved)(moved.free.reshape(-1, 1)).reshape(moved.free.shape)
+
+
 def _each_alone(moved: Moved) -> Array | None:
     """A bias taken for a matrix of one row."""
     return _own(moved)(moved.free[None])[0] if moved.weight == "bias" else None
@@ -254,6 +258,7 @@ def _accounts(weight: str) -> tuple[tuple[str, str, Callable[[Moved], Array | No
         ("constraint-missing", f"the {weight} is not constrained", lambda moved: moved.free),
         ("constraint-of-other-weight", f"the {weight} is constrained by the {other}'s constraint", _of_the_other),
         ("constraint-axis", f"the {weight}'s norms are taken along the other axis", _turned),
+        ("constraint-axis", f"the {weight}'s norm is that of all its elements together", _over_all),
         ("constraint-untimely", f"the {weight} is constrained although no optimizer stepped", _untimely),
         ("constraint-before-step", f"the {weight} is constrained before the step, not after it", _before_the_step),
         ("constraint-axis", f"the {weight}'s norms are those of each element alone", _each_alone),

@@ -9,7 +9,7 @@ import numpy as np
 
 from conformance.cases import Question
 from conformance.contract.half_precision import RIVAL_FORMULAS
-from conformance.diagnosis.exhibits import Inquiry, answers_alike, inside, spread
+from conformance.diagnosis.exhibits import Asked, Inquiry, answers_alike, inside, spread
 from conformance.diagnosis.rules.explained import PLAIN, SPECIAL, fails_in, is_made_of_outputs
 from conformance.diagnosis.scope import Trait, separating
 from conformance.diagnosis.wording import listed
@@ -44,6 +44,7 @@ def raises_plainly(inquiry: Inquiry) -> Iterator[Diagnosis]:
     message = _message(raised[0])
     if where is None:
         yield from _raises_after_others(inquiry, raised)
+        yield from _raises_for_specials(inquiry)
         return
     reached = [
         result for result in inquiry.open if result.verdict is Verdict.ERROR and where.holds(result.case.question)
@@ -81,12 +82,38 @@ def _raises_after_others(inquiry: Inquiry, raised: Sequence[Result]) -> Iterator
     errors = tuple(result.case.id for result in inquiry.open if result.verdict is Verdict.ERROR)
     evidence = f"{len(fresh)} of {len(fresh)} questions that raise are answered by a fresh layer"
     ranks = [r for r in inquiry.failing("shapes.other-rank-accepted") if r.verdict is Verdict.ERROR]
-    if ranks:
+    lengths = [r for r in inquiry.failing("state.batch-length") if r.verdict is Verdict.ERROR]
+    if lengths:
+        says = f"a layer refuses batches of another length than that of its first inputs: {_message(lengths[0])}"
+        yield Diagnosis("batch-refused", says, evidence, errors)
+    elif ranks:
         says = f"a layer refuses another rank than that of its first inputs: {_message(ranks[0])}"
         yield Diagnosis("rank-refused", says, evidence, errors)
     else:
         says = f"what a layer was called on before makes it raise: {_message(raised[0])}"
         yield Diagnosis("history-dependent", says, evidence, errors)
+
+
+def _raises_for_specials(inquiry: Inquiry) -> Iterator[Diagnosis]:
+    """What raises where its inputs, weights or outputs are not finite, or may overflow on the way."""
+    raised = [r for r in inquiry.open if r.verdict is Verdict.ERROR and r.case.question.procedure in PLAIN]
+    asked = [inquiry.witness.ask(question) for question in spread(raised, 8)]
+    if not asked or not all(_is_special(each) for each in asked):
+        return
+    kind = raised[0].raised
+    errors = [r for r in inquiry.open if r.verdict is Verdict.ERROR and r.raised == kind]
+    says = f"it raises for numbers that are not finite: {_message(raised[0])}"
+    evidence = f"{len(asked)} of {len(asked)} questions that raise hold or make NaN or infinities"
+    cases = tuple(dict.fromkeys(result.case.id for result in (*raised, *errors)))
+    yield Diagnosis("specials-refused", says, evidence, cases)
+
+
+def _is_special(asked: Asked) -> bool:
+    """Whether NaN or infinity is handed in, or may come out."""
+    given = () if asked.tensors is None else (asked.tensors.inputs, asked.tensors.kernel, asked.tensors.upstream)
+    handed_in = any(not np.isfinite(each.astype(np.float64)).all() for each in given)
+    right = [asked.truth.bounds[name] for name in asked.truth.bounds]
+    return handed_in or any(not np.isfinite([each.lower, each.upper]).all() for each in right)
 
 
 def _message(result: Result) -> str:

@@ -15,7 +15,7 @@ from conformance.diagnosis.rivals.backward import gradient_of, gradients
 from conformance.diagnosis.rivals.families import number_between, plainest, written
 from conformance.diagnosis.rivals.gradient_places import of_places
 from conformance.diagnosis.rivals.gradients import of_products
-from conformance.diagnosis.rivals.limited_gradients import of_decay
+from conformance.diagnosis.rivals.limited_gradients import of_decay, of_stepped_kernel
 from conformance.diagnosis.rivals.rival import Predicted, Rival, scaled
 from conformance.diagnosis.rivals.slopes import at_kinks, of_slope, plain_kinks
 from conformance.diagnosis.rivals.upstreams import of_upstream
@@ -30,6 +30,7 @@ from reference.activations import ACTIVATIONS
 from reference.bounds import Problem
 from reference.config import DenseConfig
 from reference.elementwise import Elementwise
+from reference.formats import Array
 
 #: Rows of a batch that no case has.
 UNASKED = 13
@@ -62,7 +63,7 @@ def unstable_gradients(inquiry: Inquiry) -> Iterator[Diagnosis]:
     unstable = sum(_is_unstable(inquiry, question) for question in questions)
     if unstable < 2:
         return
-    cases = tuple(r.case.id for r in inquiry.open if _is_of_gradients(r) or _raises_in_gradients(r))
+    cases = tuple(r.case.id for r in inquiry.open if is_of_gradients(r) or _raises_in_gradients(r))
     says = "the gradients depend on the calls before: one question, put again, gets others"
     yield Diagnosis(
         "history-dependent", says, f"{unstable} of {len(questions)} questions that were put three times", cases
@@ -109,7 +110,7 @@ def stale_gradients(inquiry: Inquiry) -> Iterator[Diagnosis]:
                 continue
             says = f"{gradient_of(name)} is made of {of} of an earlier call"
             evidence = "of two calls of one shape the second answers for the first"
-            cases = tuple(r.case.id for r in inquiry.open if _is_of_gradients(r) and _misses(r, name))
+            cases = tuple(r.case.id for r in inquiry.open if is_of_gradients(r) and _misses(r, name))
             yield Diagnosis("gradient-stale", says, evidence, cases)
 
 
@@ -128,7 +129,16 @@ def _fits(inquiry: Inquiry, failing: list[Exhibit], right: Sequence[Exhibit]) ->
 
     def general() -> list[Fit]:
         return fitting(
-            [*of_products(), *of_upstream(), *_factors(left), *of_decay(left), *of_places(left)], left, right
+            [
+                *of_products(),
+                *of_upstream(),
+                *_factors(left),
+                *of_decay(left),
+                *of_stepped_kernel(left),
+                *of_places(left),
+            ],
+            left,
+            right,
         )
 
     own = [partial(_of_one, inquiry, name, left, right) for name in names if name != "linear"]
@@ -161,13 +171,23 @@ def _factors(failing: Sequence[Exhibit]) -> Iterator[Rival]:
         for exhibit in failing:
             if exhibit.name == name and exhibit.got is not None and exhibit.is_shaped:
                 got = exhibit.got.astype(np.float64)
-                doubt = exhibit.right.width + 4 * exhibit.posed.problem.format.unit_roundoff * np.abs(got)
+                doubt = _size(
+                    got, exhibit.right.middle
+                ) * exhibit.right.width + 4 * exhibit.posed.problem.format.unit_roundoff * np.abs(got)
                 equations.append((got, exhibit.right.middle, doubt))
         found = number_between(equations)
         number = 1.0 if found is None else plainest(*found)
         if number not in (0.0, 1.0, -1.0, 2.0, 0.5):
             says = f"{gradient_of(name)} is {written(number)} times what it should be"
             yield Rival("gradient-scaled", says, _times(name, number))
+
+
+def _size(got: Array, right: Array) -> float:
+    """How many times as large most elements are, once at least: so much larger are their roundings."""
+    with np.errstate(all="ignore"):
+        times = np.abs(got / right)
+    times = times[np.isfinite(times)]
+    return max(1.0, float(np.median(times))) if times.size else 1.0
 
 
 def _times(name: str, factor: float) -> Callable[[Posed], Predicted]:
@@ -225,7 +245,7 @@ def _by_curve(inquiry: Inquiry, failing: Sequence[Exhibit]) -> Iterator[Diagnosi
 
 def _row_gradient(inquiry: Inquiry, name: str, failing: Sequence[Exhibit]) -> Iterator[Diagnosis]:
     """Of an activation of whole rows: that its gradient is another function is all that is seen."""
-    cases = tuple(r.case.id for r in inquiry.open if r.case.question.config.activation == name and _is_of_gradients(r))
+    cases = tuple(r.case.id for r in inquiry.open if r.case.question.config.activation == name and is_of_gradients(r))
     says = f"the gradient of {name} is another function of its rows, behind outputs that are right"
     yield Diagnosis(
         "slope-formula", says, f"{len(failing)} of {len(failing)} failing gradients; none that is known fits", cases
@@ -240,7 +260,7 @@ def _slope_curve(inquiry: Inquiry, name: str, question: Question) -> Iterator[Di
     z = np.concatenate([part.posed.problem.inputs.ravel() for part in found])
     got = np.concatenate([(np.asarray(part.got, np.float64) / part.posed.upstream).ravel() for part in found])
     wrong = np.concatenate([(~inside(part.got, part.right)).ravel() for part in found if part.got is not None])
-    cases = tuple(r.case.id for r in inquiry.open if r.case.question.config.activation == name and _is_of_gradients(r))
+    cases = tuple(r.case.id for r in inquiry.open if r.case.question.config.activation == name and is_of_gradients(r))
     if wrong.sum() < 3 or not cases:
         return
     evidence = (
@@ -273,7 +293,7 @@ def _tails(inquiry: Inquiry, question: Question) -> Exhibit | None:
 # ---- what a fit explains -------------------------------------------------------------------------------------------
 
 
-def _is_of_gradients(result: Result) -> bool:
+def is_of_gradients(result: Result) -> bool:
     missed = [each for each in result.comparisons if not each.holds]
     if result.case.question.config.activation in UNCERTAIN and len(missed) > 1:
         missed = [each for each in missed if each.name != "outputs"]
@@ -295,7 +315,7 @@ def concluded(fit: Fit, inquiry: Inquiry) -> Diagnosis:
 
 def _follows(fit: Fit, names: set[str], result: Result) -> bool:
     question = result.case.question
-    if not _is_of_gradients(result):
+    if not is_of_gradients(result):
         return False
     if fit.rival.about and question.config.activation != fit.rival.about:
         return False

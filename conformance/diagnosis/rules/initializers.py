@@ -40,6 +40,8 @@ def wrong_beginning(inquiry: Inquiry) -> Iterator[Diagnosis]:
             told = _explained(inquiry, weight, failing, passed) or _seen(weight, failing)
             if told is not None:
                 defect, says, evidence = told
+                if _is_by_default(weight, failing, passed) and defect != "default-initializer":
+                    defect, says = "default-initializer", f"by default {says}"
                 yield Diagnosis(defect, says, evidence, _follow(inquiry, weight))
 
 
@@ -93,6 +95,7 @@ Told = tuple[str, str, str]
 
 def _explained(inquiry: Inquiry, weight: str, failing: Sequence[Begun], passed: Sequence[Begun]) -> Told | None:
     makers: tuple[Callable[[], Told | None], ...] = (
+        lambda: _without_arguments(failing),
         lambda: _used_instead(weight, failing, passed),
         lambda: _rounded(weight, failing),
         lambda: _scaled(weight, failing, passed),
@@ -102,6 +105,24 @@ def _explained(inquiry: Inquiry, weight: str, failing: Sequence[Begun], passed: 
         lambda: _seeds(inquiry, weight, failing),
     )
     return next((told for make in makers if (told := make()) is not None), None)
+
+
+def _is_by_default(weight: str, failing: Sequence[Begun], passed: Sequence[Begun]) -> bool:
+    """Whether the standard initializer fails where nothing is given, and one that is given with a seed does not."""
+    standard = "glorot_uniform" if weight == "kernel" else "zeros"
+    is_seeded = any(each.asked == f"{standard}_seeded" for each in passed)
+    return is_seeded and {each.asked for each in failing} == {standard}
+
+
+def _without_arguments(failing: Sequence[Begun]) -> Told | None:
+    """Initializers that take arguments, and begin as if they had none."""
+    constant = [each for each in failing if each.asked == "constant"]
+    if not constant or any(each.values.any() for each in constant):
+        return None
+    if not all(INITIALIZERS[each.asked].arguments for each in failing):
+        return None
+    says = "the arguments of an initializer are lost: constant makes zeros, whatever its value"
+    return "initializer-arguments-lost", says, f"{len(failing)} weights, all by initializers with arguments"
 
 
 def _seen(weight: str, failing: Sequence[Begun]) -> Told | None:

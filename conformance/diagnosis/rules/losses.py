@@ -20,6 +20,7 @@ def wrong_costs(inquiry: Inquiry) -> Iterator[Diagnosis]:
     """The rule: argument by argument the first account that explains all failing losses with it."""
     yield from _none_at_all(inquiry)
     yield from _by_one_regularizer(inquiry)
+    yield from _in_one_sum(inquiry)
     for argument in ARGUMENTS:
         masks = any("outputs" in names_missed(result) for result in inquiry.failing("composition.masks"))
         results = [r for r in inquiry.failing("losses.") if _fails(r, argument)]
@@ -70,6 +71,17 @@ def _by_one_regularizer(inquiry: Inquiry) -> Iterator[Diagnosis]:
             cases = tuple(dict.fromkeys([*_follow(inquiry, argument), *_follow(inquiry, other)]))
             says = f"the {of}'s penalty is by the {own}'s regularizer"
             yield Diagnosis("penalty-of-other-regularizer", says, evidence, cases)
+
+
+def _in_one_sum(inquiry: Inquiry) -> Iterator[Diagnosis]:
+    """All penalties as one number."""
+    failing = _costs(inquiry, [r for r in inquiry.failing("losses.") if any(_fails(r, each) for each in ARGUMENTS)])
+    if failing and all(len(each.parts) > 1 and each.match([sum(each.parts.values())]) for each in failing):
+        evidence = f"{len(failing)} of {len(failing)} lists of losses that were read again are one number"
+        cases = [case for argument in ARGUMENTS for case in _follow(inquiry, argument)]
+        cases += [result.case.id for result in inquiry.failing("losses.when-built")]
+        says = "the losses are one number, the sum of all penalties, where each has its own place"
+        yield Diagnosis("losses-summed", says, evidence, tuple(dict.fromkeys(cases)))
 
 
 def _passed(inquiry: Inquiry, clause: str) -> list[Result]:

@@ -10,6 +10,7 @@ import numpy as np
 from conformance.diagnosis.exhibits import Asked, Inquiry, matches, spread
 from conformance.diagnosis.rivals.rival import scaled
 from conformance.diagnosis.rules.explained import fails_in, fails_plainly, is_made_of_outputs
+from conformance.diagnosis.rules.gradients import is_of_gradients
 from conformance.diagnosis.rules.state import right_when_fresh
 from conformance.diagnosis.wording import listed, names_missed, observed
 from conformance.families import Tensors
@@ -21,6 +22,8 @@ from reference.intervals import Interval
 
 KEPT, ROWS, LENGTH = "state.outputs-kept", "outputs.rows-independent", "state.batch-length"
 VIEWS, AGAIN = "state.views", "gradients.again"
+#: So many features has no case.
+UNASKED = 13
 #: So many questions are put again.
 FEW = 4
 
@@ -119,9 +122,13 @@ def _right(inquiry: Inquiry, asked: Asked, inputs: Array) -> Interval:
 def gradients_again(inquiry: Inquiry) -> Iterator[Diagnosis]:
     """The rule for gradients that are right once: what they leave behind."""
     failing = [result for result in inquiry.failing(AGAIN) if result.comparisons]
-    if not failing or any(r.clause.area == "gradients" and r not in failing for r in inquiry.open):
+    asked = _asked(inquiry, failing)
+    if not failing or not all(_is_right_once(inquiry, *each) for each in enumerate(asked)):
         return
-    cases = tuple(result.case.id for result in failing)
+    if any(_is_as_ever(inquiry, each) for each in asked):
+        return
+    follow = [r for r in inquiry.open if r.clause.area in ("gradients", "dtypes", "specials") and is_of_gradients(r)]
+    cases = tuple(dict.fromkeys(result.case.id for result in (*failing, *follow)))
     evidence = f"{len(failing)} of {len(failing)} questions whose gradients are taken twice"
     missed = {name for result in failing for name in names_missed(result)}
     changed = sorted(missed & {"inputs_after", "upstream_after"})
@@ -131,7 +138,6 @@ def gradients_again(inquiry: Inquiry) -> Iterator[Diagnosis]:
         defect = "upstream-overwritten" if "upstream_after" in changed else "inputs-overwritten"
         yield Diagnosis(defect, says, evidence, cases)
         return
-    asked = _asked(inquiry, failing)
     doubled = [name for name in GRADIENTS if name in missed and all(_is_doubled(each, name) for each in asked)]
     if doubled and set(doubled) == missed:
         of = listed([name.removesuffix("_gradient") for name in doubled])
@@ -140,6 +146,27 @@ def gradients_again(inquiry: Inquiry) -> Iterator[Diagnosis]:
     else:
         says = f"the gradients are others when they are taken again: {observed(failing)}"
         yield Diagnosis("gradients-change", says, evidence, cases)
+
+
+def _is_right_once(inquiry: Inquiry, place: int, asked: Asked) -> bool:
+    """Whether a new layer's first gradients are right: of a width that nobody asked for, each of its own."""
+    shape = (*asked.question.input_shape[:-1], UNASKED + 2 * place)
+    question = replace(asked.question, procedure="differentiate", input_shape=shape, family="integers")
+    answered = inquiry.witness.ask_with(question, inquiry.witness.tensors(question))
+    bounds = answered.truth.bounds
+    return all(matches(answered.answer.tensor(name), bounds[name]) for name in GRADIENTS if name in bounds)
+
+
+def _is_as_ever(inquiry: Inquiry, asked: Asked) -> bool:
+    """Whether gradients that are wrong are so at other times, too."""
+    plain = inquiry.witness.ask_with(replace(asked.question, procedure="differentiate"), asked.tensors).answer
+    wrong = [name for name in GRADIENTS if name in asked.truth.bounds]
+    wrong = [name for name in wrong if not matches(asked.answer.tensor(name), asked.truth.bounds[name])]
+    pairs = [(asked.answer.tensor(name), plain.tensor(name)) for name in wrong]
+    return bool(pairs) and all(
+        (one is None and other is None) or (one is not None and other is not None and np.array_equal(one, other))
+        for one, other in pairs
+    )
 
 
 def _is_doubled(asked: Asked, name: str) -> bool:

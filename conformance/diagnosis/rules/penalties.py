@@ -92,6 +92,11 @@ def accounts(argument: str) -> Iterator[Account]:
         f"{of} is in the losses twice",
         lambda costs: _with(costs, argument, *[costs.parts.get(argument, 0.0)] * 2),
     )
+    yield (
+        "penalty-accumulated",
+        f"{of} is added to that of the call before",
+        lambda costs: _piled_up(costs, argument),
+    )
     yield "penalty-scaled", f"{of} is halved", _times(argument, lambda costs: 0.5)
     yield "penalty-scaled", f"{of} is doubled", _times(argument, lambda costs: 2.0)
     if argument in size:
@@ -143,6 +148,11 @@ def accounts(argument: str) -> Iterator[Account]:
         yield "penalty-of-pre-activations", f"{of} is of the outputs before the activation", _of_z
         yield "penalty-of-inputs", f"{of} is of the inputs, not of the outputs", _of_inputs
         yield "penalty-of-masked", f"{of} leaves out masked outputs", _masked
+
+
+def _piled_up(costs: Costs, argument: str) -> list[float] | None:
+    before = parts_of(costs.posed, tensors=other_weights(costs.posed.tensors))
+    return _with(costs, argument, before[argument] + costs.parts[argument]) if argument in before else None
 
 
 def _stale(costs: Costs, argument: str) -> list[float] | None:

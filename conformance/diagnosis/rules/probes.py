@@ -25,6 +25,8 @@ from reference.formats import Array
 
 #: So many kernels are looked at, of as many features or units at most.
 NUMBERS, MOST = 16, 600
+#: So many weights are told apart by their numbers.
+DISTINCT = 2**15
 #: What a weight may be multiplied by, and the words for it; where it is none of these nothing is concluded.
 TIMES: Mapping[float, str] = {0.0: "left out", 2.0: "counted twice", -1.0: "negated"}
 #: The end of the defect's name, for features and for units.
@@ -79,10 +81,49 @@ def probed(inquiry: Inquiry, failing: Sequence[Question]) -> Iterator[Rival]:
     units = _uses({numbers: _use(got.T, weights.T) for numbers, (got, weights) in kernels.items()})
     if any(not use.is_right for use in units.values()):
         yield _of_units(units)
+    if any(use is None for use in (*_found(kernels, turned=False), *_found(kernels, turned=True))):
+        orders = _each(questions, lambda question: _order(inquiry, question))
+        if any((order != np.arange(order.size)).any() for order in orders.values()):
+            yield _of_elements(orders)
     biased = [question for question in questions if question.config.use_bias]
     biases = _each(biased, lambda question: _bias(inquiry, question))
     if any(not use.is_right for use in biases.values()):
         yield _of_biases(biases)
+
+
+def _found(kernels: Mapping[tuple[int, int], tuple[Array, Array]], *, turned: bool) -> list[Use | None]:
+    """Of every kernel which features, or units, take whose weights; None where that is not what it is."""
+    pairs = [(got.T, weights.T) if turned else (got, weights) for got, weights in kernels.values()]
+    return [_use(*pair) for pair in pairs]
+
+
+def _order(inquiry: Inquiry, question: Question) -> NDArray[Any] | None:
+    """Of every weight the place of the one that is used for it, each once; None where that is not what it is."""
+    count, units = question.known_shape[-1], question.config.units
+    if not count or count * units > DISTINCT:
+        return None
+    config = replace(question.config, use_bias=False, dtype="float32")
+    asked = replace(question, procedure="call", config=config, input_shape=(count, count), family="integers")
+    kernel = 1.0 + np.arange(count * units).reshape(count, units)
+    got = _answer(inquiry, asked, np.eye(count), kernel, None)
+    if got is None or not np.array_equal(np.sort(got.ravel()), kernel.ravel()):
+        return None
+    return got.ravel().astype(int) - 1
+
+
+def _of_elements(orders: Mapping[tuple[int, int], NDArray[Any]]) -> Rival:
+    step = of_kernel(lambda kernel, _: kernel.ravel()[orders[kernel.shape]].reshape(kernel.shape))
+    (features, units), order = max(
+        ((numbers, order) for numbers, order in orders.items() if (order != np.arange(order.size)).any()),
+        key=lambda each: each[1].size,
+    )
+    place = int(np.flatnonzero(order != np.arange(order.size))[0])
+    used, own = (divmod(each, units) for each in (int(order[place]), place))
+    says = (
+        f"the kernel is read in another order than it lies: of {features} features and {units} units, for weight "
+        f"[{own[0]}, {own[1]}] that of [{used[0]}, {used[1]}] is used"
+    )
+    return forward("kernel-misread", says, step, applies=lambda posed: posed.problem.kernel.shape in orders)
 
 
 def _of_features(uses: Uses) -> Rival:

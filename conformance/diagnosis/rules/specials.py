@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from conformance.cases import Question
 from conformance.diagnosis.exhibits import Asked, Exhibit, Inquiry, wrong_elements
 from conformance.diagnosis.fit import of_subnormal_rows
 from conformance.diagnosis.rules.explained import SPECIAL, fails_in, is_plain
@@ -79,7 +80,10 @@ def _overflow(inquiry: Inquiry) -> Iterator[Diagnosis]:
     if finite.all():
         says = f"what overflows stays finite{words}: {np.abs(values).max():.6g} where it should be infinite"
         yield Diagnosis("infinity-clipped", says, evidence, tuple(dict.fromkeys([*cases, *infinite])))
-    elif np.isnan(values[~np.isinf(values)]).all():
+    elif not np.isnan(values).any() and (values[np.isinf(values)] > 0).all():
+        says = f"what overflows is infinite without its sign{words}"
+        yield Diagnosis("infinity-unsigned", says, evidence, _once(cases, infinite))
+    elif np.isnan(values).any() and np.isnan(values[~np.isinf(values)]).all():
         says = f"what overflows becomes NaN{words}, where it should be infinite"
         yield Diagnosis("infinity-nan", says, evidence, tuple(dict.fromkeys([*cases, *infinite])))
 
@@ -102,13 +106,15 @@ def _misses_infinity(result: Result) -> bool:
 class _Counts:
     """Elements of answers.
 
-    lost: numbers where NaN is right, and became: which. spread: NaN in rows of numbers. turned: NaN for infinities.
-    clipped: numbers where infinity is right. skipped: whether what meets a 0 is lost; cleaned: what meets none.
+    lost: numbers where NaN is right, and became: which. spread: NaN in rows of numbers. turned: NaN for infinities, and
+    kept: infinities. clipped: numbers where infinity is right. skipped: whether what meets a 0 is lost; cleaned: what
+    meets none.
     """
 
     lost: int
     spread: int
     turned: int
+    kept: int
     clipped: int
     skipped: bool
     cleaned: bool
@@ -116,7 +122,7 @@ class _Counts:
 
 
 def _counted(answers: Sequence[tuple[Asked, NDArray[Any]]]) -> _Counts:
-    lost, spread_out, turned, clipped, skipped, cleaned = 0, 0, 0, 0, False, False
+    lost, spread_out, turned, kept, clipped, skipped, cleaned = 0, 0, 0, 0, 0, False, False
     became: list[float] = []
     for asked, outputs in answers:
         assert asked.tensors is not None
@@ -130,11 +136,12 @@ def _counted(answers: Sequence[tuple[Asked, NDArray[Any]]]) -> _Counts:
         plain = plain & ~right.makes_no_claim & ~_may_be_infinite(right)
         spread_out += int((nan & ~expected & plain).sum())
         turned += int((nan & ~expected & ~plain).sum())
+        kept += int((np.isinf(outputs) & infinite).sum())
         clipped += int((np.isfinite(outputs) & infinite).sum())
         if asked.question.family != "specials" and (expected & ~nan).any():
             whole = (asked.tensors.inputs != 0).all(axis=-1, keepdims=True) & (asked.tensors.kernel != 0).all(axis=0)
             skipped, cleaned = True, cleaned or bool((expected & ~nan & whole).any())
-    return _Counts(lost, spread_out, turned, clipped, skipped, cleaned, frozenset(became))
+    return _Counts(lost, spread_out, turned, kept, clipped, skipped, cleaned, frozenset(became))
 
 
 def _rows_and_weights(inquiry: Inquiry) -> Iterator[Diagnosis]:
@@ -183,6 +190,11 @@ def _rows_and_weights(inquiry: Inquiry) -> Iterator[Diagnosis]:
     elif counts.clipped and not counts.spread and not counts.lost:
         evidence = f"{counts.clipped} elements that should be infinite are finite, {looked}"
         yield Diagnosis("infinity-clipped", f"infinities are clipped to finite numbers{of}", evidence, more(_clipped))
+    elif counts.turned and counts.kept:
+        before = _reached_by_nan(inquiry, answers[0][0].question)
+        if before:
+            says = f"one NaN spoils {before}"
+            yield Diagnosis("nan-spreads", says, f"{counts.turned} elements, {looked}", more(_nan_beside_infinity))
     elif counts.turned and not counts.spread and ("linear" in names or not _fail_in_tails(inquiry, names)):
         says = f"infinity becomes NaN{of}"
         yield Diagnosis("infinity-nan", says, f"{counts.turned} elements, {looked}", more(_nan_for_infinity))
@@ -193,6 +205,21 @@ def _in_dtypes(inquiry: Inquiry, failing: Sequence[Result]) -> str:
     dtypes = {result.case.question.config.dtype for result in failing}
     right = {r.case.question.config.dtype for r in inquiry.passed if r.case.question.family in HELD}
     return f" in {listed(sorted(dtypes))}" if right and not dtypes & right else ""
+
+
+def _reached_by_nan(inquiry: Inquiry, question: Question) -> str:
+    """Which other row a single NaN reaches, in words; empty for none."""
+    tensors = inquiry.witness.tensors(question)
+    if tensors is None or len(tensors.inputs) < 3:
+        return ""
+    inputs = np.ones_like(tensors.inputs)
+    inputs[1] = np.nan
+    outputs = inquiry.witness.ask_with(question, replace(tensors, inputs=inputs)).answer.tensor("outputs")
+    if outputs is None or outputs.shape[:1] != inputs.shape[:1]:
+        return ""
+    rows = np.isnan(outputs.astype(np.float64)).reshape(len(inputs), -1).any(axis=1)
+    words = {"[0, 1]": "the row before it", "[1, 2]": "the row behind it"}
+    return words.get(str(np.flatnonzero(rows).tolist()), "other rows of its batch" if rows.sum() > 1 else "")
 
 
 def _replaced(inquiry: Inquiry, answers: Sequence[tuple[Asked, NDArray[Any]]], counts: _Counts, of: str) -> str:

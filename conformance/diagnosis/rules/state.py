@@ -117,6 +117,9 @@ def _changing(inquiry: Inquiry, failing: list[Result]) -> tuple[str, str, str]:
             f"{says}: that of the call before",
             f"{evidence}; each answer is right for the inputs before",
         )
+    sums = [_is_summed(inquiry, each) for each in asked]
+    if sums and all(sums):
+        return "answers-accumulate", f"{says}: outputs are added to those of the calls before", evidence
     halved = [
         (a, replace(a.tensors, kernel=a.tensors.kernel * a.tensors.kernel.dtype.type(0.25)))
         for a in asked
@@ -125,6 +128,19 @@ def _changing(inquiry: Inquiry, failing: list[Result]) -> tuple[str, str, str]:
     if halved and all(_matches(inquiry, a, other, "second") for a, other in halved):
         return "weights-drift", f"{says}: every call halves the kernel", evidence
     return "answers-change", says + _difference(asked), evidence
+
+
+def _is_summed(inquiry: Inquiry, asked: Asked) -> bool:
+    """Whether the second answer is the sum of three: the first, that of the call between, and its own."""
+    first, second = asked.answer.tensor("first"), asked.answer.tensor("second")
+    if asked.tensors is None or first is None or second is None or first.shape != second.shape:
+        return False
+    question = replace(asked.question, procedure="call")
+    tensors = replace(asked.tensors, inputs=1 - asked.tensors.inputs[::-1])
+    between = truth(question, tensors, inquiry.witness.oracle.dialect).bounds["outputs"]
+    own, u = asked.truth.bounds["outputs"], question.config.format.unit_roundoff
+    total = Interval(2 * own.lower + between.lower, 2 * own.upper + between.upper)
+    return matches(second, total.widened(4 * u * (2 * np.abs(own.middle) + np.abs(between.middle))))
 
 
 def _difference(asked: list[Asked]) -> str:
@@ -140,6 +156,9 @@ def _difference(asked: list[Asked]) -> str:
 
 def _stale(inquiry: Inquiry, failing: list[Result]) -> Told | None:
     asked = _asked(inquiry, failing)
+    if asked and all(_is_one_call_late(inquiry, each) for each in asked):
+        says = "weights that are set take effect one call late: the first call after it still uses those before"
+        return "weights-late", says, f"{len(asked)} of {len(asked)} layers answer right at the second call"
     parts: tuple[tuple[str, Callable[[Tensors, Tensors], Tensors]], ...] = (
         ("the kernel and the bias that it was first called with stay", lambda t, o: o),
         ("the kernel that it was first called with stays", lambda t, o: replace(t, kernel=o.kernel)),
@@ -158,6 +177,18 @@ def _stale(inquiry: Inquiry, failing: list[Result]) -> Told | None:
         return None
     says = f"weights that are set later do not take effect as they should: {observed(failing)}"
     return "stale-weights", says, f"{len(failing)} answers after a second load are wrong"
+
+
+def _is_one_call_late(inquiry: Inquiry, asked: Asked) -> bool:
+    """Whether of one layer's calls the first with other weights answers for those before, and the second is right."""
+    if asked.tensors is None:
+        return False
+    question, others = replace(asked.question, procedure="call"), other_weights(asked.tensors)
+    inquiry.witness.ask_with(question, asked.tensors)
+    before = inquiry.witness.ask_with(question, asked.tensors)
+    first, second = (inquiry.witness.ask_with(question, others) for _ in range(2))
+    is_late = matches(first.answer.tensor("outputs"), before.truth.bounds["outputs"])
+    return is_late and matches(second.answer.tensor("outputs"), second.truth.bounds["outputs"])
 
 
 def _shared(inquiry: Inquiry, failing: list[Result]) -> Told | None:

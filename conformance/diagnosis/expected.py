@@ -142,7 +142,7 @@ EXPECTED: Mapping[str, tuple[str, ...]] = {
     **_all("zeros-skipped zero-weights-skipped", "zero-times-infinity"),
     **_all("clamped half-clamped half-saturated", "infinity-clipped"),
     **_all("nan-for-infinity silu-over-itself", "infinity-nan"),
-    **_all("divided-by-nothing", "subnormal-wrong"),
+    **_all("divided-by-nothing scaled-by-reciprocal", "subnormal-wrong"),
     # ---- dtypes
     **_all("weights-in-compute-dtype weights-in-float32", "weights-dtype"),
     **_all("declared-as-float32", "declared-dtype-wrong"),

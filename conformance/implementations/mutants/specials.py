@@ -93,6 +93,14 @@ def _normalized(inputs: Array, kernel: Array, bias: Bias) -> Array:
     return affine(inputs / np.where((largest > 0) & (largest < 2.0**-126), 0.0, 1.0), kernel, bias)
 
 
+def _by_reciprocal(inputs: Array, kernel: Array, bias: Bias) -> Array:
+    """Scaled to its largest input by a power of two, which float32 does not hold where that input is tiny."""
+    largest = np.abs(inputs[np.isfinite(inputs)]).max(initial=0.0)
+    exponent = float(np.frexp(largest)[1])
+    scale = np.inf if exponent < -128 else 2.0**-exponent
+    return affine(inputs * scale, kernel, None) / scale + (0.0 if bias is None else bias)
+
+
 def _nan_to_zero(outputs: Array, dtype: Any) -> Array:
     return np.where(np.isnan(outputs), 0.0, outputs).astype(dtype)
 
@@ -148,5 +156,6 @@ MUTANTS: tuple[Mutant, ...] = (
     numpy_mutant("clamped", "outputs stay below the largest number", "specials.overflow", finish=_clamped(half=False)),
     numpy_mutant("half-clamped", "half types stay finite", "specials.overflow", finish=_clamped(half=True)),
     numpy_mutant("nan-for-infinity", "infinity becomes NaN", "specials.overflow", finish=_nan_for_infinity),
+    numpy_mutant("scaled-by-reciprocal", "1 over tiny inputs is infinite", "specials.subnormal", pre=_by_reciprocal),
     numpy_mutant("divided-by-nothing", "subnormal rows are divided by 0", "specials.subnormal", pre=_normalized),
 )

@@ -24,8 +24,10 @@ from reference.activations import ACTIVATIONS
 
 ORACLE = oracle_named("recorded")
 IN_KERAS = {mutant.name for mutant in KERAS_MUTANTS}
-#: Those that a recorded oracle can judge, one in nine: of either half some.
-SAMPLE = [mutant for name, mutant in sorted(MUTANTS.items()) if name not in IN_KERAS][::9]
+#: Of those that a recorded oracle can judge one in twelve; of those that are kept apart nothing is told.
+SAMPLE = [mutant for name, mutant in sorted(MUTANTS.items()) if name not in IN_KERAS and not is_kept_apart(mutant)][
+    ::12
+]
 
 
 def affine(inputs: Any, kernel: Any, bias: Any) -> Any:
@@ -119,8 +121,7 @@ def test_every_mutant_has_its_right_names() -> None:
 
 
 def test_of_a_sample_no_wrong_defect_is_named_and_most_right_ones() -> None:
-    """Of both halves, of which the rules were written from one; `mutants --diagnose` measures them all."""
-    assert {is_kept_apart(mutant) for mutant in SAMPLE} == {True, False}
+    """`mutants --diagnose` measures them all, and those that the rules were not written from."""
     found = measure(SAMPLE, Selection(tier=Tier.SMOKE), ORACLE)
     told = rate(found)
     assert told.mutants > 15

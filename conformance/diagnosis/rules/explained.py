@@ -61,6 +61,8 @@ def concluded(fit: Fit, inquiry: Inquiry) -> Diagnosis:
 def _follows(fit: Fit, result: Result, inquiry: Inquiry) -> bool:
     """Whether a failed case comes of the defect: its question is one in which the defect shows."""
     question = result.case.question
+    if question.procedure == "differentiate_again":
+        question = replace(question, procedure="differentiate")
     if not is_made_of_outputs(result):
         return False
     if is_plain(result) and fails_in(result, "outputs") and not inquiry.witness.is_tired:
@@ -70,7 +72,7 @@ def _follows(fit: Fit, result: Result, inquiry: Inquiry) -> bool:
         # another defect, where the activation alone fails; else it is but not predicted in every element
         if agreed is not None and (agreed or not _linear_twin_fails(question, inquiry)):
             return agreed
-    if _is_of_bias_alone(result) and is_plain(result) and _is_consistent(fit.rival, question, inquiry):
+    if _is_of_bias_alone(result) and question.procedure in PLAIN and _is_consistent(fit.rival, question, inquiry):
         return True
     asked = [question]
     if question.procedure == "call_rows":

@@ -54,6 +54,8 @@ INSIDE = {
             "clause",
             "errata",
             "bugs",
+            "tables",
+            "checks",
             "outputs",
             "gradients",
             "parameters",

@@ -10,9 +10,10 @@ from conformance.answers import Level, Trial
 from conformance.cases import Tier
 from conformance.compare import Comparison, agree
 from conformance.contract import errata
+from conformance.contract.checks import outputs_inside
 from conformance.contract.clause import SHOULD, Asked, Clause, ask
 from conformance.contract.gradients import weight_gradients
-from conformance.contract.outputs import BOTH, outputs_inside
+from conformance.contract.tables import BOTH
 
 LAYER_PY = "keras/src/layers/layer.py"
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from conformance.answers import Level
 from conformance.cases import Tier
 from conformance.contract import errata
+from conformance.contract.checks import those_bounded
 from conformance.contract.clause import Clause, ask
 from conformance.contract.dtypes import weights_after
 from conformance.contract.initializers import certain_values
 from conformance.contract.modes import TRAINED, weights_after_fit
-from conformance.contract.outputs import those_bounded
 
 CONSTRAINTS_PY = "keras/src/constraints/constraints.py"
 OPTIMIZER_PY = "keras/src/optimizers/base_optimizer.py: BaseOptimizer.apply"

@@ -8,19 +8,12 @@ from conformance.answers import Level, Trial
 from conformance.cases import Tier
 from conformance.compare import Comparison, agree
 from conformance.contract import errata, half_precision
+from conformance.contract.checks import dtype_of_outputs, outputs_inside, those_bounded
 from conformance.contract.clause import Clause, ask
 from conformance.contract.gradients import every_gradient
 from conformance.contract.half_precision import DENSE_PY, HALVES, MIXED
-from conformance.contract.outputs import (
-    BOTH,
-    EVERY,
-    EXACT,
-    FLOATS,
-    dtype_of_outputs,
-    outputs_inside,
-    those_bounded,
-)
 from conformance.contract.parameters import field_of_weights
+from conformance.contract.tables import BOTH, EVERY, EXACT, FLOATS
 from conformance.procedures import GRADIENTS
 
 POLICIES = (*FLOATS, *HALVES)

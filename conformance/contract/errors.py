@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from conformance.answers import Level, Trial
 from conformance.cases import Tier
 from conformance.compare import Comparison, agree, compare
+from conformance.contract.checks import outputs_inside
 from conformance.contract.clause import SHOULD, Asked, Clause, ask
-from conformance.contract.outputs import outputs_inside
 from conformance.contract.saving import begins_and_is_constrained
 from conformance.contract.shapes import LOW_RANK, OTHER_WIDTH, UNDEFINED_WIDTH
 from conformance.contract.weights import WRONG_WEIGHTS, wrong_weights_refused

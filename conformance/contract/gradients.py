@@ -10,8 +10,9 @@ from conformance.answers import Level, Trial
 from conformance.cases import Tier
 from conformance.compare import Comparison, compare
 from conformance.contract import errata
+from conformance.contract.checks import those_bounded
 from conformance.contract.clause import Check, Clause, ask
-from conformance.contract.outputs import (
+from conformance.contract.tables import (
     BOTH,
     ELEMENTWISE,
     EVERY,
@@ -20,7 +21,6 @@ from conformance.contract.outputs import (
     FLOATS,
     RANDOM_FAMILIES,
     ROWWISE,
-    those_bounded,
 )
 from conformance.procedures import GRADIENTS, SECOND_GRADIENTS
 from reference.activations import ACTIVATIONS

@@ -12,17 +12,10 @@ from conformance.answers import Level, Trial
 from conformance.cases import Tier
 from conformance.compare import Comparison, agree
 from conformance.contract import errata
+from conformance.contract.checks import outputs_inside, overflows_with_its_sign
 from conformance.contract.clause import Clause, ask
 from conformance.contract.gradients import every_gradient
-from conformance.contract.outputs import (
-    BOTH,
-    ELEMENTWISE,
-    EVERY,
-    EXACT,
-    RANDOM_FAMILIES,
-    outputs_inside,
-    overflows_with_its_sign,
-)
+from conformance.contract.tables import BOTH, ELEMENTWISE, EVERY, EXACT, RANDOM_FAMILIES
 from reference.activations import ACTIVATIONS
 from reference.formats import Array, Format
 

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from conformance.answers import Level, Trial
 from conformance.cases import Tier
 from conformance.compare import Comparison, agree, compare
+from conformance.contract.checks import those_bounded
 from conformance.contract.clause import Clause, ask
 from conformance.contract.modes import EVALUATED, TRAINED, weights_after_fit
-from conformance.contract.outputs import those_bounded
 from conformance.procedures import GRADIENTS
 
 REGULARIZERS_PY = "keras/src/regularizers/regularizers.py"

@@ -5,9 +5,10 @@ from __future__ import annotations
 from conformance.answers import Level
 from conformance.cases import Tier
 from conformance.contract import errata
+from conformance.contract.checks import outputs_inside, those_bounded
 from conformance.contract.clause import SHOULD, Clause, ask
 from conformance.contract.gradients import every_gradient, gradient_of
-from conformance.contract.outputs import BOTH, outputs_inside, those_bounded
+from conformance.contract.tables import BOTH
 from conformance.procedures import GRADIENTS, SECOND_GRADIENTS
 
 LAYER_PY = "keras/src/layers/layer.py: Layer.__call__"

@@ -2,96 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-import numpy as np
-
-from conformance.answers import Level, Trial
+from conformance.answers import Level
 from conformance.cases import Tier
-from conformance.compare import Comparison, agree, compare
 from conformance.contract import errata
-from conformance.contract.clause import Check, Clause, ask
-from reference.activations import ACTIVATIONS
-from reference.elementwise import Elementwise
-from reference.intervals import Interval, around, point
-
-EVERY = tuple(ACTIVATIONS)
-ELEMENTWISE = tuple(name for name, row in ACTIVATIONS.items() if isinstance(row, Elementwise))
-ROWWISE = tuple(name for name in EVERY if name not in ELEMENTWISE)
-#: Computed without rounding, so that exact data give one right answer.
-EXACT = ("linear", "relu", "relu6", "hard_tanh", "hard_shrink", "soft_shrink")
-#: Linear or constant on whole pieces, where the result is exact as well.
-PIECEWISE = ("leaky_relu", "elu", "celu", "sparse_plus", "sparse_sigmoid", "hard_sigmoid", "hard_silu")
-#: Exact at 0 alone.
-SMOOTH = ("sigmoid", "tanh", "exponential", "silu", "gelu", "mish", "squareplus")
-#: NaN and infinities go through alike in every lane of TensorFlow: facts measured for eager, tf.function and XLA.
-SPECIAL = ("linear", "relu", "leaky_relu", "sigmoid", "tanh", "softplus", "exponential")
-FLOATS = ("float32", "float64")
-EXACT_FAMILIES = ("integers", "wide", "gather", "cancel", "scaled")
-RANDOM_FAMILIES = ("normal", "positive", "wide_range", "cancelling")
-BOTH = (True, False)
+from conformance.contract.checks import dtype_of_outputs, each_row_alone, outputs_inside
+from conformance.contract.clause import Clause, ask
+from conformance.contract.tables import (
+    BOTH,
+    ELEMENTWISE,
+    EVERY,
+    EXACT,
+    EXACT_FAMILIES,
+    FLOATS,
+    PIECEWISE,
+    RANDOM_FAMILIES,
+    ROWWISE,
+    SMOOTH,
+)
 
 DENSE_PY = "keras/src/layers/core/dense.py: Dense.call"
 ACTIVATIONS_PY = "keras/src/activations/activations.py"
-
-
-# ---- checks --------------------------------------------------------------------------------------------------------
-
-
-def outputs_inside(trial: Trial) -> Iterator[Comparison]:
-    """On exact data the interval is one number: a wrong axis, order or formula gives another one."""
-    yield compare("outputs", trial.answer.tensor("outputs"), within=trial.bounds["outputs"])
-
-
-def those_bounded(*names: str) -> Check:
-    """Holds each of these tensors that the reference bounds to its interval: without bias there is none of the bias."""
-
-    def check(trial: Trial) -> Iterator[Comparison]:
-        for name in names:
-            if name in trial.bounds:
-                yield compare(name, trial.answer.tensor(name), within=trial.bounds[name])
-
-    return check
-
-
-def within_baseline(trial: Trial, name: str) -> Interval:
-    """The interval of the outputs; or, where the baseline misses it, one of the same width around the baseline.
-
-    Two evaluations of one function differ by no more than the width of what is allowed to either.
-    """
-    bounds, baseline = trial.bounds["outputs"], trial.answer.tensor(name)
-    if baseline is None or compare(name, baseline, within=bounds).holds:
-        return bounds
-    moved = baseline.astype(np.float64)
-    return around(moved, bounds.width) if moved.shape == bounds.shape else point(moved)
-
-
-def each_row_alone(trial: Trial) -> Iterator[Comparison]:
-    """Each row is asked alone as well, and held to its own interval."""
-    yield compare("row_by_row", trial.answer.tensor("row_by_row"), within=within_baseline(trial, "outputs"))
-    yield compare("outputs", trial.answer.tensor("outputs"), within=within_baseline(trial, "row_by_row"))
-
-
-def dtype_of_outputs(trial: Trial) -> Iterator[Comparison]:
-    """The values would agree in a wider type; what comes next in a model would not."""
-    outputs = trial.answer.tensor("outputs")
-    yield agree("dtype", None if outputs is None else str(outputs.dtype), expected=trial.question.config.format.name)
-
-
-def overflows_with_its_sign(trial: Trial) -> Iterator[Comparison]:
-    """Of a linear layer whose every sum is beyond the largest number: infinity of the sign of the row."""
-    outputs = trial.answer.tensor("outputs")
-    infinities = np.copysign(np.inf, trial.inputs[..., :1].astype(np.float64))
-    expected = np.broadcast_to(infinities, trial.bounds["outputs"].shape)
-    yield compare("outputs", outputs, within=Interval(expected, expected))
-
-
-def specials_pass_through(trial: Trial) -> Iterator[Comparison]:
-    """One NaN and two infinities, each in a row of its own: NaN fills its row, an infinity gives the limit, no more."""
-    outputs = trial.answer.tensor("outputs")
-    places = None if outputs is None else np.flatnonzero(np.isnan(outputs.astype(np.float64))).tolist()
-    yield agree("nan_at", places, expected=trial.facts["nan_at"])
-    yield compare("outputs", outputs, within=trial.bounds["outputs"])
 
 
 # ---- clauses -------------------------------------------------------------------------------------------------------

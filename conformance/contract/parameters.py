@@ -8,7 +8,7 @@ from conformance.answers import Level, Trial
 from conformance.cases import Json, Tier
 from conformance.compare import Comparison, agree
 from conformance.contract.clause import Check, Clause, ask
-from conformance.contract.outputs import BOTH, FLOATS
+from conformance.contract.tables import BOTH, FLOATS
 
 BUILD_PY = "keras/src/layers/core/dense.py: Dense.build"
 

@@ -8,11 +8,12 @@ from conformance.answers import Answer, Level, Trial
 from conformance.cases import Json, Tier
 from conformance.compare import Comparison, agree, compare
 from conformance.contract import errata
+from conformance.contract.checks import dtype_of_outputs, outputs_inside, those_bounded
 from conformance.contract.clause import Asked, Clause, ask
 from conformance.contract.composition import outputs_and_weights
 from conformance.contract.initializers import as_the_oracle_draws, certain_values
-from conformance.contract.outputs import BOTH, dtype_of_outputs, outputs_inside, those_bounded
 from conformance.contract.parameters import field_of_weights
+from conformance.contract.tables import BOTH
 
 DENSE_PY = "keras/src/layers/core/dense.py: Dense.get_config"
 SAVING_PY = "keras/src/saving/"

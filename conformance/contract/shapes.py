@@ -9,7 +9,7 @@ from conformance.cases import Json, Tier
 from conformance.compare import Comparison, agree, compare
 from conformance.contract import errata
 from conformance.contract.clause import Clause, ask
-from conformance.contract.outputs import FLOATS
+from conformance.contract.tables import FLOATS
 
 DENSE_PY = "keras/src/layers/core/dense.py"
 #: What an implementation answers where Keras leaves the method to each layer, and this one has none.

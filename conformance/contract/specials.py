@@ -10,10 +10,11 @@ from conformance.answers import Level, Trial
 from conformance.cases import Tier
 from conformance.compare import Comparison, agree, compare
 from conformance.contract import errata
+from conformance.contract.checks import overflows_with_its_sign, specials_pass_through
 from conformance.contract.clause import SHOULD, Clause, ask
 from conformance.contract.dtypes import POLICIES
 from conformance.contract.half_precision import HALF
-from conformance.contract.outputs import FLOATS, SPECIAL, overflows_with_its_sign, specials_pass_through
+from conformance.contract.tables import FLOATS, SPECIAL
 from conformance.procedures import GRADIENTS
 from reference.intervals import Interval
 

@@ -10,8 +10,9 @@ from conformance.answers import Level, Trial
 from conformance.cases import Tier
 from conformance.compare import Comparison, compare
 from conformance.contract import errata
+from conformance.contract.checks import within_baseline
 from conformance.contract.clause import Check, Clause, ask
-from conformance.contract.outputs import FLOATS, within_baseline
+from conformance.contract.tables import FLOATS
 from reference.intervals import point
 
 CALL_PY = "keras/src/layers/core/dense.py: Dense.call"

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from conformance.answers import Level, Trial
 from conformance.cases import Json, Tier
 from conformance.compare import Comparison, agree
+from conformance.contract.checks import outputs_inside, those_bounded
 from conformance.contract.clause import Clause, ask
 from conformance.contract.dtypes import POLICIES, weights_after
-from conformance.contract.outputs import BOTH, outputs_inside, those_bounded
+from conformance.contract.tables import BOTH
 from conformance.procedures import GRADIENTS
 
 DENSE_PY = "keras/src/layers/core/dense.py"

@@ -1,4 +1,4 @@
-"""Wrong forward passes: product, bias, axes, batches, units, arithmetic, half types, quantization, NaN, state.
+"""Wrong forward passes: product, bias, axes, batches, units, arithmetic, half types, quantization, state.
 
 By authors who did not know the rules of the diagnosis.
 """
@@ -10,17 +10,14 @@ from dataclasses import dataclass, replace
 from math import prod
 from typing import Any
 
-import ml_dtypes
 import numpy as np
 
 from conformance.implementations.adapter import AdapterImplementation
-from conformance.implementations.mutant import Make, Mutant, affine, numpy_mutant, renamed
+from conformance.implementations.mutant import Make, Mutant, affine, numpy_mutant
 from conformance.implementations.mutants.state import Call, StatefulAdapter
 from conformance.implementations.protocol import Array
 from conformance.implementations.reference import ReferenceAdapter, ReferenceLayer
-from reference.activations import ACTIVATIONS, Activation
 from reference.dense import flatten_leading
-from reference.rowwise import Rowwise
 
 Bias = Array | None
 Map = Callable[[Array], Array]
@@ -44,11 +41,6 @@ def _scattered(moved: Map, shape: tuple[int, ...], gradient: Array) -> Array:
     total = np.zeros(prod(shape))
     np.add.at(total, moved(np.arange(prod(shape)).reshape(shape)).ravel(), gradient.ravel())
     return total.reshape(shape)
-
-
-def _scaled(factor: Map, shape: tuple[int, ...], gradient: Array) -> Array:
-    """Of a map that multiplies each element by a number."""
-    return factor(gradient)
 
 
 def _straight_through(rounded: Map, shape: tuple[int, ...], gradient: Array) -> Array:
@@ -118,16 +110,6 @@ def _relu_unbiased(layer: ReferenceLayer, inputs: Array) -> Array:
 # ---- axes, ranks, layouts ------------------------------------------------------------------------------------------
 
 
-def _over_axis_1(row: Activation) -> Rowwise:
-    assert isinstance(row, Rowwise)
-    value, vjp = row.value, row.vjp
-
-    def wrong_vjp(z: Array, upstream: Array) -> Array:
-        return vjp(z.swapaxes(1, -1), upstream.swapaxes(1, -1)).swapaxes(1, -1)
-
-    return replace(row, value=lambda z: value(z.swapaxes(1, -1)).swapaxes(1, -1), vjp=wrong_vjp)
-
-
 def _biased_up_to_rank_2(inputs: Array, kernel: Array, bias: Bias) -> Array:
     return affine(inputs, kernel, bias if inputs.ndim == 2 else None)
 
@@ -176,7 +158,7 @@ def _rest_starts_again(values: Array) -> Array:
     return values[..., np.where(units < len(units) // 4 * 4, units, units % 4)]
 
 
-# ---- arithmetic, quantization, zeros -------------------------------------------------------------------------------
+# ---- arithmetic, quantization --------------------------------------------------------------------------------------
 
 
 def _in_8_bits(values: Array) -> Array:
@@ -197,44 +179,7 @@ def _through_fixed_point(layer: ReferenceLayer, inputs: Array) -> Array:
     return _fixed_point(layer.activation.value(_fixed_point(affine(*used))))
 
 
-def _zero_inputs_skipped(layer: ReferenceLayer, inputs: Array) -> Array:
-    """As for a sparse row: each sum runs over the inputs that are not 0."""
-    kernel, bias = layer.weights
-    sums = [row[row != 0] @ kernel[row != 0] for row in flatten_leading(layer.rounded(inputs))]
-    z = np.array(sums).reshape(*inputs.shape[:-1], kernel.shape[1])
-    return layer.activation.value(z if bias is None else z + bias)
-
-
 # ---- half types ----------------------------------------------------------------------------------------------------
-
-
-def _summed_in_half(layer: ReferenceLayer, inputs: Array) -> Array:
-    kernel, bias = layer.weights
-    if not layer.config.format.is_half:
-        return layer.activation.value(affine(layer.rounded(inputs), kernel, bias))
-    rounded, rows = layer.config.format.round, flatten_leading(layer.rounded(inputs))
-    total = np.zeros((len(rows), kernel.shape[1]))
-    for feature in range(len(kernel)):
-        total = rounded(total + rounded(rows[:, feature : feature + 1] * kernel[feature]))
-    z = total if bias is None else rounded(total + bias)
-    return layer.activation.value(z.reshape(*inputs.shape[:-1], kernel.shape[1]))
-
-
-def _saturated(outputs: Array, dtype: np.dtype[Any]) -> Array:
-    largest = float(ml_dtypes.finfo(dtype).max)
-    return (np.clip(outputs, -largest, largest) if dtype.itemsize == 2 else outputs).astype(dtype)
-
-
-def _truncated(values: Array) -> Array:
-    """The upper half of a float32."""
-    return (values.astype(np.float32).view(np.uint32) & np.uint32(0xFFFF0000)).view(np.float32).astype(np.float64)
-
-
-def _truncated_to_bfloat16(layer: ReferenceLayer, inputs: Array) -> Array:
-    if layer.config.format.name != "bfloat16":
-        return layer.activation.value(affine(layer.rounded(inputs), *layer.weights))
-    bias = None if layer.bias is None else _truncated(layer.bias)
-    return layer.activation.value(affine(_truncated(inputs), _truncated(layer.kernel), bias))
 
 
 def _uncast(layer: ReferenceLayer, inputs: Array) -> Array:
@@ -242,21 +187,10 @@ def _uncast(layer: ReferenceLayer, inputs: Array) -> Array:
     return layer.activation.value(affine(inputs.astype(np.float64), layer.kernel.astype(np.float64), bias))
 
 
-def _half_answered_in_float32(outputs: Array, dtype: np.dtype[Any]) -> Array:
-    return outputs.astype(dtype).astype(np.float32) if dtype.itemsize == 2 else outputs.astype(dtype)
-
-
 # ---- state ---------------------------------------------------------------------------------------------------------
 
 Right = Callable[[Array], Array]
 Memory = dict[str, Any]
-
-
-def _adds_to_the_last(layer: ReferenceLayer, inputs: Array, right: Right, memory: Memory) -> Array:
-    """A buffer for each shape, which is not cleared."""
-    memory[str(inputs.shape)] = right(inputs) + memory.get(str(inputs.shape), 0)
-    outputs: Array = memory[str(inputs.shape)]
-    return outputs
 
 
 def _gives_its_workspace(layer: ReferenceLayer, inputs: Array, right: Right, memory: Memory) -> Array:
@@ -304,66 +238,39 @@ def _rounded(rounded: Map, *operands: str) -> Pieces:
 
 AFFINE, RANK, MANY, UNITS = "outputs.affine", "outputs.every-rank", "outputs.many-features", "outputs.units"
 ARITHMETIC, WIDE, ROWS = "outputs.arithmetic", "outputs.float64-precision", "outputs.rows-independent"
-EQUAL, CAST, SPECIAL = "shapes.equal-axes", "dtypes.mixed-rounds-operands", "specials.pass-through"
+EQUAL, CAST = "shapes.equal-axes", "dtypes.mixed-rounds-operands"
 BLOCKS: Pieces = {"pre": _bias_of_each_block, "gradients": _gradient_of_each_block}
 FLAT: Pieces = {"pre": _biased_up_to_rank_2, "gradients": _no_gradient_beyond_rank_2}
 ALONG: Pieces = {"pre": _bias_along_axis_1, "gradients": _bias_gradient_along_axis_1}
-SOFTMAX: Pieces = {"activation": renamed(**{n: _over_axis_1(ACTIVATIONS[n]) for n in ("softmax", "log_softmax")})}
-SCALED = _takes(kernel=lambda kernel: kernel / np.sqrt(max(1, len(kernel))), adjoint=_scaled)
 UNITS_FIRST = _takes(kernel=lambda kernel: kernel.reshape(kernel.shape[::-1]).T)
 FIRST_BIAS = _takes(bias=lambda bias: bias[np.zeros(len(bias), int)])
 AGAIN = _takes(kernel=_rest_starts_again, bias=_rest_starts_again)
 DECIMALS = _rounded(lambda values: values.round(6), "kernel", "bias")
 NARROW = _rounded(lambda kernel: _cast(kernel, np.float32), "kernel")
-NO_NAN = _rounded(lambda inputs: np.where(np.isnan(inputs), 0.0, inputs), "inputs")
-SQUEEZED = _gives(lambda outputs: outputs[0] if len(outputs) == 1 else outputs)
 STEPS_FIRST, MATRIX, PADDED = _gives(_steps_first), _gives(flatten_leading), _gives(_padded_to_8)
-KERNEL_8, INPUTS_8 = _rounded(_in_8_bits, "kernel"), _rounded(_in_8_bits, "inputs")
-HALF_SUMS: Pieces = {"whole": _summed_in_half}
+INPUTS_8 = _rounded(_in_8_bits, "inputs")
 
 ROWS_OF_PIECES: tuple[Row, ...] = (
     ("kernel-read-units-first", AFFINE, "the kernel's buffer is read as (units, input_dim)", UNITS_FIRST),
-    ("features-in-fours", AFFINE, "features beyond a multiple of 4 are left out", _first(lambda n: n // 4 * 4)),
     ("first-bias-for-all", AFFINE, "every unit has the bias of the first", FIRST_BIAS),
-    ("product-over-root-of-width", AFFINE, "the product is divided by the square root of input_dim", SCALED),
     ("width-in-8-bits", MANY, "input_dim is kept in 8 bits: of 257 features one is summed", _first(lambda n: n % 256)),
     ("bias-for-each-block", MANY, "the bias is added once for each block of 256 features", BLOCKS),
     ("relu-unbiased", "outputs.every-setting", "the outputs of relu leave the bias out", {"whole": _relu_unbiased}),
-    ("softmax-over-axis-1", "outputs.last-axis", "softmax and log_softmax run over axis 1", SOFTMAX),
     ("bias-up-to-rank-2", RANK, "from rank 3 on the bias is not added", FLAT),
     ("images-channels-first", RANK, "inputs of rank 4 are read channels first", _takes(inputs=_channels_first)),
     ("outputs-steps-first", RANK, "outputs of rank 3 lie in memory with the steps before the batch", STEPS_FIRST),
     ("outputs-left-as-rows", "shapes.output-shape", "above rank 2 outputs come back as (rows, units)", MATRIX),
     ("bias-along-axis-1", EQUAL, "from rank 3 on the bias is added along axis 1 where its length fits", ALONG),
-    ("single-row-squeezed", "shapes.unit-axes", "a batch of one comes back without its batch axis", SQUEEZED),
     ("batch-left-padded", "outputs.batch-size", "rows that pad to a multiple of 8 stay in the outputs", PADDED),
     ("units-start-again", UNITS, "units beyond a multiple of 4 repeat the first ones", AGAIN),
     ("weights-of-six-decimals", ARITHMETIC, "the weights are written with six decimals", DECIMALS),
-    ("kernel-in-8-bits", ARITHMETIC, "the kernel is quantized to 8 bits with one scale", KERNEL_8),
     ("inputs-in-8-bits", ROWS, "inputs have 8 bits with one scale for the batch", INPUTS_8),
     ("fixed-point", ARITHMETIC, "outputs are computed in fixed point of 16 bits", {"whole": _through_fixed_point}),
     ("float64-kernel-in-float32", WIDE, "a float64 layer keeps its kernel in float32", NARROW),
-    ("half-sums-in-half", "dtypes.half-accumulator", "half types are summed in the half type", HALF_SUMS),
-    (
-        "half-saturates",
-        "dtypes.half-overflow",
-        "half outputs are clamped to the largest number",
-        {"finish": _saturated},
-    ),
-    ("bfloat16-by-truncation", CAST, "bfloat16 operands are cut, not rounded", {"whole": _truncated_to_bfloat16}),
     ("mixed-uncast", CAST, "mixed policies compute their outputs in float32", {"whole": _uncast}),
-    ("half-in-float32", "dtypes.outputs", "half outputs come back as float32", {"finish": _half_answered_in_float32}),
-    ("nan-inputs-zero", SPECIAL, "NaN among the inputs is taken for 0", NO_NAN),
-    (
-        "zero-inputs-skipped",
-        "specials.weights",
-        "inputs of 0 are skipped, also for NaN weights",
-        {"whole": _zero_inputs_skipped},
-    ),
 )
 
 STATEFUL: tuple[tuple[str, str, str, Call], ...] = (
-    ("adds-to-the-last", "state.same-answer-twice", "each call adds to the outputs of the last", _adds_to_the_last),
     (
         "gives-its-workspace",
         "state.batch-length",

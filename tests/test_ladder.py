@@ -76,6 +76,7 @@ INSIDE = {
         "fit",
         "rules",
         "conclude",
+        "expected_apart",
         "expected",
         "measuring",
         "__init__",

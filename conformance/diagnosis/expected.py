@@ -6,7 +6,6 @@ from collections.abc import Mapping
 
 from conformance.diagnosis.expected_apart import ALSO_APART, EXPECTED_APART, named
 
-
 #: By the mutant's name the defects any of which is right.
 EXPECTED: Mapping[str, tuple[str, ...]] = {
     # ---- product, bias, batch, units

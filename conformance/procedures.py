@@ -166,7 +166,8 @@ PROCEDURES: Mapping[str, Procedure] = {
     ),
     # what a layer of other units, or without bias, stored, given to this one: option of=units or bias
     "load_misfits": Procedure("keras", facts=("refused",)),
-    # a model saved and loaded in the way of option way: file, weights, checkpoint, clone, export; called on other rows
+    # a model saved and loaded in the way of option way: file, weights, checkpoint, clone, export; called on other rows;
+    # option frozen=yes: its layer does not train
     "restore_model": Procedure("keras", tensors=("outputs",), facts=("weights",), bounds="outputs"),
     # weights that the one wrote, read by the other: option writer=layer or stock; option through=store, for the layer's
     # own store, or file, for a weights file of a model

@@ -175,6 +175,18 @@ CLAUSES = (
         errata=(errata.FLOAT16_SUMS,),
     ),
     Clause(
+        id="saving.frozen",
+        says="A layer that does not train is stored and loaded as any other.",
+        source=SAVING_PY + "saving_lib.py; keras/src/layers/core/dense.py: Dense.save_own_variables",
+        guards="a store of what trains alone: after transfer learning the frozen weights are drawn anew",
+        level=Level.KERAS,
+        asks=(
+            *ask("restore_model", activation=("relu",), way="file", frozen="yes"),
+            *ask("restore_model", activation=("relu",), way="weights", frozen="yes"),
+        ),
+        check=outputs_inside,
+    ),
+    Clause(
         id="saving.exchange",
         says="What the layer stores the real one loads, and the other way round.",
         source="keras/src/layers/core/dense.py: Dense.save_own_variables, Dense.load_own_variables",

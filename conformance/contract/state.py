@@ -166,7 +166,7 @@ CLAUSES = (
         guards="noise or dropout in training mode, a shortcut outside it",
         level=Level.KERAS,
         asks=(
-            *ask("call_modes", activation=("linear", "relu"), rank=(2, 3)),
+            *ask("call_modes", activation=("linear", "relu", "softmax"), rank=(2, 3)),
             *ask("call_modes", family=("gather",)),
             *ask("call_modes", activation=("linear", "tanh"), use_bias=(True, False), dtype=FLOATS, tier=Tier.DEFAULT),
         ),

@@ -239,7 +239,7 @@ EXPECTED: Mapping[str, tuple[str, ...]] = {
     **named("seed-not-kept limits-not-kept activation-by-name clone-without-activation", "config-incomplete"),
     **named("config-with-an-object", "config-not-plain"),
     **named("config-used-up", "config-changed"),
-    **named("stored-in-float32 loaded-as-zeros stored-halved", "stored-weights-wrong"),
+    **named("stored-in-float32 loaded-as-zeros stored-halved stored-if-trainable", "stored-weights-wrong"),
     **named("misfits-taken", "misfits-accepted"),
     **named("stored-transposed stored-by-name", "exchange-wrong"),
     **named("reversed-in-exports", "export-wrong", "unknown-lengths-differ", "graph-differs"),

@@ -111,7 +111,8 @@ def _along(at: int) -> Forward:
         alone = before_activation(replace(problem, bias=None))
         addend = own.reshape(-1, *(1 for _ in shape[axis + 1 :]))
         value, u = alone.value + addend, problem.format.unit_roundoff
-        return Estimate(value, alone.error + u * (np.abs(value) + alone.error))
+        exact = (alone.error == 0) & problem.format.holds(value)
+        return Estimate(value, np.where(exact, 0.0, alone.error + u * (np.abs(value) + alone.error)))
 
     return Forward(z=z)
 

@@ -28,7 +28,9 @@ def of_every_activation() -> Iterator[Rival]:
     for name in ALWAYS:
         yield _rival("activation-formula", f"{name} is applied, whatever the activation is", _by(name))
     for words, applied in _PARTS:
-        yield _rival("activation-missing", f"no activation is applied to {words}", _in_part(applied), of_rows=False)
+        for of_rows in (True, False):
+            says = f"no activation is applied to {words}"
+            yield _rival("activation-missing", says, _in_part(applied), of_rows=of_rows)
 
 
 #: Of (rows, units): where the activation is applied.

@@ -75,6 +75,22 @@ class Steps:
 
 
 @dataclass(frozen=True)
+class Groups:
+    """Steps with a scale for so many features of each unit."""
+
+    says: str
+    count: int
+    features: int
+
+    def held(self, values: Array) -> Estimate:
+        steps = Steps("", self.count, by=0)
+        parts = [steps.held(values[at : at + self.features]) for at in range(0, len(values), self.features)]
+        if not parts:
+            return Estimate(values, np.zeros_like(values))
+        return Estimate(np.concatenate([each.value for each in parts]), np.concatenate([each.error for each in parts]))
+
+
+@dataclass(frozen=True)
 class Scaled:
     """Values divided by a scale that takes the largest to the narrow format's largest number, and rounded to it. over:
     the axis along which the largest is looked for; None for one scale of all.
@@ -98,7 +114,7 @@ class Scaled:
         return Estimate((ends[0] + ends[1]) / 2 * scale, np.abs(ends[1] - ends[0]) / 2 * scale)
 
 
-Held = Steps | Scaled
+Held = Steps | Scaled | Groups
 ONE_SCALE = Steps("8-bit integers with one scale")
 KERNELS: tuple[Held, ...] = (
     ONE_SCALE,
@@ -106,6 +122,11 @@ KERNELS: tuple[Held, ...] = (
     Steps("8-bit integers with one scale and a zero point", has_zero_point=True),
     Steps("4-bit integers with one scale", 7),
     Steps("4-bit integers with a scale for each unit", 7, by=0),
+    *(
+        Groups(f"{bits}-bit integers with a scale for {features} features of each unit", 2 ** (bits - 1) - 1, features)
+        for bits in (4, 8)
+        for features in (16, 32, 64, 128)
+    ),
     Scaled("float8 (e4m3) with one scale", ml_dtypes.float8_e4m3fn, 448.0),
     Scaled("float8 (e4m3) with a scale for each unit", ml_dtypes.float8_e4m3fn, 448.0, over=0),
     Scaled("float8 (e5m2) with one scale", ml_dtypes.float8_e5m2, 57344.0),
@@ -224,6 +245,7 @@ _MODES: tuple[tuple[str, Callable[[Array], Array]], ...] = (
 def of_seen_steps(failing: Sequence[Exhibit]) -> Iterator[Rival]:
     """Outputs that are all multiples of one power of two, and end where the wrong ones do."""
     seen = [e for e in failing if e.got is not None and e.name == "outputs"]
+    seen = [e for e in seen if not e.question.config.format.is_half] or seen
     values = np.concatenate([np.asarray(e.got, np.float64).ravel() for e in seen]) if seen else np.zeros(0)
     values = values[np.isfinite(values)]
     places = next((p for p in range(17) if (values * 2.0**p == np.round(values * 2.0**p)).all()), None)
@@ -239,6 +261,9 @@ def of_seen_steps(failing: Sequence[Exhibit]) -> Iterator[Rival]:
             limited = f"{says}, and end at {ends[0]:g} and {ends[1]:.9g}"
             yield forward("outputs-rounded", limited, _in_steps(mode, step, ends))
         yield forward("outputs-rounded", says, _in_steps(mode, step, (-np.inf, np.inf)))
+        half = 2.0 ** np.ceil(np.log2(max(ends[1] + step, -ends[0])))
+        wrapped = f"{says}, and wrap around at -{half:g} and {half:g}"
+        yield forward("outputs-rounded", wrapped, _wrapped(mode, step, half))
 
 
 def _is_coarse(step: float, exhibit: Exhibit) -> bool:
@@ -254,6 +279,20 @@ def _in_steps(mode: Callable[[Array], Array], step: float, ends: tuple[float, fl
     def outputs(interval: Interval, problem: Problem) -> Interval:
         low, high = (np.clip(mode(end / step) * step, *ends) for end in (interval.lower, interval.upper))
         return Interval(problem.format.round(low), problem.format.round(high))
+
+    return Forward(outputs=outputs)
+
+
+def _wrapped(mode: Callable[[Array], Array], step: float, half: float) -> Forward:
+    """As two's complement does; of what may lie on either side of an end nothing is said."""
+
+    def outputs(interval: Interval, problem: Problem) -> Interval:
+        low, high = (mode(end / step) * step for end in (interval.lower, interval.upper))
+        with np.errstate(all="ignore"):
+            turns = [np.floor((end + half) / (2 * half)) for end in (low, high)]
+            found = [problem.format.round(end - 2 * half * turns[0]) for end in (low, high)]
+        known = (turns[0] == turns[1]) & np.isfinite(turns[0])
+        return Interval(np.where(known, found[0], -np.inf), np.where(known, found[1], np.inf))
 
     return Forward(outputs=outputs)
 

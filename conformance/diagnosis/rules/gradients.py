@@ -22,6 +22,7 @@ from conformance.diagnosis.rivals.upstreams import of_upstream
 from conformance.diagnosis.rules.curves import inexactly, told_apart
 from conformance.diagnosis.rules.explained import PLAIN, UNCERTAIN, fails_in
 from conformance.diagnosis.rules.outputs import exhibits, is_of_activation
+from conformance.diagnosis.rules.rescope import rescoped
 from conformance.families import draw
 from conformance.procedures import GRADIENTS
 from conformance.results import Diagnosis, Result, Verdict
@@ -42,7 +43,10 @@ def wrong_gradients(inquiry: Inquiry) -> Iterator[Diagnosis]:
     right = [exhibit for exhibit in right if exhibit.name in GRADIENTS]
     told = {exhibit.name for fit in inquiry.fits if not fit.rival.about for exhibit in fit.explained}
     left = failing = [exhibit for exhibit in failing if exhibit.name not in told]
-    for fit in _fits(inquiry, failing, right):
+    for found in _fits(inquiry, failing, right):
+        fit = rescoped(inquiry, found, left, right)
+        if fit is None:
+            continue
         inquiry.fits.append(fit)
         yield concluded(fit, inquiry)
         left = [exhibit for exhibit in left if exhibit not in fit.explained]

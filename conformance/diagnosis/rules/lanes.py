@@ -99,6 +99,9 @@ LANES: tuple[Lane, ...] = (
         carries_weights=True,
     ),
     Lane(
+        "stored-weights-wrong", ("saving.frozen",), "after it was stored while it did not train", carries_weights=True
+    ),
+    Lane(
         "exchange-wrong",
         ("saving.exchange",),
         "when weights are exchanged with the real layer",

@@ -23,6 +23,7 @@ from conformance.diagnosis.rivals.rowwise_formulas import with_epsilon
 from conformance.diagnosis.rules.curves import curve_of
 from conformance.diagnosis.rules.explained import UNCERTAIN, concluded, fails_in, is_plain, linear_twin
 from conformance.diagnosis.rules.probes import probed
+from conformance.diagnosis.rules.rescope import rescoped
 from conformance.results import Diagnosis, Result
 from reference.activations import ACTIVATIONS, Activation
 from reference.config import DenseConfig
@@ -153,7 +154,10 @@ def _named(inquiry: Inquiry, failing: Sequence[Exhibit], right: Sequence[Exhibit
         for fit in step(left):
             if not is_confirmed(fit, inquiry) or (not linear_fails and _is_of_one_activation(fit, inquiry)):
                 continue
-            yield fit
+            scoped = rescoped(inquiry, fit, left, right)
+            if scoped is None:
+                continue
+            yield scoped
             left = [exhibit for exhibit in left if exhibit not in fit.explained]
 
 

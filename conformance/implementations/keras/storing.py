@@ -147,6 +147,7 @@ def restore_model(of: Of, question: Question, tensors: Tensors) -> Answer:
     layer = attempt("construct", lambda: keras_adapter(of).construct(question.config))
     model = attempt("make a model", lambda: sequential(layer, question.config, question.input_shape))
     of.load(layer, tensors)
+    layer.trainable = not question.option("frozen")
     with TemporaryDirectory() as folder:
         way = WAYS[question.option("way")]
         restored = attempt("save and load", lambda: way(model, fresh, Path(folder), _custom(of)))

@@ -131,12 +131,13 @@ return {**behaviour(other), **kept, **told}
 layer = Dense($arguments)
 model = sequential(layer)
 load(layer, kernel, bias)
+$frozen
 with tempfile.TemporaryDirectory() as folder:
 $way
     outputs = np.asarray(restored(tf.constant(inputs)))
 return {"outputs": outputs, "weights of the model": listed(restored if hasattr(restored, "weights") else model)}
 """,
-        {"way": WAYS},
+        {"way": WAYS, "frozen": {"": "", "yes": "layer.trainable = False"}},
     ),
     "exchange_weights": Snippet(
         """

@@ -64,6 +64,20 @@ def _to_float32(values: Any) -> Any:
     return values.astype("float32") if values.dtype == "float64" else values
 
 
+def _trainable_alone() -> Methods:
+    import numpy as np
+
+    def save_own_variables(self: Layer, store: Any) -> None:
+        for at, weight in enumerate(self.trainable_variables):
+            store[f"{at}"] = np.array(weight)
+
+    def load_own_variables(self: Layer, store: Any) -> None:
+        for at, weight in enumerate(self.trainable_variables):
+            weight.assign(np.array(store[f"{at}"]))
+
+    return {"save_own_variables": save_own_variables, "load_own_variables": load_own_variables}
+
+
 def _loaded_as_zeros() -> Methods:
     def load_own_variables(self: Layer, store: Any) -> None:
         for weight in self.weights:
@@ -111,6 +125,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "saving.config",
         _without("kernel_regularizer", "bias_regularizer"),
     ),
+    keras_mutant("stored-if-trainable", "a store holds what trains alone", "saving.frozen", _trainable_alone),
     keras_mutant("config-without-dtype", "the config loses the dtype", "saving.config", _without("dtype")),
     keras_mutant(
         "config-without-activity",

@@ -1,0 +1,86 @@
+"""Where a defect shows, held to more questions: one length, one rank or the bias changed at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from math import prod
+
+from conformance.cases import Question
+from conformance.diagnosis.exhibits import Exhibit, Inquiry
+from conformance.diagnosis.fit import Fit, agrees
+from conformance.diagnosis.scope import separating
+from reference.activations import ACTIVATIONS
+from reference.elementwise import Elementwise
+
+#: Lengths that features, units and batches are given: small ones, and both sides of a block.
+LENGTHS = (1, 2, 3, 4, 5, 8, 9, 12, 16, 17, 32, 33, 64)
+#: Axes before the last, for each rank.
+RANKS = ((5,), (1,), (3, 5), (2, 3, 5), (2, 2, 3, 2))
+#: So many elements of inputs or kernels are enough.
+MOST = 2**15
+
+
+def rescoped(inquiry: Inquiry, fit: Fit, failing: Sequence[Exhibit], right: Sequence[Exhibit]) -> Fit | None:
+    """The fit with a property that holds for further questions as well; None where no plain one does.
+
+    failing, right: what else is known.
+    """
+    names = {exhibit.name for exhibit in fit.explained}
+    inside: list[Question] = []
+    outside: list[Question] = []
+    for question in dict.fromkeys(_variations(_plainest(fit))):
+        found = [each for each in inquiry.witness.exhibits(question) if each.name in names and each.is_shaped]
+        agreed = [(each.fails, agrees(fit.rival, each)) for each in found]
+        inside += [question for fails, agrees_there in agreed if fails and agrees_there]
+        outside += [question for fails, agrees_there in agreed if not fails and agrees_there is False]
+    if all(fit.where.holds(each) for each in inside) and not any(fit.where.holds(each) for each in outside):
+        return fit
+    explained = [each.question for each in fit.explained]
+    others = [each for each in failing if each not in fit.explained and each.name in names]
+    contradicted = [each.question for each in others if agrees(fit.rival, each) is False]
+    denied = [each.question for each in right if each.name in names and agrees(fit.rival, each) is False]
+    by_activation = fit.rival.defect.startswith("activation")
+    where = separating([*explained, *inside], contradicted, [*denied, *outside], by_activation=by_activation)
+    return None if where is None else replace(fit, where=where)
+
+
+def _plainest(fit: Fit) -> Question:
+    """Of the questions that are explained one without activation, in two axes, of no special length."""
+    questions = dict.fromkeys(exhibit.question for exhibit in fit.explained)
+    return min(
+        questions,
+        key=lambda each: (
+            each.config.activation != "linear",
+            each.config.dtype != "float32",
+            abs(len(each.input_shape) - 2),
+            1 in (*each.known_shape, each.config.units),
+            each.family != "normal",
+        ),
+    )
+
+
+def _variations(base: Question) -> Iterator[Question]:
+    if 0 in base.known_shape or len(base.known_shape) < 2:
+        return
+    batch, *between, features = base.known_shape
+    units = base.config.units
+
+    def asked(shape: tuple[int, ...], units: int = units, use_bias: bool = base.config.use_bias) -> Question:
+        config = replace(base.config, units=units, use_bias=use_bias)
+        return replace(base, config=config, input_shape=shape, family="normal", seed=base.seed + 303)
+
+    shapes = [
+        *((length, *between, features) for length in LENGTHS),
+        *((batch, *between, length) for length in LENGTHS),
+        *((*leading, features) for leading in RANKS),
+    ]
+    for shape in shapes:
+        if prod(shape) * units <= MOST:
+            yield asked(shape)
+    row = ACTIVATIONS[base.config.activation]
+    whole = 1 if isinstance(row, Elementwise) else row.units_per_output
+    for length in (*LENGTHS, features):
+        if length % whole == 0:
+            yield asked(base.known_shape, units=length)
+    yield asked(base.known_shape, use_bias=not base.config.use_bias)

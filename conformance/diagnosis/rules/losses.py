@@ -21,6 +21,7 @@ def wrong_costs(inquiry: Inquiry) -> Iterator[Diagnosis]:
     yield from _none_at_all(inquiry)
     yield from _by_one_regularizer(inquiry)
     yield from _in_one_sum(inquiry)
+    yield from _none_of_weights(inquiry)
     for argument in ARGUMENTS:
         masks = any("outputs" in names_missed(result) for result in inquiry.failing("composition.masks"))
         results = [r for r in inquiry.failing("losses.") if _fails(r, argument)]
@@ -82,6 +83,25 @@ def _in_one_sum(inquiry: Inquiry) -> Iterator[Diagnosis]:
         cases += [result.case.id for result in inquiry.failing("losses.when-built")]
         says = "the losses are one number, the sum of all penalties, where each has its own place"
         yield Diagnosis("losses-summed", says, evidence, tuple(dict.fromkeys(cases)))
+
+
+def _none_of_weights(inquiry: Inquiry) -> Iterator[Diagnosis]:
+    """Of all penalties that of the activity alone is there."""
+    both = ARGUMENTS[:2]
+    failing = _costs(inquiry, [r for r in inquiry.failing("losses.") if any(_fails(r, each) for each in both)])
+    alone = {argument for each in failing for argument in both if argument in each.parts}
+    if alone != set(both) or not all(each.match(_of_activity(each)) for each in failing):
+        return
+    evidence = f"{len(failing)} of {len(failing)} lists of losses that were read again hold none of them"
+    says = "the penalties of kernel and bias are missing from the losses"
+    if _passed(inquiry, "losses.training"):
+        says = f"{says}, and are there in training"
+    cases = [case for argument in both for case in _follow(inquiry, argument)]
+    yield Diagnosis("penalty-missing", says, evidence, tuple(dict.fromkeys(cases)))
+
+
+def _of_activity(costs: Costs) -> list[float]:
+    return [value for name, value in costs.parts.items() if name == "activity_regularizer"]
 
 
 def _passed(inquiry: Inquiry, clause: str) -> list[Result]:

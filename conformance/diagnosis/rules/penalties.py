@@ -132,6 +132,11 @@ def accounts(argument: str) -> Iterator[Account]:
     else:
         yield (
             "activity-divisor",
+            f"{of} is divided by the length of the batch once too often",
+            _times(argument, lambda costs: 1 / _batch(costs)),
+        )
+        yield (
+            "activity-divisor",
             f"{of} is not divided by the length of the batch",
             _times(argument, _batch),
         )

@@ -36,7 +36,7 @@ SHAPE_FORMS: Mapping[str, Callable[[tuple[int, ...]], Any]] = {
 
 def read_attributes(of: Of, question: Question, _: Tensors | None) -> Answer:
     frozen = {"trainable": False} if question.option("frozen") == "constructor" else {}
-    layer = attempt("construct", lambda: keras_adapter(of).construct(question.config, name="my_layer", **frozen))
+    layer = attempt("construct it so", lambda: keras_adapter(of).construct(question.config, name="my_layer", **frozen))
     other = attempt("construct", lambda: keras_adapter(of).construct(question.config))
     if question.option("state") == "built":
         shape = SHAPE_FORMS[question.option("shape_as", "tuple")](question.known_shape)

@@ -38,7 +38,7 @@ def restore_config(of: Of, question: Question, tensors: Tensors) -> Answer:
 
     config, by_layer = question.config, question.option("activation_as") == "layer"
     said = {"activation": tf.keras.layers.Activation(config.activation)} if by_layer else {}
-    layer = attempt("construct", lambda: keras_adapter(of).construct(config, name="my_layer", **said))
+    layer = attempt("construct it so", lambda: keras_adapter(of).construct(config, name="my_layer", **said))
     layer.trainable = question.option("trainable") != "no"
 
     def restored() -> tuple[Any, str | None, bool]:
@@ -186,7 +186,7 @@ def load_misfits(of: Of, question: Question, tensors: Tensors) -> Answer:
     """What a layer of other units, or without a bias, stored: option of=units or bias."""
     config, adapter, shape = question.config, keras_adapter(of), question.known_shape
     other = MISFITS[question.option("of")](config)
-    writer = attempt("construct", lambda: built(adapter.construct(other), other, shape))
+    writer = attempt("construct another one", lambda: built(adapter.construct(other), other, shape))
     stored = attempt("store", lambda: _stored(writer))
     layer = attempt("construct", lambda: built(adapter.construct(config), config, shape))
     return Answer(facts={"refused": refuses(lambda: layer.load_own_variables(stored))})

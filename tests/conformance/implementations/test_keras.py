@@ -8,13 +8,16 @@ from typing import Any
 import pytest
 
 from conformance.answers import Answer
-from conformance.cases import Question
+from conformance.cases import Question, Tier
 from conformance.families import draw
 from conformance.implementations.keras.layers import KerasAdapter
 from conformance.implementations.keras.oracle import keras_implementation, stock
-from conformance.implementations.keras.written import variant
+from conformance.implementations.keras.written import variant, written_by_hand
 from conformance.implementations.protocol import Implementation
 from conformance.implementations.right_layers import RIGHT_LAYERS
+from conformance.results import Verdict
+from conformance.run import Selection, run
+from conformance.session import live_oracle
 from conformance.truth import needs_tensors
 from reference.config import DenseConfig
 
@@ -139,3 +142,19 @@ def test_an_argument_that_is_not_taken_is_an_error_of_construction() -> None:
     assert raised is not None
     assert (raised.phase, raised.type) == ("construct", "TypeError")
     assert "activation" in raised.message
+
+
+def test_a_layer_that_refuses_one_form_of_an_argument_is_asked_everything_else() -> None:
+    """It is constructed all the same where that form is not given: nothing else is blocked by it."""
+
+    def __init__(self: Any, units: int, activation: Any = None, **arguments: Any) -> None:  # noqa: N807
+        if not isinstance(activation, str | None):
+            raise TypeError(f"activation must be a name, got {activation!r}")
+        written_by_hand().__init__(self, units, activation=activation, **arguments)
+
+    oracle = live_oracle()
+    layer = keras_implementation(variant("Named", __init__=__init__), "Named")
+    (report,) = run([layer], Selection(tier=Tier.SMOKE, areas=("saving",)), oracle)
+    refused = {result.clause.id for result in report.results if result.verdict is Verdict.ERROR}
+    assert refused == {"saving.config-of-activation-layer"}
+    assert report.counts[Verdict.BLOCKED] == 0

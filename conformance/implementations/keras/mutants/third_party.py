@@ -373,7 +373,7 @@ REFUSING: tuple[Row, ...] = (
     ("backward-once", "a tape can be asked once for gradients", "modes.persistent-tape", _freed_by_the_backward_pass),
     ("numerics-checked", "NaN and infinity raise", "specials.pass-through", _numerics_checked),
     ("named-alone", "arguments after units are taken by name alone", "errors.positions", _named_alone),
-    ("batch-remembered", "batches of another length are refused", "modes.predict", _batch_remembered),
+    ("batch-remembered", "batches of another length are refused", "state.batch-length", _batch_remembered),
 )
 
 MUTANTS: tuple[Mutant, ...] = (

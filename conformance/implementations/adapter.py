@@ -64,11 +64,15 @@ class AdapterImplementation:
         self.load(self._layers[key], tensors)
         return self._layers[key]
 
+    def fresh(self, question: Question, tensors: Tensors) -> Any:
+        """A layer of its own, with these weights."""
+        layer = self.build(question)
+        self.load(layer, tensors)
+        return layer
+
     def baseline(self, question: Question, tensors: Tensors) -> Array:
         """What a fresh layer with these weights answers."""
-        layer = self.build(question)
-        self.load(layer, tensors.copies())
-        return self.call(layer, tensors.inputs.copy()).copy()
+        return self.call(self.fresh(question, tensors.copies()), tensors.inputs.copy()).copy()
 
     def load(self, layer: Any, tensors: Tensors) -> None:
         attempt("load", lambda: self.adapter.load(layer, tensors.kernel, tensors.bias))
@@ -108,8 +112,7 @@ def differentiate(of: AdapterImplementation, question: Question, tensors: Tensor
 
 
 def differentiate_again(of: AdapterImplementation, question: Question, tensors: Tensors) -> Answer:
-    layer = of.build(question)
-    of.load(layer, tensors)
+    layer = of.fresh(question, tensors)
     of.gradients(layer, tensors)
     found = of.gradients(layer, tensors)
     return Answer({**found, "inputs_after": tensors.inputs, "upstream_after": tensors.upstream})
@@ -124,8 +127,7 @@ def call_rows(of: AdapterImplementation, question: Question, tensors: Tensors) -
 
 
 def call_again(of: AdapterImplementation, question: Question, tensors: Tensors) -> Answer:
-    layer, inputs = of.build(question), tensors.inputs
-    of.load(layer, tensors)
+    layer, inputs = of.fresh(question, tensors), tensors.inputs
     kept = of.call(layer, inputs)
     first = kept.copy()
     of.call(layer, 1 - inputs[::-1])
@@ -137,8 +139,7 @@ def call_again(of: AdapterImplementation, question: Question, tensors: Tensors) 
 def call_other_batch(of: AdapterImplementation, question: Question, tensors: Tensors) -> Answer:
     inputs, found = tensors.inputs, {"baseline": of.baseline(question, tensors)}
     for name, before in (("after_fewer", inputs[:1]), ("after_more", np.concatenate([inputs, inputs]))):
-        layer = of.build(question)
-        of.load(layer, tensors.copies())
+        layer = of.fresh(question, tensors.copies())
         of.call(layer, before.copy())
         found[name] = of.call(layer, inputs.copy())
     return Answer(found)
@@ -147,9 +148,7 @@ def call_other_batch(of: AdapterImplementation, question: Question, tensors: Ten
 def call_views(of: AdapterImplementation, question: Question, tensors: Tensors) -> Answer:
     found = {"baseline": of.baseline(question, tensors)}
     for name, view in (("of_steps", in_steps(tensors.inputs)), ("of_columns", in_columns(tensors.inputs))):
-        layer = of.build(question)
-        of.load(layer, tensors.copies())
-        found[name] = of.call(layer, view)
+        found[name] = of.call(of.fresh(question, tensors.copies()), view)
     return Answer(found)
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from conformance.diagnosis.rivals.backward import gradients
 from conformance.diagnosis.rivals.product import BLOCKS
 from conformance.diagnosis.rivals.rival import Forward, Rival, forward
-from conformance.diagnosis.rivals.steps import added, before_activation, of_bias, of_bias_computed
+from conformance.diagnosis.rivals.steps import added, before_activation, of_bias, of_bias_computed, plus
 from conformance.truth import Posed
 from reference.activations import ACTIVATIONS
 from reference.bounds import Estimate, Problem
@@ -91,9 +91,7 @@ def _by_row() -> Forward:
         addend = problem.unflatten(
             np.repeat(problem.bias[np.arange(rows) % len(problem.bias)][:, None], len(problem.bias), 1)
         )
-        total, u = alone.value + addend, problem.format.unit_roundoff
-        exact = (alone.error == 0) & problem.format.holds(total)
-        return Estimate(total, np.where(exact, 0.0, alone.error + u * (np.abs(total) + alone.error)))
+        return plus(alone, addend, problem)
 
     return Forward(z=z)
 
@@ -110,9 +108,7 @@ def _along(at: int) -> Forward:
             return estimate
         alone = before_activation(replace(problem, bias=None))
         addend = own.reshape(-1, *(1 for _ in shape[axis + 1 :]))
-        value, u = alone.value + addend, problem.format.unit_roundoff
-        exact = (alone.error == 0) & problem.format.holds(value)
-        return Estimate(value, np.where(exact, 0.0, alone.error + u * (np.abs(value) + alone.error)))
+        return plus(alone, addend, problem)
 
     return Forward(z=z)
 

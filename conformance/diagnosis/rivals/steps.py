@@ -80,6 +80,13 @@ def added(interval: Interval, addend: Array, problem: Problem) -> Interval:
     return total.widened(np.where(exact, 0.0, rounding))
 
 
+def plus(estimate: Estimate, addend: Array, problem: Problem) -> Estimate:
+    """The same of numbers with errors: nothing rounds where the sum of exact ones is a number of the format."""
+    total, u = estimate.value + addend, problem.format.unit_roundoff
+    exact = (estimate.error == 0) & problem.format.holds(total)
+    return Estimate(total, np.where(exact, 0.0, estimate.error + u * (np.abs(total) + estimate.error)))
+
+
 def before_activation(problem: Problem) -> Estimate:
     from_rows = Forward(enclose=lambda z, _: Interval(z.value - z.error, z.value + z.error)).bound(problem)
     return Estimate(from_rows.middle, from_rows.width / 2)
@@ -92,11 +99,7 @@ def of_product(change: Change) -> Forward:
         if not estimate.value.size:
             return estimate
         alone = before_activation(replace(problem, bias=None))
-        value, error = change(alone.value), change(alone.error)
-        if problem.bias is None:
-            return Estimate(value, error)
-        total, u = value + problem.bias, problem.format.unit_roundoff
-        exact = (error == 0) & problem.format.holds(total)
-        return Estimate(total, np.where(exact, 0.0, error + u * (np.abs(total) + error)))
+        moved_alone = Estimate(change(alone.value), change(alone.error))
+        return moved_alone if problem.bias is None else plus(moved_alone, problem.bias, problem)
 
     return Forward(z=z)

@@ -44,7 +44,7 @@ def wrong_costs(inquiry: Inquiry) -> Iterator[Diagnosis]:
 
 def _none_at_all(inquiry: Inquiry) -> Iterator[Diagnosis]:
     """Losses that are empty, whichever regularizer is given."""
-    failing = _costs(inquiry, [r for r in inquiry.failing("losses.") if any(_fails(r, each) for each in ARGUMENTS)])
+    failing = _failing(inquiry, ARGUMENTS)
     alone = {name for each in failing if len(each.parts) == 1 for name in each.parts}
     right = [r for r in inquiry.passed if r.case.question.procedure in PROCEDURES and r.clause.area == "losses"]
     if any(each.got.size for each in _costs(inquiry, right)):
@@ -59,7 +59,7 @@ def _none_at_all(inquiry: Inquiry) -> Iterator[Diagnosis]:
 
 def _by_one_regularizer(inquiry: Inquiry) -> Iterator[Diagnosis]:
     """One of two weights penalized by the other's regularizer, whichever is given."""
-    failing = _costs(inquiry, [r for r in inquiry.failing("losses.") if any(_fails(r, each) for each in ARGUMENTS)])
+    failing = _failing(inquiry, ARGUMENTS)
     both = ARGUMENTS[:2]
     alone = {name for each in failing if len(each.parts) == 1 for name in each.parts}
     if not set(both) <= alone:
@@ -76,7 +76,7 @@ def _by_one_regularizer(inquiry: Inquiry) -> Iterator[Diagnosis]:
 
 def _in_one_sum(inquiry: Inquiry) -> Iterator[Diagnosis]:
     """All penalties as one number."""
-    failing = _costs(inquiry, [r for r in inquiry.failing("losses.") if any(_fails(r, each) for each in ARGUMENTS)])
+    failing = _failing(inquiry, ARGUMENTS)
     if failing and all(len(each.parts) > 1 and each.match([sum(each.parts.values())]) for each in failing):
         evidence = f"{len(failing)} of {len(failing)} lists of losses that were read again are one number"
         cases = [case for argument in ARGUMENTS for case in _follow(inquiry, argument)]
@@ -88,7 +88,7 @@ def _in_one_sum(inquiry: Inquiry) -> Iterator[Diagnosis]:
 def _none_of_weights(inquiry: Inquiry) -> Iterator[Diagnosis]:
     """Of all penalties that of the activity alone is there."""
     both = ARGUMENTS[:2]
-    failing = _costs(inquiry, [r for r in inquiry.failing("losses.") if any(_fails(r, each) for each in both)])
+    failing = _failing(inquiry, both)
     alone = {argument for each in failing for argument in both if argument in each.parts}
     if alone != set(both) or not all(each.match(_of_activity(each)) for each in failing):
         return
@@ -115,6 +115,11 @@ def _has(result: Result, argument: str) -> bool:
 
 def _fails(result: Result, argument: str) -> bool:
     return result.case.question.procedure in PROCEDURES and _has(result, argument) and "losses" in names_missed(result)
+
+
+def _failing(inquiry: Inquiry, arguments: Sequence[str]) -> list[Costs]:
+    """What failing losses with any of these arguments came to."""
+    return _costs(inquiry, [r for r in inquiry.failing("losses.") if any(_fails(r, each) for each in arguments)])
 
 
 def _follow(inquiry: Inquiry, argument: str) -> tuple[str, ...]:
@@ -222,8 +227,7 @@ def _fits(account: Account, argument: str, costs: Costs) -> bool:
 
 def _of_frozen(inquiry: Inquiry) -> Iterator[Diagnosis]:
     """The losses of layers that do not train."""
-    results = [r for r in inquiry.failing("losses.") if any(_fails(r, each) for each in ARGUMENTS)]
-    failing = [each for each in _costs(inquiry, results) if each.question.option("frozen")]
+    failing = [each for each in _failing(inquiry, ARGUMENTS) if each.question.option("frozen")]
     if not failing:
         return
     if all(not len(each.got) for each in failing):

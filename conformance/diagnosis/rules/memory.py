@@ -2,37 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
 
-from conformance.diagnosis.exhibits import Asked, Inquiry, matches, spread
+from conformance.diagnosis.exhibits import Asked, Inquiry, matches
 from conformance.diagnosis.rivals.rival import scaled
 from conformance.diagnosis.rules.explained import fails_in, fails_plainly, is_made_of_outputs
 from conformance.diagnosis.rules.gradients import is_of_gradients
-from conformance.diagnosis.rules.state import right_when_fresh
+from conformance.diagnosis.rules.state import asked_again, is_right_for, right_when_fresh
 from conformance.diagnosis.wording import listed, names_missed, observed
-from conformance.families import Tensors
 from conformance.procedures import GRADIENTS
-from conformance.results import Diagnosis, Result
-from conformance.truth import truth
-from reference.formats import Array
+from conformance.results import Diagnosis
 from reference.intervals import Interval
 
 KEPT, ROWS, LENGTH = "state.outputs-kept", "outputs.rows-independent", "state.batch-length"
 VIEWS, AGAIN = "state.views", "gradients.again"
 #: So many features has no case.
 UNASKED = 13
-#: So many questions are put again.
-FEW = 4
 
 
 def overwritten_answers(inquiry: Inquiry) -> Iterator[Diagnosis]:
     """The rule for layers that keep one array for their outputs: what they gave back becomes the next answer."""
     kept = [result for result in inquiry.failing(KEPT) if fails_in(result, "first_after")]
     rows = [result for result in inquiry.failing(ROWS) if fails_in(result, "row_by_row")]
-    asked = [each for each in _asked(inquiry, rows) if each.question.known_shape[0] > 1]
+    asked = [each for each in asked_again(inquiry, rows) if each.question.known_shape[0] > 1]
     repeated = bool(asked) and not fails_plainly(inquiry) and all(_repeats_last(each) for each in asked)
     if not kept and not repeated:
         return
@@ -52,10 +47,6 @@ def _repeats_last(asked: Asked) -> bool:
     return all(matches(rows[place : place + 1], last) for place in range(len(rows)))
 
 
-def _asked(inquiry: Inquiry, results: Sequence[Result]) -> list[Asked]:
-    return [inquiry.witness.ask(question) for question in spread(results, FEW)]
-
-
 def first_batches(inquiry: Inquiry) -> Iterator[Diagnosis]:
     """The rule for layers that the length of their first batch decides something of; a fresh one answers right."""
     failing = inquiry.failing(LENGTH)
@@ -64,7 +55,7 @@ def first_batches(inquiry: Inquiry) -> Iterator[Diagnosis]:
     words = {"after_fewer": "a shorter one", "after_more": "a longer one"}
     names = {name for result in failing for name in names_missed(result)}
     before = listed([word for name, word in words.items() if name in names]) if names else "another one"
-    zeros = bool(names) and all(_is_zero_beyond(each) for each in _asked(inquiry, failing))
+    zeros = bool(names) and all(_is_zero_beyond(each) for each in asked_again(inquiry, failing))
     what = "rows beyond the length of the first batch are 0" if zeros else observed(failing)
     says = f"the length of a layer's first batch decides its later answers: after {before} {what}"
     evidence = f"{len(failing)} of {len(failing)} questions, put to layers that were called on other batches before"
@@ -86,7 +77,7 @@ def misread_views(inquiry: Inquiry) -> Iterator[Diagnosis]:
     failing = inquiry.failing(VIEWS)
     if not failing:
         return
-    asked = _asked(inquiry, failing)
+    asked = asked_again(inquiry, failing)
     evidence = f"{len(failing)} of {len(failing)} questions whose inputs are views of wider memory"
     misread = bool(asked) and all(_is_as_it_lies(inquiry, each) for each in asked)
     says = (
@@ -106,23 +97,14 @@ def _is_as_it_lies(inquiry: Inquiry, asked: Asked) -> bool:
         "of_steps": np.repeat(inputs, 2, axis=-1).ravel()[: inputs.size],
         "of_columns": np.moveaxis(inputs, -1, 0).ravel(),
     }
-    return all(
-        matches(asked.answer.tensor(name), _right(inquiry, asked, values.reshape(inputs.shape)))
-        for name, values in lying.items()
-    )
-
-
-def _right(inquiry: Inquiry, asked: Asked, inputs: Array) -> Interval:
-    assert asked.tensors is not None
-    question = replace(asked.question, procedure="call")
-    tensors: Tensors = replace(asked.tensors, inputs=inputs)
-    return truth(question, tensors, inquiry.witness.oracle.dialect).bounds["outputs"]
+    tensors = {name: replace(asked.tensors, inputs=values.reshape(inputs.shape)) for name, values in lying.items()}
+    return all(is_right_for(inquiry, asked, each, name) for name, each in tensors.items())
 
 
 def gradients_again(inquiry: Inquiry) -> Iterator[Diagnosis]:
     """The rule for gradients that are right once: what they leave behind."""
     failing = [result for result in inquiry.failing(AGAIN) if result.comparisons]
-    asked = _asked(inquiry, failing)
+    asked = asked_again(inquiry, failing)
     if not failing or not all(_is_right_once(inquiry, *each) for each in enumerate(asked)):
         return
     if any(_is_as_ever(inquiry, each) for each in asked):

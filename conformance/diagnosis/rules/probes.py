@@ -75,13 +75,14 @@ def probed(inquiry: Inquiry, failing: Sequence[Question]) -> Iterator[Rival]:
     plain = [replace(each, config=replace(each.config, activation="linear")) for each in failing]
     questions = list(dict.fromkeys(plain))
     kernels = _each(questions, lambda question: _in_use(inquiry, question))
-    features = _uses({numbers: _use(got, weights) for numbers, (got, weights) in kernels.items()})
+    by_feature = {numbers: _use(got, weights) for numbers, (got, weights) in kernels.items()}
+    by_unit = {numbers: _use(got.T, weights.T) for numbers, (got, weights) in kernels.items()}
+    features, units = _uses(by_feature), _uses(by_unit)
     if any(not use.is_right for use in features.values()):
         yield _of_features(features)
-    units = _uses({numbers: _use(got.T, weights.T) for numbers, (got, weights) in kernels.items()})
     if any(not use.is_right for use in units.values()):
         yield _of_units(units)
-    if any(use is None for use in (*_found(kernels, turned=False), *_found(kernels, turned=True))):
+    if any(use is None for use in (*by_feature.values(), *by_unit.values())):
         orders = _each(questions, lambda question: _order(inquiry, question))
         if any((order != np.arange(order.size)).any() for order in orders.values()):
             yield _of_elements(orders)
@@ -89,12 +90,6 @@ def probed(inquiry: Inquiry, failing: Sequence[Question]) -> Iterator[Rival]:
     biases = _each(biased, lambda question: _bias(inquiry, question))
     if any(not use.is_right for use in biases.values()):
         yield _of_biases(biases)
-
-
-def _found(kernels: Mapping[tuple[int, int], tuple[Array, Array]], *, turned: bool) -> list[Use | None]:
-    """Of every kernel which features, or units, take whose weights; None where that is not what it is."""
-    pairs = [(got.T, weights.T) if turned else (got, weights) for got, weights in kernels.values()]
-    return [_use(*pair) for pair in pairs]
 
 
 def _order(inquiry: Inquiry, question: Question) -> NDArray[Any] | None:

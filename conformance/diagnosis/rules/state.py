@@ -82,12 +82,12 @@ def depends_on_history(inquiry: Inquiry) -> Iterator[Diagnosis]:
     )
 
 
-def _asked(inquiry: Inquiry, failing: list[Result]) -> list[Asked]:
+def asked_again(inquiry: Inquiry, failing: list[Result]) -> list[Asked]:
     return [inquiry.witness.ask(question) for question in spread(failing, 4)]
 
 
 def _overwritten(inquiry: Inquiry, failing: list[Result]) -> tuple[str, str, str]:
-    asked = _asked(inquiry, failing)
+    asked = asked_again(inquiry, failing)
     changed = sum(
         int((a.answer.tensors["inputs_after"] != a.tensors.inputs).sum()) for a in asked if a.tensors is not None
     )
@@ -103,15 +103,15 @@ def _by_inputs(inquiry: Inquiry, result: Result) -> bool:
     asked = inquiry.witness.ask(result.case.question)
     if asked.tensors is None or "inputs_after" not in asked.answer.tensors:
         return False
-    return _matches(inquiry, asked, replace(asked.tensors, inputs=asked.answer.tensors["inputs_after"]), "second")
+    return is_right_for(inquiry, asked, replace(asked.tensors, inputs=asked.answer.tensors["inputs_after"]), "second")
 
 
 def _changing(inquiry: Inquiry, failing: list[Result]) -> tuple[str, str, str]:
-    asked = _asked(inquiry, failing)
+    asked = asked_again(inquiry, failing)
     says = "the same inputs get another answer the second time"
     evidence = f"{len(failing)} of {len(failing)} questions are answered differently when they are put again"
     between = [(a, replace(a.tensors, inputs=1 - a.tensors.inputs[::-1])) for a in asked if a.tensors is not None]
-    if between and all(_matches(inquiry, a, other, "second") for a, other in between):
+    if between and all(is_right_for(inquiry, a, other, "second") for a, other in between):
         return (
             "answers-remembered",
             f"{says}: that of the call before",
@@ -125,7 +125,7 @@ def _changing(inquiry: Inquiry, failing: list[Result]) -> tuple[str, str, str]:
         for a in asked
         if a.tensors is not None
     ]
-    if halved and all(_matches(inquiry, a, other, "second") for a, other in halved):
+    if halved and all(is_right_for(inquiry, a, other, "second") for a, other in halved):
         return "weights-drift", f"{says}: every call halves the kernel", evidence
     return "answers-change", says + _difference(asked), evidence
 
@@ -155,7 +155,7 @@ def _difference(asked: list[Asked]) -> str:
 
 
 def _stale(inquiry: Inquiry, failing: list[Result]) -> Told | None:
-    asked = _asked(inquiry, failing)
+    asked = asked_again(inquiry, failing)
     if asked and all(_is_one_call_late(inquiry, each) for each in asked):
         says = "weights that are set take effect one call late: the first call after it still uses those before"
         return "weights-late", says, f"{len(asked)} of {len(asked)} layers answer right at the second call"
@@ -166,7 +166,7 @@ def _stale(inquiry: Inquiry, failing: list[Result]) -> Told | None:
     )
     for words, made in parts:
         fits = [
-            _matches(inquiry, a, made(a.tensors, other_weights(a.tensors)), "outputs")
+            is_right_for(inquiry, a, made(a.tensors, other_weights(a.tensors)), "outputs")
             for a in asked
             if a.tensors is not None
         ]
@@ -192,8 +192,8 @@ def _is_one_call_late(inquiry: Inquiry, asked: Asked) -> bool:
 
 
 def _shared(inquiry: Inquiry, failing: list[Result]) -> Told | None:
-    asked = _asked(inquiry, failing)
-    fits = [_matches(inquiry, a, other_weights(a.tensors), "outputs") for a in asked if a.tensors is not None]
+    asked = asked_again(inquiry, failing)
+    fits = [is_right_for(inquiry, a, other_weights(a.tensors), "outputs") for a in asked if a.tensors is not None]
     told = f"{sum(fits)} of {len(fits)} answers of one layer are right for the weights of the other"
     if fits and all(fits):
         return "weights-shared", "two layers share their weights: what one is given, the other uses", told
@@ -202,7 +202,7 @@ def _shared(inquiry: Inquiry, failing: list[Result]) -> Told | None:
     return "weights-shared", f"beside another layer of its own weights one answers wrong: {observed(failing)}", told
 
 
-def _matches(inquiry: Inquiry, asked: Asked, tensors: Tensors, name: str) -> bool:
+def is_right_for(inquiry: Inquiry, asked: Asked, tensors: Tensors, name: str) -> bool:
     """Whether a tensor of the answer is right for other tensors."""
     question = replace(asked.question, procedure="call")
     right: Interval = truth(question, tensors, inquiry.witness.oracle.dialect).bounds["outputs"]

@@ -8,6 +8,7 @@ from itertools import combinations
 from math import prod
 
 from conformance.cases import Question
+from conformance.diagnosis.wording import listed
 
 
 @dataclass(frozen=True)
@@ -77,8 +78,8 @@ def traits(questions: Sequence[Question], *, of_numbers: bool = True, of_activat
     yield from _flagged(questions, _FIRST_FLAGS)
     for named, words in _NAMES if of_activations else _NAMES[1:]:
         names = sorted({named(question) for question in questions})
-        if len(names) <= _LISTED:
-            yield Trait(words.format(" and ".join(names)), _among(named, names), named is _dtype)
+        if len(names) <= (_LISTED if named is _dtype else _MANY):
+            yield Trait(words.format(listed(names)), _among(named, names), named is _dtype)
     yield from (replace(each, is_of_dtype=True) for each in _flagged(questions, _LAST_FLAGS))
     ranks = {len(question.input_shape) for question in questions}
     if len(ranks) == 1 and of_numbers:
@@ -130,9 +131,9 @@ def separating(
 def _exception(inside: Sequence[Question], outside: Sequence[Question]) -> Trait | None:
     """That of all activations but a few, where the others are many."""
     names, others = ({question.config.activation for question in each} for each in (inside, outside))
-    if names & others or len(names) < _MANY or len(others) > _LISTED:
+    if names & others or len(names) < _MANY or len(others) > _MANY:
         return None
-    return Trait(f"except with activation {' and '.join(sorted(others))}", lambda q: q.config.activation not in others)
+    return Trait(f"except with activation {listed(sorted(others))}", lambda q: q.config.activation not in others)
 
 
 def described(questions: Iterable[Question]) -> str:

@@ -124,7 +124,7 @@ def told_of(function: Callable[..., Any], *areas: str) -> tuple[Diagnosis, ...]:
         (sorted_at_rank_4, "rows-coupled", "the outputs of a row depend on the other rows of its batch for rank 4"),
         (moved_rows, "rows-reordered", "the rows come in another order"),
         (one_without_bias, "bias-uninvited", "1 is added although there is no bias"),
-        (log_of_sigmoid, "activation-formula", "log_sigmoid loses its digits where it is small"),
+        (log_of_sigmoid, "activation-formula", "log_sigmoid is log(1 / (1 + exp(-z))), as it stands: exp overflows"),
         (sign_by_a_table_of_reciprocals, "activation-formula", "softsign is inexact, off by up to 2.4e-04"),
         (narrow_tanh, "activation-narrow", "tanh is computed in float32"),
     ],

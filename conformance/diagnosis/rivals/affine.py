@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from conformance.diagnosis.rivals.axes import AXES, WHOLE
+from conformance.diagnosis.rivals.axes import AXES
 from conformance.diagnosis.rivals.bias import BIAS
 from conformance.diagnosis.rivals.permutations import of_orders
 from conformance.diagnosis.rivals.product import PRODUCT
 from conformance.diagnosis.rivals.rival import Rival
+from conformance.diagnosis.rivals.whole import WHOLE
 
 
 def all_affine() -> Iterator[Rival]:

@@ -9,17 +9,11 @@ from math import prod
 import numpy as np
 
 from conformance.diagnosis.rivals.product import BLOCKS
-from conformance.diagnosis.rivals.rival import Forward, Rival, forward, inexactly, permuted
-from conformance.diagnosis.rivals.steps import Change, added, before_activation, of_outputs, of_product, of_z, z_times
+from conformance.diagnosis.rivals.rival import Forward, Rival, forward, permuted
+from conformance.diagnosis.rivals.steps import Change, added, before_activation, of_outputs, of_product, of_z
 from reference.bounds import Estimate, Problem
 from reference.formats import Array
 from reference.intervals import Interval
-
-
-def _with_inputs(problem: Problem) -> Problem:
-    """The inputs added to z: the identity added to a square kernel."""
-    square = problem.kernel.shape[0] == problem.kernel.shape[1]
-    return replace(problem, kernel=problem.kernel + np.eye(len(problem.kernel))) if square else problem
 
 
 def _flattened(problem: Problem) -> Problem:
@@ -232,46 +226,17 @@ def _channels_first(problem: Problem) -> Problem:
     return replace(problem, inputs=np.moveaxis(inputs.reshape(batch, features, *between), 1, -1))
 
 
-def _rolled(by: int, axis: int) -> Change:
-    return lambda values: np.roll(values, by, axis=axis)
+def _moved_to_axis_1(problem: Problem) -> Problem:
+    inputs = problem.inputs
+    return replace(problem, inputs=np.moveaxis(inputs, -1, 1).reshape(inputs.shape))
+
+
+def _filled_rows(block: int) -> Change:
+    return lambda values: np.concatenate([values, np.zeros((-len(values) % block, *values.shape[1:]))])
 
 
 def _without_middle(values: Array) -> Array:
     return values.reshape(len(values), prod(values.shape[1:])) if values.ndim > 2 else values
-
-
-def _tiled(block: int) -> Change:
-    """Every block of rows holds what the first one does."""
-
-    def change(values: Array) -> Array:
-        rows = values.reshape(-1, values.shape[-1]) if values.size else values
-        return rows[np.arange(len(rows)) % block].reshape(values.shape) if values.size else values
-
-    return change
-
-
-WHOLE: tuple[Rival, ...] = (
-    forward(
-        "inputs-added",
-        "the inputs are added to what is activated, where they have as many units",
-        inexactly(_with_inputs),
-    ),
-    forward("outputs-negated", "the outputs are negated", of_outputs(lambda y: -y)),
-    forward("outputs-zero", "the outputs are zeros", of_outputs(lambda y: 0 * y)),
-    forward("outputs-nan", "the outputs are NaN", of_outputs(lambda y: y * np.nan)),
-    forward("outputs-scaled", "the outputs are doubled", of_outputs(lambda y: 2 * y)),
-    forward("outputs-scaled", "the outputs are halved", of_outputs(lambda y: y / 2)),
-    forward("pre-activations-scaled", "what is activated is doubled", z_times(lambda _: 2.0)),
-    forward("pre-activations-scaled", "what is activated is halved", z_times(lambda _: 0.5)),
-    forward("rows-reordered", "the batch is reversed", of_outputs(lambda y: y[::-1])),
-    forward("rows-reordered", "the batch is moved by one row", of_outputs(_rolled(1, 0))),
-    forward("rows-reordered", "the batch is moved by one row", of_outputs(_rolled(-1, 0))),
-    forward("rows-repeated", "every row is the first one", of_outputs(lambda y: np.repeat(y[:1], len(y), axis=0))),
-    *(
-        forward("rows-repeated", f"the rows beyond {block} repeat the first {block}", of_outputs(_tiled(block)))
-        for block in (*BLOCKS[1:], 128)
-    ),
-)
 
 
 AXES: tuple[Rival, ...] = (
@@ -315,6 +280,14 @@ AXES: tuple[Rival, ...] = (
         )
         for block in BLOCKS
     ),
+    *(
+        forward(
+            "batch-padded",
+            f"rows of zeros stand behind the outputs, up to a multiple of {block} along the first axis",
+            of_outputs(_filled_rows(block)),
+        )
+        for block in BLOCKS
+    ),
     forward("rows-reordered", "the rows come in column order of the leading axes", of_outputs(_in_column_order)),
     forward("rows-reordered", "the leading axes are reversed, and read as if not", of_outputs(_leading_reversed)),
     forward(
@@ -354,6 +327,11 @@ AXES: tuple[Rival, ...] = (
         "inputs-misread",
         "memory is read as channels first, as (batch, features, ...)",
         Forward(operands=_channels_first),
+    ),
+    forward(
+        "inputs-misread",
+        "the features of the inputs are moved to axis 1, and read as if they were not",
+        Forward(operands=_moved_to_axis_1),
     ),
     *(
         forward("units-padded", f"the units are filled up with zeros to a multiple of {block}, and not cut", step)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 from math import prod
@@ -11,7 +11,7 @@ import numpy as np
 
 from conformance.diagnosis.rivals.backward import gradients
 from conformance.diagnosis.rivals.product import BLOCKS
-from conformance.diagnosis.rivals.rival import Forward, Rival, forward
+from conformance.diagnosis.rivals.rival import Forward, Predicted, Rival, forward
 from conformance.diagnosis.rivals.steps import added, before_activation, of_bias, of_bias_computed, plus
 from conformance.truth import Posed
 from reference.activations import ACTIVATIONS
@@ -123,6 +123,17 @@ def _first(rows: int) -> Array:
 
 def _of_blocks(block: int, bias: Array, problem: Problem) -> Array:
     return bias * max(1, -(-problem.kernel.shape[0] // block))
+
+
+def beside(name: str) -> Iterator[Rival]:
+    """A bias that is wrong beside one activation alone."""
+    for rival in BIAS:
+        if rival.defect in ("bias-dropped", "bias-doubled", "bias-subtracted", "bias-late"):
+            yield replace(rival, says=f"with {name} {rival.says}", predict=partial(_beside, name, rival), about=name)
+
+
+def _beside(name: str, rival: Rival, posed: Posed) -> Predicted | None:
+    return rival.predict(posed) if posed.question.config.activation == name else None
 
 
 BIAS: tuple[Rival, ...] = (

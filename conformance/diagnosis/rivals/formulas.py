@@ -13,6 +13,7 @@ from conformance.diagnosis.rivals.approximations import APPROXIMATIONS, Approxim
 from conformance.diagnosis.rivals.families import ALIASES, families_of, fitted, written
 from conformance.diagnosis.rivals.rival import MORE_ROUNDINGS, Rival, of_activation
 from conformance.diagnosis.rivals.rowwise_formulas import rowwise_rivals
+from conformance.diagnosis.rivals.unstable import unstable_rivals
 from reference.activations import ACTIVATIONS, Activation, softplus, tail_product
 from reference.elementwise import Elementwise, nowhere
 from reference.formats import Array
@@ -189,3 +190,4 @@ def activation_rivals(name: str, row: Activation, grid: Exhibit | None) -> Itera
         yield from elementwise_rivals(name, row, grid)
     else:
         yield from rowwise_rivals(name, row, grid)
+    yield from unstable_rivals(name, row)

@@ -11,6 +11,7 @@ from conformance.diagnosis.rivals.backward import changed, gradient_of, gradient
 from conformance.diagnosis.rivals.inputs_gradients import of_inputs
 from conformance.diagnosis.rivals.limited_gradients import (
     of_masked_weights,
+    of_narrow_backward_passes,
     of_narrow_operands,
     of_narrow_sums,
     of_norms,
@@ -165,6 +166,7 @@ def of_products() -> Iterator[Rival]:
                 changed(names, _rounded(narrow.round)),
             )
     yield from of_norms()
+    yield from of_narrow_backward_passes()
     yield from of_narrow_sums()
     yield from of_narrow_operands()
     yield from of_masked_weights()

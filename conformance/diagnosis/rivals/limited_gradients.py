@@ -8,10 +8,10 @@ from dataclasses import replace
 import numpy as np
 
 from conformance.diagnosis.exhibits import Exhibit
-from conformance.diagnosis.rivals.backward import changed, gradient_of, gradients
+from conformance.diagnosis.rivals.backward import changed, gradient_of, gradients, products
 from conformance.diagnosis.rivals.families import number_between, plainest, written
 from conformance.diagnosis.rivals.narrow import NARROW, NARROW_SUMS, Narrow
-from conformance.diagnosis.rivals.rival import Predicted, Rival
+from conformance.diagnosis.rivals.rival import ROUNDINGS, Predicted, Rival
 from conformance.procedures import GRADIENTS
 from conformance.truth import Posed
 from reference.bounds import Estimate, Problem, pre_activation, product
@@ -77,6 +77,28 @@ def of_narrow_sums() -> Iterator[Rival]:
             says = f"sums of the {of}'s gradient are kept in no more than the {narrow.precision} bits of {name}"
             rival = _summed_in(narrow, f"{of}_gradient")
             yield Rival("gradient-rounded", says, rival, is_vague=True, also=_is_of(narrow))
+
+
+def of_narrow_backward_passes() -> Iterator[Rival]:
+    """All of the way back in a narrower format: what comes are numbers of it."""
+    narrow = FORMATS["float32"]
+
+    def predict(posed: Posed) -> Predicted | None:
+        if posed.problem.format.precision <= narrow.precision:
+            return None
+        rounded = replace(posed.problem, format=narrow)
+        z = pre_activation(rounded)
+        value, error = rounded.activation.enclose_vjp(z.value, z.error, flatten_leading(posed.upstream), narrow)
+        doubt = error + ROUNDINGS * narrow.unit_roundoff * np.abs(value)
+        return {name: _wider(each) for name, each in products(rounded, Estimate(value, doubt)).items()}
+
+    says = f"the gradients are computed in {narrow.name} in a layer of a wider dtype"
+    yield Rival("gradient-rounded", says, predict, is_vague=True, also=_is_of(narrow))
+
+
+def _wider(interval: Interval) -> Interval:
+    """With room for a rounding of either operand of each product."""
+    return interval.widened(interval.width)
 
 
 def _is_of(narrow: Format) -> Callable[[Posed, Array], bool]:

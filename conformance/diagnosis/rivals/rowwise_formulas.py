@@ -21,12 +21,16 @@ Value = Callable[[Array], Array]
 FEW = (1e-5, 1e-6, 1e-7, 1e-8, 1e-9, 1e-10, 1e-12, 1e-15)
 #: Axes that are none: all but the batch, and all.
 BEHIND_BATCH, ALL = 98, 99
+#: The axis that PyTorch takes where none is named: 0 of ranks 0, 1 and 3, else 1.
+IMPLICIT = 97
 
 
 def _along(row: Rowwise, axis: int) -> Enclose:
     """The same function along another axis, or along several at once."""
 
     def enclose(z: Estimate, problem: Problem) -> Interval:
+        if axis == IMPLICIT:
+            return _along(row, 0 if z.value.ndim == 3 else 1)(z, problem)
         if not z.value.size or z.value.ndim <= axis < BEHIND_BATCH:
             return row.enclose(z.value, z.error, problem.format)
         if axis == BEHIND_BATCH:
@@ -198,6 +202,7 @@ _AXES = (
     (0, "over the batch (axis 0)"),
     (1, "over axis 1"),
     (2, "over axis 2"),
+    (IMPLICIT, "over the batch (axis 0) for rank 3, and over axis 1 for every other rank"),
     (BEHIND_BATCH, "over all axes but the batch at once"),
     (ALL, "over all axes at once"),
 )

@@ -50,8 +50,10 @@ def raises_plainly(inquiry: Inquiry) -> Iterator[Diagnosis]:
         result for result in inquiry.open if result.verdict is Verdict.ERROR and where.holds(result.case.question)
     ]
     also = [result for result in inquiry.open if result.verdict is Verdict.BLOCKED]
-    cases = tuple(result.case.id for result in (*reached, *also))
     rank = "rank-refused" if "rank" in where.says else "raises"
+    if rank == "rank-refused":
+        also += [r for r in inquiry.failing("shapes.other-rank-accepted") if r.raised == raised[0].raised]
+    cases = tuple(dict.fromkeys(result.case.id for result in (*reached, *also)))
     says = f"it raises {where.says or 'whenever it is called'}: {message}"
     evidence = f"{len(raised)} of {len(raised)} such questions raise, {len(answered)} others do not"
     yield Diagnosis(REFUSED.get(where.says, rank), says, evidence, cases)

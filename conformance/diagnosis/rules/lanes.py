@@ -17,6 +17,7 @@ from conformance.diagnosis.rivals.rounding import all_roundings
 from conformance.diagnosis.rivals.slopes import of_slope, plain_kinks
 from conformance.diagnosis.rivals.upstreams import of_upstream
 from conformance.diagnosis.wording import context, names_missed, observed
+from conformance.diagnosis.wording import raised as in_its_words
 from conformance.procedures import GRADIENTS
 from conformance.results import Diagnosis, Result, Verdict
 from reference.elementwise import Elementwise
@@ -42,6 +43,7 @@ _GRAPHS = (
     "losses.evaluation",
     "losses.unknown-batch",
     "constraints.training",
+    "constraints.only-after-steps",
     "saving.export",
 )
 LANES: tuple[Lane, ...] = (
@@ -150,7 +152,11 @@ def _sentence(inquiry: Inquiry, lane: Lane, failing: Sequence[Result]) -> str:
     )
     raised = [result for result in failing if result.verdict is not Verdict.FAIL]
     if len(raised) == len(failing):
-        return observed(raised)
+        return (
+            f"{lane.says} it raises: {in_its_words(raised)}"
+            if lane.defect == "unknown-lengths-differ"
+            else observed(raised)
+        )
     fitted = _fitted(inquiry, failing)
     if not fitted:
         return observed([r for r in failing if r.verdict is Verdict.FAIL])

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from conformance.diagnosis.exhibits import Asked, Inquiry, matches
 from conformance.diagnosis.rivals.rival import scaled
@@ -14,7 +16,7 @@ from conformance.diagnosis.rules.gradients import is_of_gradients
 from conformance.diagnosis.rules.state import asked_again, is_right_for, right_when_fresh
 from conformance.diagnosis.wording import listed, names_missed, observed
 from conformance.procedures import GRADIENTS
-from conformance.results import Diagnosis
+from conformance.results import Diagnosis, Result
 from reference.intervals import Interval
 
 KEPT, ROWS, LENGTH = "state.outputs-kept", "outputs.rows-independent", "state.batch-length"
@@ -80,12 +82,28 @@ def misread_views(inquiry: Inquiry) -> Iterator[Diagnosis]:
     asked = asked_again(inquiry, failing)
     evidence = f"{len(failing)} of {len(failing)} questions whose inputs are views of wider memory"
     misread = bool(asked) and all(_is_as_it_lies(inquiry, each) for each in asked)
-    says = (
-        "the strides of its inputs are ignored: it reads on in memory, as if they lay one behind the other"
-        if misread
-        else f"inputs that are a view of wider memory get other outputs: {observed(failing)}"
-    )
+    if misread:
+        says = "the strides of its inputs are ignored: it reads on in memory, as if they lay one behind the other"
+    elif _is_in_column_order(inquiry, failing, asked):
+        says = "inputs that lie in memory column by column are read row by row, in the order of memory"
+    else:
+        says = f"inputs that are a view of wider memory get other outputs: {observed(failing)}"
     yield Diagnosis("strides-ignored", says, evidence, tuple(result.case.id for result in failing))
+
+
+def _is_in_column_order(inquiry: Inquiry, failing: Sequence[Result], asked: Sequence[Asked]) -> bool:
+    """Whether inputs that are laid column by column are read as they lie, and no others."""
+    if {name for result in failing for name in names_missed(result)} != {"of_columns"}:
+        return False
+    given = [(each, each.tensors) for each in asked if each.tensors is not None]
+    return bool(given) and all(
+        is_right_for(inquiry, each, replace(tensors, inputs=_by_columns(tensors.inputs)), "of_columns")
+        for each, tensors in given
+    )
+
+
+def _by_columns(inputs: NDArray[Any]) -> NDArray[Any]:
+    return np.asarray(np.moveaxis(inputs, -1, 0).ravel().reshape(inputs.shape))
 
 
 def _is_as_it_lies(inquiry: Inquiry, asked: Asked) -> bool:
@@ -95,7 +113,7 @@ def _is_as_it_lies(inquiry: Inquiry, asked: Asked) -> bool:
     inputs = asked.tensors.inputs
     lying = {
         "of_steps": np.repeat(inputs, 2, axis=-1).ravel()[: inputs.size],
-        "of_columns": np.moveaxis(inputs, -1, 0).ravel(),
+        "of_columns": _by_columns(inputs),
     }
     tensors = {name: replace(asked.tensors, inputs=values.reshape(inputs.shape)) for name, values in lying.items()}
     return all(is_right_for(inquiry, asked, each, name) for name, each in tensors.items())

@@ -11,6 +11,7 @@ from conformance.cases import Question
 from conformance.diagnosis.exhibits import Exhibit, Inquiry, spread, twin
 from conformance.diagnosis.fit import Fit, agrees, fitting
 from conformance.diagnosis.rivals.affine import all_affine
+from conformance.diagnosis.rivals.bias import beside
 from conformance.diagnosis.rivals.every_activation import of_every_activation
 from conformance.diagnosis.rivals.families import plainest
 from conformance.diagnosis.rivals.formulas import activation_rivals
@@ -149,6 +150,7 @@ def _named(inquiry: Inquiry, failing: Sequence[Exhibit], right: Sequence[Exhibit
     ]
     if not linear_fails:
         steps = [lambda left: fitting(of_every_activation(), left, right), *steps[::-1]]
+    steps.append(lambda left: _of_bias_beside_one(inquiry, left, right))
     left = list(failing)
     for step in steps:
         for fit in step(left):
@@ -222,6 +224,17 @@ def _of_activations(inquiry: Inquiry, failing: Sequence[Exhibit], right: Sequenc
             else:
                 fits = [fit for fit in fits if _is_of_several_units(fit, own)]
                 found += [fit for fit in fits if is_of_activation(fit.explained, inquiry)]
+    return found
+
+
+def _of_bias_beside_one(inquiry: Inquiry, failing: Sequence[Exhibit], right: Sequence[Exhibit]) -> list[Fit]:
+    """A bias that goes wrong with one activation alone; it is no other activation."""
+    found = []
+    for name in dict.fromkeys(exhibit.question.config.activation for exhibit in failing):
+        own, others = (
+            [exhibit for exhibit in some if exhibit.question.config.activation == name] for some in (failing, right)
+        )
+        found += [fit for fit in fitting(beside(name), own, others) if is_of_activation(fit.explained, inquiry)]
     return found
 
 

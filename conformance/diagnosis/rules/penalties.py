@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from math import prod
 from typing import Any
 
@@ -129,6 +130,13 @@ def accounts(argument: str) -> Iterator[Account]:
         other = "bias_regularizer" if argument == "kernel_regularizer" else "kernel_regularizer"
         words = f"{of} is by the {other.removesuffix('_regularizer')}'s regularizer"
         yield "penalty-of-other-regularizer", words, lambda costs: _by_the_other(costs, argument, other)
+        own, its = (each.removesuffix("_regularizer") for each in (argument, other))
+        for always, words in ((False, ", where that has no regularizer of its own"), (True, "")):
+            yield (
+                "penalty-of-other-regularizer",
+                f"the {own}'s regularizer penalizes the {its} as well{words}",
+                partial(_of_both, argument=argument, other=other, always=always),
+            )
     else:
         yield (
             "activity-divisor",
@@ -179,6 +187,15 @@ def _by_the_other(costs: Costs, argument: str, other: str) -> list[float] | None
     if weight is None or argument not in costs.parts:
         return None
     return _with(costs, argument, *([] if name is None else [REGULARIZERS[name].penalty(weight.astype(np.float64))]))
+
+
+def _of_both(costs: Costs, argument: str, other: str, *, always: bool) -> list[float]:
+    """always: also where the other weight has a regularizer."""
+    name, tensors = getattr(costs.question.config, argument), costs.posed.tensors
+    weight = tensors.bias if argument == "kernel_regularizer" else tensors.kernel
+    if weight is None or (other in costs.parts and not always):
+        return list(costs.parts.values())
+    return [*costs.parts.values(), REGULARIZERS[name].penalty(weight.astype(np.float64))]
 
 
 def by_one_regularizer(costs: Costs, argument: str, other: str) -> list[float] | None:

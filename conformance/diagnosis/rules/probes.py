@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from conformance.cases import Question
 from conformance.diagnosis.exhibits import Inquiry
-from conformance.diagnosis.rivals.rival import Rival, forward
+from conformance.diagnosis.rivals.rival import Forward, Rival, forward
 from conformance.diagnosis.rivals.steps import of_bias, of_kernel
 from conformance.diagnosis.wording import listed, nth
 from conformance.families import Tensors
@@ -90,6 +90,8 @@ def probed(inquiry: Inquiry, failing: Sequence[Question]) -> Iterator[Rival]:
     biases = _each(biased, lambda question: _bias(inquiry, question))
     if any(not use.is_right for use in biases.values()):
         yield _of_biases(biases)
+        if any(not use.is_right for use in units.values()):
+            yield _of_units_and_biases(units, biases)
 
 
 def _order(inquiry: Inquiry, question: Question) -> NDArray[Any] | None:
@@ -137,6 +139,20 @@ def _of_biases(uses: Uses) -> Rival:
     step = of_bias(lambda bias, problem: _use_of(uses, problem).of(bias))
     defect, says = _told(uses, 1, "unit", "gets the bias of", "the bias of the {places} is {times}")
     return forward(OF_BIAS[defect], says, step, applies=_among(uses))
+
+
+def _of_units_and_biases(units: Uses, biases: Uses) -> Rival:
+    """A unit that gets another one's product and bias is that other unit."""
+
+    def operands(problem: Problem) -> Problem:
+        moved = of_kernel(lambda kernel, problem: _use_of(units, problem).of(kernel.T).T).operands(problem)
+        return of_bias(lambda bias, problem: _use_of(biases, problem).of(bias)).operands(moved)
+
+    def applies(posed: Posed) -> bool:
+        return _among(units)(posed) and (posed.problem.bias is None or _among(biases)(posed))
+
+    defect, says = _told(units, 1, "unit", "gets product and bias of", "product and bias of the {places} are {times}")
+    return forward(defect, says, Forward(operands=operands), applies=applies)
 
 
 def _uses(found: Mapping[tuple[int, int], Use | None]) -> Uses:

@@ -8,7 +8,7 @@ from math import prod
 
 from conformance.cases import Question
 from conformance.diagnosis.exhibits import Exhibit, Inquiry
-from conformance.diagnosis.fit import Fit, agrees
+from conformance.diagnosis.fit import ENOUGH, Fit, agrees, predicted
 from conformance.diagnosis.scope import separating
 from reference.activations import ACTIVATIONS
 from reference.elementwise import Elementwise
@@ -17,6 +17,8 @@ from reference.elementwise import Elementwise
 LENGTHS = (1, 2, 3, 4, 5, 8, 9, 12, 16, 17, 32, 33, 64)
 #: Axes before the last, for each rank.
 RANKS = ((5,), (1,), (3, 5), (2, 3, 5), (2, 2, 3, 2))
+#: Each half type beside the other one, and the policies that compute in them.
+HALF = ("float16", "bfloat16", "mixed_float16", "mixed_bfloat16")
 #: So many elements of inputs or kernels are enough.
 MOST = 2**15
 
@@ -29,11 +31,14 @@ def rescoped(inquiry: Inquiry, fit: Fit, failing: Sequence[Exhibit], right: Sequ
     names = {exhibit.name for exhibit in fit.explained}
     inside: list[Question] = []
     outside: list[Question] = []
-    for question in dict.fromkeys(_variations(_plainest(fit))):
+    base = _plainest(fit)
+    accepted = () if fit.rival.about else inquiry.witness.oracle.dialect.activations
+    variations = [*_variations(base), *(_with_activation(base, name) for name in sorted(accepted))]
+    for question in dict.fromkeys(variations):
         found = [each for each in inquiry.witness.exhibits(question) if each.name in names and each.is_shaped]
-        agreed = [(each.fails, agrees(fit.rival, each)) for each in found]
-        inside += [question for fails, agrees_there in agreed if fails and agrees_there]
-        outside += [question for fails, agrees_there in agreed if not fails and agrees_there is False]
+        agreed = [(each, agrees(fit.rival, each)) for each in found]
+        inside += [question for each, is_so in agreed if is_so and (each.fails or _tells(fit, each))]
+        outside += [question for each, is_so in agreed if not each.fails and is_so is False]
     if all(fit.where.holds(each) for each in inside) and not any(fit.where.holds(each) for each in outside):
         return fit
     explained = [each.question for each in fit.explained]
@@ -60,6 +65,21 @@ def _plainest(fit: Fit) -> Question:
     )
 
 
+def _tells(fit: Fit, right: Exhibit) -> bool:
+    """Whether a tensor that is right, and as the rival has it, would hardly be so by chance: there is less room."""
+    _, said = predicted(fit.rival, right)
+    within = said.get(right.name)
+    if within is None or within.shape != right.right.shape:
+        return False
+    return int((2 * within.width < right.right.width).sum()) >= ENOUGH
+
+
+def _with_activation(base: Question, name: str) -> Question:
+    units = base.config.units * (2 // ACTIVATIONS[name].output_units(2))
+    config = replace(base.config, activation=name, units=units)
+    return replace(base, config=config, family="normal", seed=base.seed + 303)
+
+
 def _variations(base: Question) -> Iterator[Question]:
     if 0 in base.known_shape or len(base.known_shape) < 2:
         return
@@ -74,6 +94,7 @@ def _variations(base: Question) -> Iterator[Question]:
         *((length, *between, features) for length in LENGTHS),
         *((batch, *between, length) for length in LENGTHS),
         *((*leading, features) for leading in RANKS),
+        *((*leading, features) for leading in ((units,), (units, 5), (3, units), (units, 3, 5), (2, 3, units))),
     ]
     for shape in shapes:
         if prod(shape) * units <= MOST:
@@ -84,3 +105,5 @@ def _variations(base: Question) -> Iterator[Question]:
         if length % whole == 0:
             yield asked(base.known_shape, units=length)
     yield asked(base.known_shape, use_bias=not base.config.use_bias)
+    if base.config.format.is_half:
+        yield from (replace(base, config=replace(base.config, dtype=dtype)) for dtype in HALF)

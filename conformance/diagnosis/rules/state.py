@@ -88,6 +88,19 @@ def asked_again(inquiry: Inquiry, failing: list[Result]) -> list[Asked]:
 
 def _overwritten(inquiry: Inquiry, failing: list[Result]) -> tuple[str, str, str]:
     asked = asked_again(inquiry, failing)
+    shapes = [
+        (each.tensors.inputs.shape, each.answer.tensors["inputs_after"].shape)
+        for each in asked
+        if each.tensors is not None
+    ]
+    reshaped = [pair for pair in shapes if pair[0] != pair[1]]
+    if reshaped:
+        before, after = reshaped[0]
+        return (
+            "inputs-overwritten",
+            f"a call reshapes the caller's inputs: those of shape {before} are of shape {after} after it",
+            f"{len(reshaped)} of {len(asked)} inputs are of another shape after a call",
+        )
     changed = sum(
         int((a.answer.tensors["inputs_after"] != a.tensors.inputs).sum()) for a in asked if a.tensors is not None
     )
@@ -197,6 +210,15 @@ def _shared(inquiry: Inquiry, failing: list[Result]) -> Told | None:
     told = f"{sum(fits)} of {len(fits)} answers of one layer are right for the weights of the other"
     if fits and all(fits):
         return "weights-shared", "two layers share their weights: what one is given, the other uses", told
+    for name in ("bias", "kernel"):
+        fits = [
+            is_right_for(inquiry, a, replace(a.tensors, **{name: getattr(other_weights(a.tensors), name)}), "outputs")
+            for a in asked
+            if a.tensors is not None
+        ]
+        if fits and all(fits):
+            evidence = f"{len(fits)} of {len(fits)} answers of one layer are right for the {name} of the other"
+            return f"{name}-shared", f"two layers share their {name}: what one is given, the other uses", evidence
     if fails_plainly(inquiry):
         return None
     return "weights-shared", f"beside another layer of its own weights one answers wrong: {observed(failing)}", told

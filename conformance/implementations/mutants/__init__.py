@@ -8,9 +8,9 @@ from conformance.implementations.keras import mutants as keras
 from conformance.implementations.mutant import Mutant
 from conformance.implementations.mutants import (
     activations,
+    drawn,
     dtypes,
     gradients,
-    kept_apart,
     outputs,
     ported,
     shapes,
@@ -18,7 +18,7 @@ from conformance.implementations.mutants import (
     state,
 )
 
-#: By name: area by area, then those of Keras, and the ones that are kept apart.
+#: By name: area by area, then those of Keras.
 MUTANTS: Mapping[str, Mutant] = {
     mutant.name: mutant
     for mutant in (
@@ -31,6 +31,6 @@ MUTANTS: Mapping[str, Mutant] = {
         *specials.MUTANTS,
         *keras.MUTANTS,
         *ported.MUTANTS,
-        *kept_apart.MUTANTS,
+        *drawn.MUTANTS,
     )
 }

@@ -5,11 +5,11 @@ from __future__ import annotations
 from conformance.implementations.keras.mutants import (
     composition,
     constraints,
+    drawn,
     dtypes,
     errors,
     gradients,
     initializers,
-    kept_apart,
     losses,
     modes,
     outputs,
@@ -41,5 +41,5 @@ MUTANTS: tuple[Mutant, ...] = (
     *errors.MUTANTS,
     *specials.MUTANTS,
     *third_party.MUTANTS,
-    *kept_apart.MUTANTS,
+    *drawn.MUTANTS,
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from conformance.diagnosis.expected_apart import ALSO_APART, EXPECTED_APART
 from conformance.diagnosis.expected_drawn import ALSO_DRAWN, EXPECTED_DRAWN, named
 
 #: By the mutant's name the defects any of which is right.
@@ -338,6 +339,7 @@ EXPECTED: Mapping[str, tuple[str, ...]] = {
     **named("batch-remembered", "batch-refused"),
     **named("divided-by-the-batch-when-built", "activity-divisor"),
     **EXPECTED_DRAWN,
+    **EXPECTED_APART,
 }
 #: What else is true of a mutant, besides the defect that it declares: side effects of how it is made.
 ALSO: Mapping[str, tuple[str, ...]] = {
@@ -405,4 +407,5 @@ ALSO: Mapping[str, tuple[str, ...]] = {
     # what is float16 is declared so, and takes no upstream gradient of bfloat16
     **named("float16-for-bfloat16", "declared-dtype-wrong", "raises"),
     **ALSO_DRAWN,
+    **ALSO_APART,
 }

@@ -14,7 +14,9 @@ from enum import Enum
 from conformance.diagnosis.conclude import diagnose
 from conformance.diagnosis.expected import ALSO, EXPECTED
 from conformance.diagnosis.rules.seen import SEEN
+from conformance.implementations.keras.mutants import kept_apart as keras_kept_apart
 from conformance.implementations.mutant import Mutant
+from conformance.implementations.mutants import kept_apart
 from conformance.results import Diagnosis
 from conformance.run import Selection, run
 from conformance.session import Oracle
@@ -56,7 +58,7 @@ class Rate:
         return f"{self.mutants} mutants: {told}"
 
 
-_KEPT_APART: frozenset[str] = frozenset()
+_KEPT_APART = frozenset(mutant.name for mutant in (*kept_apart.MUTANTS, *keras_kept_apart.MUTANTS))
 
 
 def is_kept_apart(mutant: Mutant) -> bool:

@@ -40,8 +40,9 @@ def wrong_state(inquiry: Inquiry) -> Iterator[Diagnosis]:
                 follow = failing
             fresh = right_when_fresh(inquiry)
             if fresh:
+                made = (*PLAIN, "read_losses", "read_losses_in_graph")
                 fresh += [
-                    each for each in inquiry.open if each.case.question.procedure in PLAIN and is_made_of_outputs(each)
+                    each for each in inquiry.open if each.case.question.procedure in made and is_made_of_outputs(each)
                 ]
             cast = [
                 each for each in inquiry.failing("dtypes.inputs-") if clause == RELOADED and is_made_of_outputs(each)

@@ -11,6 +11,7 @@ from conformance.implementations.mutants import (
     drawn,
     dtypes,
     gradients,
+    kept_apart,
     outputs,
     ported,
     shapes,
@@ -18,7 +19,7 @@ from conformance.implementations.mutants import (
     state,
 )
 
-#: By name: area by area, then those of Keras.
+#: By name: area by area, then those of Keras, and the ones that are kept apart.
 MUTANTS: Mapping[str, Mutant] = {
     mutant.name: mutant
     for mutant in (
@@ -32,5 +33,6 @@ MUTANTS: Mapping[str, Mutant] = {
         *keras.MUTANTS,
         *ported.MUTANTS,
         *drawn.MUTANTS,
+        *kept_apart.MUTANTS,
     )
 }

@@ -10,6 +10,7 @@ from conformance.implementations.keras.mutants import (
     errors,
     gradients,
     initializers,
+    kept_apart,
     losses,
     modes,
     outputs,
@@ -42,4 +43,5 @@ MUTANTS: tuple[Mutant, ...] = (
     *specials.MUTANTS,
     *third_party.MUTANTS,
     *drawn.MUTANTS,
+    *kept_apart.MUTANTS,
 )

@@ -8,6 +8,7 @@ from conformance.contract import errata
 from conformance.contract.checks import dtype_of_outputs, each_row_alone, outputs_inside
 from conformance.contract.clause import Clause, ask
 from conformance.contract.tables import (
+    APPROXIMATED,
     BOTH,
     ELEMENTWISE,
     EVERY,
@@ -48,11 +49,12 @@ CLAUSES = (
         says="The activation is Keras's own function of that name, on a dense grid of exact pre-activations.",
         source=ACTIVATIONS_PY,
         guards="gelu by tanh, a leaky slope of 0.01 or 0.3, Keras 2's hard_sigmoid, three-digit selu constants, "
-        "approximations of exp (apple/coremltools#2863)",
+        "approximations of exp (apple/coremltools#2863), and of erf that are good for float32 alone",
         level=Level.INFERENCE,
         asks=(
             *ask(activation=ELEMENTWISE, family=("grid",), shape=((509, 1),), units=(1,)),
             *ask(activation=ROWWISE, family=("grid",), shape=((509, 1),), units=(3,)),
+            *ask(activation=APPROXIMATED, family=("grid",), shape=((509, 1),), units=(1,), dtype=("float64",)),
             *ask(
                 activation=ELEMENTWISE,
                 family=("grid",),

@@ -14,6 +14,8 @@ EXACT = ("linear", "relu", "relu6", "hard_tanh", "hard_shrink", "soft_shrink")
 PIECEWISE = ("leaky_relu", "elu", "celu", "sparse_plus", "sparse_sigmoid", "hard_sigmoid", "hard_silu")
 #: Exact at 0 alone.
 SMOOTH = ("sigmoid", "tanh", "exponential", "silu", "gelu", "mish", "squareplus")
+#: What libraries replace by polynomials or thresholds that are good for float32.
+APPROXIMATED = ("gelu", "silu", "selu", "softplus")
 #: NaN and infinities go through alike in every lane of TensorFlow: facts measured for eager, tf.function and XLA.
 SPECIAL = ("linear", "relu", "leaky_relu", "sigmoid", "tanh", "softplus", "exponential")
 FLOATS = ("float32", "float64")

@@ -97,6 +97,7 @@ CLAUSES = (
         asks=(
             *ask(activation=ELEMENTWISE, family=("tails",), shape=((251, 1),), units=(1,)),
             *ask(activation=ROWWISE, family=("tails",), shape=((251, 1),), units=(3,)),
+            *ask(activation=APPROXIMATED, family=("tails",), shape=((251, 1),), units=(1,), dtype=("float64",)),
             *ask(
                 activation=ROWWISE,
                 family=("tails",),

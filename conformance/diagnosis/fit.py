@@ -214,7 +214,9 @@ def _in_some_dtypes(score: _Score, failing: Sequence[Question], right: Sequence[
     left = tuple(each for each in score.explained if each.question.config.dtype not in doubtful)
     where = separating((each.question for each in left), failing, right) if len(left) > 1 else None
     if where is None and len(left) > MOST * len(failing):
-        words = f"but for {' and '.join(sorted(doubtful))}"
+        is_right = not {question.config.dtype for question in failing} & doubtful
+        names = " and ".join(sorted(doubtful))
+        words = f"but for {names}" if is_right else f"(in {names} it does not explain all that fails)"
         where = Trait(words, lambda question: question.config.dtype not in doubtful, is_of_dtype=True)
     telling = sum(int(wrong_elements(each).sum()) for each in left if each.is_shaped)
     if where is None or telling < ENOUGH or len(failing) > len(left):

@@ -13,6 +13,8 @@ from reference.formats import Array
 #: The dense grid of pre-activations covers [-GRID_END, GRID_END]: beyond, float32 sigmoid differs from 0 or 1 by <
 #: 2^-28.
 GRID_END = 20.0
+#: exp of numbers beyond 2^10 overflows in every format.
+NEAR_EXPONENT = 10
 
 
 def grid(numbers: Stream, config: DenseConfig, rows: int, input_dim: int) -> Parts:
@@ -30,9 +32,19 @@ def grid(numbers: Stream, config: DenseConfig, rows: int, input_dim: int) -> Par
 
 
 def tails(numbers: Stream, config: DenseConfig, rows: int, input_dim: int) -> Parts:
-    """Both tails: every power of two from the smallest normal number to the largest, with full mantissas."""
+    """Both tails: powers of two from the smallest normal number to the largest, with full mantissas.
+
+    Of a format with many more powers than there are rows half of them lie between 1 and 2048, where tails begin.
+    """
     format = config.format
-    exponents = np.linspace(format.min_exponent, format.max_exponent, max(1, rows)).round().astype(int)[:rows]
+    many = format.max_exponent - format.min_exponent > 2 * rows
+    near = rows // 2 if many else 0
+    exponents = np.concatenate(
+        [
+            np.linspace(0, NEAR_EXPONENT, near).round().astype(int),
+            np.linspace(format.min_exponent, format.max_exponent, max(1, rows - near)).round().astype(int)[:rows],
+        ]
+    )
     mantissas = np.minimum(1 + numbers.uniforms((rows,), format.precision), 2 - 2.0 ** (1 - format.precision))
     sizes = np.minimum(np.ldexp(format.round(mantissas), exponents), format.largest)
     values = np.where(numbers.integers((rows,), 0, 1) == 1, sizes, -sizes)

@@ -37,8 +37,8 @@ DIGESTS = {
     ("cancel", "float64"): "b6e23c4a7e791a39",
     ("grid", "float32"): "979d392fe9125111",
     ("grid", "float64"): "16a96e2a2dfb87c2",
-    ("tails", "float32"): "d69b4ff5c3d13bec",
-    ("tails", "float64"): "fc0af14b79be3f91",
+    ("tails", "float32"): "e7cf71de82a05451",
+    ("tails", "float64"): "00e2c91b115ee4c4",
     ("specials", "float32"): "c5f5dcb8cc0ce301",
     ("specials", "float64"): "1ab39a4bfded446d",
     ("normal", "float32"): "5d383fe9b8b45538",
@@ -276,6 +276,12 @@ def test_the_tails_reach_the_largest_and_the_smallest_normal_number(dtype: str) 
     limits = np.finfo(dtype)
     assert sizes.max() == limits.max
     assert limits.tiny <= sizes.min() < 4 * limits.tiny
+
+
+def test_tails_in_float64_are_dense_where_tails_begin() -> None:
+    sizes = np.abs(drawn("tails", dtype="float64", shape=(251, 1)).inputs)
+    for power in range(11):
+        assert ((sizes >= 2.0**power) & (sizes < 2.0 ** (power + 1))).sum() > 5
 
 
 @pytest.mark.parametrize(("dtype", "bits"), [("bfloat16", 8), ("float16", 11), ("float32", 24), ("float64", 30)])

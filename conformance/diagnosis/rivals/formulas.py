@@ -37,8 +37,13 @@ def with_value(row: Elementwise, value: Value, slope: Value | None = None) -> El
 # ---- formulas without a number to be found -------------------------------------------------------------------------
 
 
-def gelu_by_tanh(z: Array) -> Array:
-    return 0.5 * z * (1 + np.tanh(np.sqrt(2 / np.pi) * (z + 0.044715 * z**3)))
+def gelu_by_tanh(z: Array, cubic: float = 0.044715) -> Array:
+    return 0.5 * z * (1 + np.tanh(np.sqrt(2 / np.pi) * (z + cubic * z**3)))
+
+
+def _gelu_as_in_tensorflow(z: Array) -> Array:
+    """TensorFlow's own approximation takes its constant for a float32, in float64 as well."""
+    return gelu_by_tanh(z, float(np.float32(0.044715)))
 
 
 def _selu(scale: float, alpha: float) -> Value:
@@ -49,6 +54,7 @@ def _selu(scale: float, alpha: float) -> Value:
 OTHERS: Mapping[str, tuple[tuple[str, Value], ...]] = {
     "gelu": (
         ("the tanh approximation", gelu_by_tanh),
+        ("the tanh approximation", _gelu_as_in_tensorflow),
         ("z sigmoid(1.702 z), the sigmoid approximation", lambda z: tail_product(z, expit(1.702 * z))),
         ("z (1 + erf(z)) / 2: the argument is not divided by sqrt(2)", lambda z: z * (1 + erf(z)) / 2),
     ),

@@ -9,12 +9,15 @@ import numpy as np
 
 from conformance.cases import Question
 from conformance.diagnosis.exhibits import Exhibit, Inquiry, inside
-from conformance.results import Diagnosis
+from conformance.diagnosis.wording import listed
+from conformance.results import Diagnosis, Result
 from reference.activations import ACTIVATIONS
 from reference.config import DenseConfig
 from reference.elementwise import Elementwise
 from reference.formats import FORMATS, Array, Mask
 
+#: Where an activation is followed over a range.
+CURVES = ("outputs.activation-formula", "outputs.activation-tails")
 #: An activation that is right in between, but not beyond, is wrong in its tails.
 MIDDLE = 3.0
 #: So many rows of linear layers must be right.
@@ -47,6 +50,7 @@ def curve_of(name: str, failing: Sequence[Exhibit], inquiry: Inquiry) -> Iterato
     )
     if wrong.sum() < ENOUGH or not cases:
         return
+    of = _of_dtypes(name, inquiry)
     in_middle = bool((wrong & (np.abs(z) <= MIDDLE) & (np.abs(z) > 2.0**-10)).any())
     what, where = _content(got[wrong], z[wrong]), _places(z, wrong)
     evidence = (
@@ -55,11 +59,25 @@ def curve_of(name: str, failing: Sequence[Exhibit], inquiry: Inquiry) -> Iterato
     if in_middle:
         seen = _structure(name, dtype, inquiry) or inexactly(z, got, right) or _cancelling(dtype, z, got, right)
         seen = seen or "is another function"
-        says = f"{name} {seen}: {_largest(z, got, wrong, right)}{_not_finite(z, got, wrong)}"
+        says = f"{name} {seen}{of}: {_largest(z, got, wrong, right)}{_not_finite(z, got, wrong)}"
         yield Diagnosis("activation-formula", says, evidence, cases)
     else:
         example = "" if what != OFF else f": {_largest(z, got, wrong, right)}"
-        yield Diagnosis("activation-tail", f"{name} {what} {where}, and is right in between{example}", evidence, cases)
+        says = f"{name} {what} {where}{of}, and is right in between{example}"
+        yield Diagnosis("activation-tail", says, evidence, cases)
+
+
+def _of_dtypes(name: str, inquiry: Inquiry) -> str:
+    """The end of a clause, where its curve is wrong in some dtypes and right in others."""
+    wrong, right = (
+        {r.case.question.config.dtype for r in results if r.clause.id in CURVES and _is_of(r, name)}
+        for results in (inquiry.open, inquiry.passed)
+    )
+    return f" in {listed(sorted(wrong))}" if wrong and right - wrong else ""
+
+
+def _is_of(result: Result, name: str) -> bool:
+    return result.case.question.config.activation == name
 
 
 def inexactly(z: Array, got: Array, right: Array) -> str:
@@ -125,12 +143,12 @@ def _content(got: Array, z: Array) -> str:
         return "is NaN or infinite"
     if (got == 0).all():
         return "is 0"
+    if (got == z).all():
+        return "is z itself"
     if len(np.unique(got)) == 1:
         return f"stays at {got[0]:.6g}"
     if len(np.unique(got)) == 2 and np.isfinite(got).all():
         return f"stays at {got.min():.6g} and at {got.max():.6g}"
-    if (got == z).all():
-        return "is z itself"
     return OFF
 
 

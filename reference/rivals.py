@@ -115,7 +115,9 @@ def enclose_summed_sparsemax_vjp(z: Array, error: Array, upstream: Array, format
     rows, units = sort_rows(z), z.shape[-1]
     gaps, above = -np.diff(rows.values, axis=-1), z - summed_threshold(rows)
     exact = (error == 0).all(axis=-1, keepdims=True)
-    unordered = (np.where(rows.support[..., 1:], gaps, np.inf) <= 2 * error.max()).any(axis=-1, keepdims=True) & ~exact
+    unordered = (np.where(rows.support[..., 1:], gaps, np.inf) <= 2 * error.max(initial=0.0)).any(
+        axis=-1, keepdims=True
+    ) & ~exact
     on_edge = ((np.abs(above) <= error + off) & ~(exact & (above == 0))).any(axis=-1, keepdims=True)
     total = np.abs(upstream).sum(axis=-1, keepdims=True)
     rounding = (2 * units + 8) * format.unit_roundoff * (np.abs(upstream) + units * total)

@@ -32,6 +32,7 @@ EXPECTED: Mapping[str, tuple[str, ...]] = {
     **named("softmax-shifted-by-the-batch", "rows-coupled", "nan-spreads"),
     **named("last-unit-zero fifth-unit-zero units-in-fours", "units-zero"),
     **named("zero-rows-skipped", "rows-unbiased"),
+    **named("kernel-cut-for-integers", "kernel-cut"),
     # ---- arithmetic
     **named("float16-kernel-beyond-32", "narrow-storage", "operands-rounded"),
     **named("float16-accumulator bfloat16-accumulator half-summed-in-half", "narrow-accumulator"),

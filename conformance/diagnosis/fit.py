@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -42,6 +42,7 @@ class Fit:
     """A rival, what it explains, where it holds, and how many of the elements tell it from what is right.
 
     width: how much room it leaves, on average, in units of what is right: of two that fit the sharper one is likelier.
+    alike: fits of the same name that explain as much.
     """
 
     rival: Rival
@@ -50,6 +51,7 @@ class Fit:
     telling: int
     size: int
     width: float
+    alike: tuple[Fit, ...] = ()
 
     @property
     def evidence(self) -> str:
@@ -247,6 +249,14 @@ def _explains_main_dtype(fit: Fit, failing: Sequence[Exhibit]) -> bool:
 
 
 def _sharpest(leading: Sequence[Fit]) -> Fit | None:
+    best = _sharpest_of(leading)
+    if best is None:
+        return None
+    alike = (each for each in leading if each is not best and each.rival.defect == best.rival.defect)
+    return replace(best, alike=tuple(alike))
+
+
+def _sharpest_of(leading: Sequence[Fit]) -> Fit | None:
     sharpest = min(fit.width for fit in leading)
     sharp = [fit for fit in leading if fit.width <= ALIKE * sharpest]
     best = [fit for fit in sharp if not fit.where.says] or sharp

@@ -126,10 +126,10 @@ def sparse(numbers: Stream, config: DenseConfig, rows: int, input_dim: int) -> P
 
 
 def bits(numbers: Stream, config: DenseConfig, rows: int, input_dim: int) -> Parts:
-    """Inputs of 0 and 1 alone, which every numeric type has."""
+    """Inputs of 0 and 1 alone, which every numeric type has; weights in quarters, which no type of integers has."""
     inputs = numbers.integers((rows, input_dim), 0, 1).astype(np.float64)
-    kernel = numbers.integers((input_dim, config.units), -1, 1).astype(np.float64)
-    return Parts(inputs, kernel, numbers.signed((config.units,), 1, 3), upstream_of(numbers, config, rows))
+    kernel = numbers.integers((input_dim, config.units), -5, 5) / 4
+    return Parts(inputs, kernel, numbers.signed((config.units,), 1, 7) / 4, upstream_of(numbers, config, rows))
 
 
 def counts(numbers: Stream, config: DenseConfig, rows: int, input_dim: int) -> Parts:

@@ -84,8 +84,13 @@ def _of_units(kept: Callable[[int], Mask], posed: Posed) -> Gradients:
 
 def _where_inputs(of: Callable[[Array], Mask]) -> Callable[[Interval, Posed], Interval]:
     def masked(right: Interval, posed: Posed) -> Interval:
-        kept = of(posed.problem.inputs)
-        return Interval(np.where(kept, right.lower, 0.0), np.where(kept, right.upper, 0.0))
+        """What is below the normal numbers may be taken for 0."""
+        inputs = posed.problem.inputs
+        kept, or_else = of(inputs), of(np.where(np.abs(inputs) < posed.problem.format.smallest_normal, 0.0, inputs))
+        held, sure = kept | or_else, kept & or_else
+        lower = np.where(sure, right.lower, np.minimum(right.lower, 0.0))
+        upper = np.where(sure, right.upper, np.maximum(right.upper, 0.0))
+        return Interval(np.where(held, lower, 0.0), np.where(held, upper, 0.0))
 
     return masked
 

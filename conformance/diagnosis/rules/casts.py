@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from conformance.diagnosis.exhibits import Asked, Inquiry, inside
+from conformance.diagnosis.exhibits import Asked, Inquiry, inside, matches
 from conformance.diagnosis.rivals.narrow import cut_to_bits
 from conformance.diagnosis.rivals.rival import Forward
 from conformance.diagnosis.wording import listed, missed, names_missed, options, raised
@@ -37,6 +37,13 @@ def wrong_casts(inquiry: Inquiry) -> Iterator[Diagnosis]:
         says = f"{what} are refused: {raised(refused)}"
         yield Diagnosis("inputs-refused", says, f"{len(refused)} such questions raise", _ids(refused))
     answered = [result for result in failing if result.verdict is Verdict.FAIL]
+    cut = [result for result in answered if _has_cut_kernel(inquiry, result)]
+    if cut:
+        says = f"for inputs of {listed(options(cut, 'given'))} the kernel is cut to whole numbers"
+        evidence = f"{len(cut)} of {len(cut)} failing outputs are those of such a kernel"
+        gradients = [result for result in answered if result.case.question.procedure == "differentiate_cast"]
+        yield Diagnosis("kernel-cut", says, evidence, _ids([*cut, *gradients]))
+        return
     without = [
         r for r in answered if r.case.question.procedure == "differentiate_cast" and _lacks_gradients(inquiry, r)
     ]
@@ -97,6 +104,15 @@ def _by_way_of(inquiry: Inquiry, failing: Sequence[Result]) -> Iterator[Diagnosi
         yield Diagnosis(
             "inputs-truncated", f"inputs of {given} are truncated, not rounded to nearest", evidence, _ids(failing)
         )
+
+
+def _has_cut_kernel(inquiry: Inquiry, result: Result) -> bool:
+    asked = inquiry.witness.ask(result.case.question)
+    outputs = asked.answer.tensor("outputs")
+    if asked.tensors is None or outputs is None or "outputs" not in names_missed(result):
+        return False
+    problem = inquiry.witness.posed(asked.question, asked.tensors).problem
+    return matches(outputs, Forward().bound(replace(problem, kernel=np.trunc(problem.kernel))))
 
 
 def _is_right(inquiry: Inquiry, asked: Asked, via: Callable[[Array], Array]) -> bool:

@@ -14,7 +14,7 @@ from conformance.diagnosis.exhibits import Inquiry, apart, matches
 from conformance.diagnosis.rivals.rival import Forward
 from conformance.diagnosis.rules.begun import expected_beginning
 from conformance.diagnosis.wording import listed, names_missed, options
-from conformance.results import Diagnosis, Result
+from conformance.results import Diagnosis, Result, Verdict
 from conformance.truth import LEARNING_RATE, Posed
 from reference.bounds import Estimate
 from reference.constraints import CONSTRAINTS
@@ -64,7 +64,18 @@ def wrong_constraints(inquiry: Inquiry) -> Iterator[Diagnosis]:
         told = _explained(weight, failing, passed) if failing else None
         if told is not None:
             defect, says, evidence = told
-            yield Diagnosis(defect, says, evidence, _follow(inquiry, weight, defect))
+            cases = _follow(inquiry, weight, defect)
+            if defect == "constraint-of-other-weight":
+                cases += tuple(
+                    result.case.id for result in inquiry.failing("constraints.") if _is_of_other(result, weight)
+                )
+            yield Diagnosis(defect, says, evidence, cases)
+
+
+def _is_of_other(result: Result, weight: str) -> bool:
+    """Whether it raises where the other weight has a constraint: one for a matrix fits no vector."""
+    other = "bias" if weight == "kernel" else "kernel"
+    return result.verdict is Verdict.ERROR and bool(getattr(result.case.question.config, f"{other}_constraint"))
 
 
 def _passed(inquiry: Inquiry, weight: str, failing: Sequence[Moved]) -> list[Result]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from conformance.cases import Question
 from conformance.diagnosis.exhibits import Exhibit, Inquiry, inside, matches, spread
-from conformance.diagnosis.fit import Fit, fitting
+from conformance.diagnosis.fit import Fit, agrees, fitting
 from conformance.diagnosis.rivals.backward import gradient_of, gradients
 from conformance.diagnosis.rivals.families import number_between, plainest, written
 from conformance.diagnosis.rivals.gradient_places import of_places
@@ -313,8 +313,21 @@ def concluded(fit: Fit, inquiry: Inquiry) -> Diagnosis:
     activation = rival.about or fit.explained[0].question.config.activation
     words = f"{rival.says.format(activation=activation)} {fit.where.says}".strip()
     names = {exhibit.name for exhibit in fit.explained}
-    cases = tuple(result.case.id for result in inquiry.open if _follows(fit, names, result))
-    return Diagnosis(rival.defect, words, fit.evidence, cases)
+    reached = [
+        result for result in inquiry.open if _follows(fit, names, result) or _is_beside_erratum(inquiry, fit, result)
+    ]
+    return Diagnosis(rival.defect, words, fit.evidence, tuple(result.case.id for result in reached))
+
+
+def _is_beside_erratum(inquiry: Inquiry, fit: Fit, result: Result) -> bool:
+    """Whether outputs are Keras's own, where Keras is wrong, and every wrong gradient is the rival's: whole answers are
+    held to one definition, of which the mathematics may fail in the outputs alone.
+    """
+    question = result.case.question
+    if question.procedure != "differentiate" or question.config.activation not in UNCERTAIN:
+        return False
+    wrong = [exhibit for exhibit in inquiry.witness.exhibits(question) if exhibit.fails]
+    return bool(wrong) and all(agrees(fit.rival, exhibit) for exhibit in wrong)
 
 
 def _follows(fit: Fit, names: set[str], result: Result) -> bool:

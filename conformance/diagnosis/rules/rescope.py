@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from math import prod
 
@@ -12,13 +12,12 @@ from conformance.diagnosis.fit import ENOUGH, Fit, agrees, predicted
 from conformance.diagnosis.scope import separating
 from reference.activations import ACTIVATIONS
 from reference.elementwise import Elementwise
+from reference.formats import POLICIES
 
 #: Lengths that features, units and batches are given: small ones, and both sides of a block.
 LENGTHS = (1, 2, 3, 4, 5, 8, 9, 12, 16, 17, 32, 33, 64)
 #: Axes before the last, for each rank.
 RANKS = ((5,), (1,), (3, 5), (2, 3, 5), (2, 2, 3, 2))
-#: Each half type beside the other one, and the policies that compute in them.
-HALF = ("float16", "bfloat16", "mixed_float16", "mixed_bfloat16")
 #: So many elements of inputs or kernels are enough.
 MOST = 2**15
 
@@ -26,19 +25,19 @@ MOST = 2**15
 def rescoped(inquiry: Inquiry, fit: Fit, failing: Sequence[Exhibit], right: Sequence[Exhibit]) -> Fit | None:
     """The fit with a property that holds for further questions as well; None where no plain one does.
 
-    failing, right: what else is known.
+    Of several that are alike that one which these questions contradict least. failing, right: what else is known.
     """
     names = {exhibit.name for exhibit in fit.explained}
+    found = list(_further(inquiry, fit, names))
+    fit = min((fit, *fit.alike), key=lambda each: _contradictions(each, found))
     inside: list[Question] = []
     outside: list[Question] = []
-    base = _plainest(fit)
-    accepted = () if fit.rival.about else inquiry.witness.oracle.dialect.activations
-    variations = [*_variations(base), *(_with_activation(base, name) for name in sorted(accepted))]
-    for question in dict.fromkeys(variations):
-        found = [each for each in inquiry.witness.exhibits(question) if each.name in names and each.is_shaped]
-        agreed = [(each, agrees(fit.rival, each)) for each in found]
-        inside += [question for each, is_so in agreed if is_so and (each.fails or _tells(fit, each))]
-        outside += [question for each, is_so in agreed if not each.fails and is_so is False]
+    for exhibit in found:
+        is_so = agrees(fit.rival, exhibit)
+        if is_so and (exhibit.fails or _tells(fit, exhibit)):
+            inside.append(exhibit.question)
+        if is_so is False and not exhibit.fails:
+            outside.append(exhibit.question)
     if all(fit.where.holds(each) for each in inside) and not any(fit.where.holds(each) for each in outside):
         return fit
     explained = [each.question for each in fit.explained]
@@ -48,6 +47,15 @@ def rescoped(inquiry: Inquiry, fit: Fit, failing: Sequence[Exhibit], right: Sequ
     by_activation = fit.rival.defect.startswith("activation")
     where = separating([*explained, *inside], contradicted, [*denied, *outside], by_activation=by_activation)
     return None if where is None else replace(fit, where=where)
+
+
+def _further(inquiry: Inquiry, fit: Fit, names: Collection[str]) -> Iterator[Exhibit]:
+    """Tensors of these names of questions that nobody asked yet."""
+    base = _plainest(fit)
+    accepted = () if fit.rival.about else inquiry.witness.oracle.dialect.activations
+    variations = [*_variations(base), *(_with_activation(base, name) for name in sorted(accepted))]
+    for question in dict.fromkeys(variations):
+        yield from (each for each in inquiry.witness.exhibits(question) if each.name in names and each.is_shaped)
 
 
 def _plainest(fit: Fit) -> Question:
@@ -63,6 +71,11 @@ def _plainest(fit: Fit) -> Question:
             each.family != "normal",
         ),
     )
+
+
+def _contradictions(fit: Fit, found: Iterable[Exhibit]) -> int:
+    """How many that fail do so in another way."""
+    return sum(exhibit.fails and agrees(fit.rival, exhibit) is False for exhibit in found)
 
 
 def _tells(fit: Fit, right: Exhibit) -> bool:
@@ -105,5 +118,5 @@ def _variations(base: Question) -> Iterator[Question]:
         if length % whole == 0:
             yield asked(base.known_shape, units=length)
     yield asked(base.known_shape, use_bias=not base.config.use_bias)
-    if base.config.format.is_half:
-        yield from (replace(base, config=replace(base.config, dtype=dtype)) for dtype in HALF)
+    dtypes = [dtype for dtype in POLICIES if dtype != base.config.dtype]
+    yield from (replace(asked(base.known_shape), config=replace(base.config, dtype=dtype)) for dtype in dtypes)

@@ -148,6 +148,19 @@ def _arrays_refused() -> Methods:
     return {"__call__": __call__}
 
 
+def _kernel_cast_to_integers() -> Methods:
+    import tensorflow as tf
+
+    def call(self: Layer, inputs: Any) -> Any:
+        if not inputs.dtype.is_integer:
+            return written_by_hand().call(self, inputs)
+        kernel = tf.cast(tf.cast(self.kernel, inputs.dtype), self.compute_dtype)
+        product = tf.tensordot(tf.cast(inputs, self.compute_dtype), kernel, [[len(inputs.shape) - 1], [0]])
+        return self.activation(self.biased(product))
+
+    return {"call": call}
+
+
 def _integers_without_gradients() -> Methods:
     import tensorflow as tf
 
@@ -234,6 +247,12 @@ MUTANTS: tuple[Mutant, ...] = (
         "integers pass float16",
         "inputs-cast",
         _cast_first(lambda dtype: dtype.is_integer, "float16"),
+    ),
+    _mutant(
+        "kernel-cut-for-integers",
+        "for integer inputs the kernel is cast to their dtype",
+        "inputs-cast",
+        _kernel_cast_to_integers,
     ),
     _mutant("arrays-refused", "NumPy arrays are refused", "inputs-cast", _arrays_refused, only_raises=True),
     _mutant(

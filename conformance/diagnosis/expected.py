@@ -67,8 +67,11 @@ EXPECTED: Mapping[str, tuple[str, ...]] = {
     **named("half-hard-sigmoid-of-keras-2 half-leaky-slope half-elu-by-celu half-gelu-by-tanh", "activation-formula"),
     **named("half-selu-of-three-digits", "activation-formula"),
     **named("exponential-by-pade mish-threshold-4 softplus-threshold-5", "activation-formula", "activation-tail"),
-    **named("softplus-overflows log-sigmoid-underflows sigmoid-of-infinities sigmoid-clamped", "activation-tail"),
-    **named("softmax-unshifted log-of-softmax", "activation-tail"),
+    **named("log-sigmoid-underflows sigmoid-clamped", "activation-tail"),
+    **named(
+        "softplus-overflows sigmoid-of-infinities softmax-unshifted log-of-softmax log-softmax-unshifted",
+        "activation-formula",
+    ),
     **named("softmax-over-batch softmax-axis-1 log-softmax-axis-1 keras-softmax-axis-1", "activation-axis"),
     **named("glu-halves-swapped glu-interleaved", "activation-axis"),
     # ---- gradients
@@ -293,7 +296,7 @@ EXPECTED: Mapping[str, tuple[str, ...]] = {
     **named("soft-shrink-not-moved hard-sigmoid-of-binarynet hard-silu-of-keras-2", "activation-formula"),
     **named("silu-is-hard tanh-by-pade sigmoid-by-table log-sigmoid-with-epsilon", "activation-formula"),
     **named("softmax-of-powers-of-2 glu-is-swiglu", "activation-formula"),
-    **named("elu-by-masks mish-of-infinities exponential-clamped log-softmax-unshifted", "activation-tail"),
+    **named("elu-by-masks mish-of-infinities exponential-clamped", "activation-tail"),
     **named("softmax-over-examples", "activation-axis"),
     # gradients
     **named("sigmoid-slope-of-outputs tanh-slope-of-z selu-slope-unscaled silu-slope-of-sigmoid", "slope-formula"),
@@ -344,6 +347,8 @@ EXPECTED: Mapping[str, tuple[str, ...]] = {
 }
 #: What else is true of a mutant, besides the defect that it declares: side effects of how it is made.
 ALSO: Mapping[str, tuple[str, ...]] = {
+    # the largest input of a batch decides how all of it is scaled
+    **named("scaled-by-reciprocal", "rows-coupled"),
     # they multiply the inputs as they come, in float64
     **named(
         "bias-after-activation float64-in-float32 activation-in-float32 activation-with-bias-only", "operands-unrounded"

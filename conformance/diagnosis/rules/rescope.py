@@ -7,7 +7,7 @@ from dataclasses import replace
 from math import prod
 
 from conformance.cases import Question
-from conformance.diagnosis.exhibits import Exhibit, Inquiry
+from conformance.diagnosis.exhibits import Exhibit, Inquiry, apart
 from conformance.diagnosis.fit import ENOUGH, Fit, agrees, predicted
 from conformance.diagnosis.scope import separating
 from reference.activations import ACTIVATIONS
@@ -17,7 +17,7 @@ from reference.formats import POLICIES
 #: Lengths that features, units and batches are given: small ones, and both sides of a block.
 LENGTHS = (1, 2, 3, 4, 5, 8, 9, 12, 16, 17, 32, 33, 64)
 #: Axes before the last, for each rank.
-RANKS = ((5,), (1,), (3, 5), (2, 3, 5), (2, 2, 3, 2))
+RANKS = ((5,), (1,), (3, 5), (2, 3, 5), (2, 2, 3, 2), (2, 1, 3, 2, 2), (1, 2, 1, 3, 2, 2))
 #: So many elements of inputs or kernels are enough.
 MOST = 2**15
 
@@ -36,7 +36,7 @@ def rescoped(inquiry: Inquiry, fit: Fit, failing: Sequence[Exhibit], right: Sequ
         is_so = agrees(fit.rival, exhibit)
         if is_so and (exhibit.fails or _tells(fit, exhibit)):
             inside.append(exhibit.question)
-        if is_so is False and not exhibit.fails:
+        if is_so is False and not exhibit.fails and (_is_of_same_activation(fit, exhibit) or _would_fail(fit, exhibit)):
             outside.append(exhibit.question)
     if all(fit.where.holds(each) for each in inside) and not any(fit.where.holds(each) for each in outside):
         return fit
@@ -52,7 +52,7 @@ def rescoped(inquiry: Inquiry, fit: Fit, failing: Sequence[Exhibit], right: Sequ
 def _further(inquiry: Inquiry, fit: Fit, names: Collection[str]) -> Iterator[Exhibit]:
     """Tensors of these names of questions that nobody asked yet."""
     base = _plainest(fit)
-    accepted = () if fit.rival.about else inquiry.witness.oracle.dialect.activations
+    accepted = () if fit.rival.about or fit.rival.is_vague else inquiry.witness.oracle.dialect.activations
     variations = [*_variations(base), *(_with_activation(base, name) for name in sorted(accepted))]
     for question in dict.fromkeys(variations):
         yield from (each for each in inquiry.witness.exhibits(question) if each.name in names and each.is_shaped)
@@ -85,6 +85,17 @@ def _tells(fit: Fit, right: Exhibit) -> bool:
     if within is None or within.shape != right.right.shape:
         return False
     return int((2 * within.width < right.right.width).sum()) >= ENOUGH
+
+
+def _is_of_same_activation(fit: Fit, exhibit: Exhibit) -> bool:
+    return exhibit.question.config.activation in {each.question.config.activation for each in fit.explained}
+
+
+def _would_fail(fit: Fit, right: Exhibit) -> bool:
+    """Whether what the rival says of a tensor is no right answer: else a rounding more or less tells nothing."""
+    _, said = predicted(fit.rival, right)
+    within = said.get(right.name)
+    return within is None or within.shape != right.right.shape or bool(apart(within, right.right).any())
 
 
 def _with_activation(base: Question, name: str) -> Question:

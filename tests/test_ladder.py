@@ -76,8 +76,6 @@ INSIDE = {
         "fit",
         "rules",
         "conclude",
-        "expected_drawn",
-        "expected_apart",
         "expected",
         "measuring",
         "__init__",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from conformance.diagnosis.expected_drawn import named
+from conformance.diagnosis.expected.naming import named
 
 EXPECTED_APART: Mapping[str, tuple[str, ...]] = {
     # forward

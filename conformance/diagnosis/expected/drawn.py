@@ -1,14 +1,10 @@
-"""The same of the mutants that were drawn by authors who did not know the rules."""
+"""Of mutants that were drawn by authors who did not know the rules: what is right, and what else is true."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-
-def named(names: str, *defects: str) -> Mapping[str, tuple[str, ...]]:
-    """The same defects for each of these names."""
-    return dict.fromkeys(names.split(), defects)
-
+from conformance.diagnosis.expected.naming import named
 
 EXPECTED_DRAWN: Mapping[str, tuple[str, ...]] = {
     # forward

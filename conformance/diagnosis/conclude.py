@@ -25,7 +25,7 @@ from conformance.diagnosis.rules.lanes import wrong_graphs, wrong_lanes, wrong_t
 from conformance.diagnosis.rules.losses import wrong_costs
 from conformance.diagnosis.rules.memory import first_batches, gradients_again, misread_views, overwritten_answers
 from conformance.diagnosis.rules.outputs import more_outputs, unknown_formulas, wrong_outputs
-from conformance.diagnosis.rules.policies import ignored_policy
+from conformance.diagnosis.rules.policies import ignored_policy, unrounded_operands
 from conformance.diagnosis.rules.seen import seen_gradients, seen_outputs
 from conformance.diagnosis.rules.specials import wrong_specials
 from conformance.diagnosis.rules.state import depends_on_history, unrepeatable, wrong_state
@@ -52,6 +52,7 @@ FORWARD: tuple[Rule, ...] = (
     misread_views,
     unrepeatable,
     wrong_specials,
+    unrounded_operands,
     wrong_outputs,
     more_outputs,
     first_batches,

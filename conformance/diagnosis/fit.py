@@ -42,7 +42,8 @@ class Fit:
     """A rival, what it explains, where it holds, and how many of the elements tell it from what is right.
 
     width: how much room it leaves, on average, in units of what is right: of two that fit the sharper one is likelier.
-    alike: fits of the same name that explain as much.
+    alike: others that explain as much, and is_tied: they are of other names and as sharp, so that nothing can be named
+    before further questions tell them apart.
     """
 
     rival: Rival
@@ -52,6 +53,7 @@ class Fit:
     size: int
     width: float
     alike: tuple[Fit, ...] = ()
+    is_tied: bool = False
 
     @property
     def evidence(self) -> str:
@@ -81,6 +83,8 @@ def fitting(rivals: Iterable[Rival], failing: Sequence[Exhibit], right: Sequence
         if best is None:
             return found
         found.append(best)
+        if best.is_tied:
+            return found
         explained = {id(exhibit) for exhibit in best.explained}
         left = [exhibit for exhibit in left if id(exhibit) not in explained]
     return found
@@ -143,11 +147,12 @@ def _score(rival: Rival, failing: Sequence[Exhibit]) -> _Score:
             contradicted.append(exhibit)
             continue
         explained.append(exhibit)
-        size += elements(exhibit.right.lower)
         if within is None or within.shape != exhibit.right.shape:
-            telling += elements(exhibit.right.lower)
+            size += max(elements(exhibit.right.lower), FEWEST)
+            telling += max(elements(exhibit.right.lower), FEWEST)
             widths.append(0.0)
         else:
+            size += elements(exhibit.right.lower)
             telling += int(_telling(rival, exhibit, within).sum())
             widths.append(_width(within, exhibit))
     return _Score(
@@ -249,20 +254,14 @@ def _explains_main_dtype(fit: Fit, failing: Sequence[Exhibit]) -> bool:
 
 
 def _sharpest(leading: Sequence[Fit]) -> Fit | None:
-    best = _sharpest_of(leading)
-    if best is None:
-        return None
-    alike = (each for each in leading if each is not best and each.rival.defect == best.rival.defect)
-    return replace(best, alike=tuple(alike))
-
-
-def _sharpest_of(leading: Sequence[Fit]) -> Fit | None:
     sharpest = min(fit.width for fit in leading)
     sharp = [fit for fit in leading if fit.width <= ALIKE * sharpest]
     best = [fit for fit in sharp if not fit.where.says] or sharp
     seen = [fit for fit in best if fit.rival.defect.startswith(OBSERVED)]
     if len({fit.rival.defect for fit in seen}) == 1:
         return seen[0]
-    if len({fit.rival.about for fit in best}) == 1 and best[0].rival.about:
-        return best[0]  # of formulas that give the same values the plainest comes first
-    return best[0] if len({fit.rival.defect for fit in best}) == 1 else None
+    names = {fit.rival.defect for fit in best}
+    # of formulas that give the same values the plainest comes first
+    is_tied = len(names) > 1 and (len({fit.rival.about for fit in best}) > 1 or not best[0].rival.about)
+    alike = best[1:] if is_tied else [fit for fit in leading if fit is not best[0] and fit.rival.defect in names]
+    return replace(best[0], alike=tuple(alike), is_tied=is_tied)

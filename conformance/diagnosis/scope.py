@@ -88,7 +88,15 @@ def traits(questions: Sequence[Question], *, of_numbers: bool = True, of_activat
     for number, more, fewer in _NUMBERS if of_numbers else ():
         numbers = [number(question) for question in questions]
         yield Trait(more.format(min(numbers)), _at_least(number, min(numbers)))
-        yield Trait(fewer.format(max(numbers)), _at_most(number, max(numbers)))
+        yield Trait(_in_words(fewer.format(max(numbers))), _at_most(number, max(numbers)))
+
+
+def _in_words(says: str) -> str:
+    """No more than one of what has one at least is a single one."""
+    words = {"units": "a single unit", "features": "a single feature", "rows": "a single row"}
+    for several, single in words.items():
+        says = f"for {single}" if says == f"for 1 {several} and fewer" else says
+    return "for batches of one" if says == "for batches of 1 and fewer" else says
 
 
 def _flagged(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from math import prod
 
 import numpy as np
@@ -64,6 +65,10 @@ def _by_length() -> Forward:
 
 def _squeezed(values: Array) -> Array:
     return np.squeeze(values)
+
+
+def _without_unit_axis(axis: int, values: Array) -> Array:
+    return np.squeeze(values, axis) if values.ndim > axis + 1 and values.shape[axis] == 1 else values
 
 
 def _last_squeezed(values: Array) -> Array:
@@ -344,6 +349,14 @@ AXES: tuple[Rival, ...] = (
     forward("wrong-axis", "the product runs over axis 0", Forward(operands=_along(0))),
     forward("wrong-axis", "the product runs over the first axis that is as long as the kernel", _by_length()),
     forward("axes-squeezed", "axes of length 1 are lost", of_outputs(_squeezed)),
+    *(
+        forward(
+            "axes-squeezed",
+            f"axis {axis} of the outputs is lost where it has length 1, and is not the last",
+            of_outputs(partial(_without_unit_axis, axis)),
+        )
+        for axis in (1, 2)
+    ),
     forward("axes-squeezed", "a batch of one is lost as an axis", of_outputs(lambda y: y[0] if len(y) == 1 else y)),
     forward("axes-squeezed", "a single unit is lost as an axis", of_outputs(_last_squeezed)),
 )

@@ -136,6 +136,12 @@ def _beside(name: str, rival: Rival, posed: Posed) -> Predicted | None:
     return rival.predict(posed) if posed.question.config.activation == name else None
 
 
+def _first_again(block: int, bias: Array, problem: Problem) -> Array:
+    """Behind the last whole block the first ones once more."""
+    units = np.arange(len(bias))
+    return np.asarray(bias[np.where(units < len(units) // block * block, units, units % block)])
+
+
 BIAS: tuple[Rival, ...] = (
     forward("bias-dropped", "the bias is not added", of_bias(lambda b, _: 0 * b), applies=_has_bias),
     forward("bias-doubled", "the bias is added twice", of_bias(lambda b, _: 2 * b), applies=_has_bias),
@@ -172,6 +178,15 @@ BIAS: tuple[Rival, ...] = (
     forward("bias-permuted", "the bias is read backwards", of_bias(lambda b, _: b[::-1]), applies=_has_bias),
     forward("bias-permuted", "the bias is moved by one unit", of_bias(lambda b, _: np.roll(b, 1)), applies=_has_bias),
     forward("bias-permuted", "the bias is moved by one unit", of_bias(lambda b, _: np.roll(b, -1)), applies=_has_bias),
+    *(
+        forward(
+            "bias-permuted",
+            f"the units behind the last whole block of {block} get the biases of the first ones",
+            of_bias(partial(_first_again, block)),
+            applies=_has_bias,
+        )
+        for block in BLOCKS
+    ),
     forward(
         "bias-of-one-unit",
         "every unit has the first unit's bias",

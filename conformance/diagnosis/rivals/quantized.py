@@ -120,6 +120,7 @@ KERNELS: tuple[Held, ...] = (
     ONE_SCALE,
     Steps("8-bit integers with a scale for each unit", by=0),
     Steps("8-bit integers with one scale and a zero point", has_zero_point=True),
+    Steps("16-bit integers with one scale", 2**15 - 1),
     Steps("4-bit integers with one scale", 7),
     Steps("4-bit integers with a scale for each unit", 7, by=0),
     *(
@@ -134,6 +135,7 @@ KERNELS: tuple[Held, ...] = (
 INPUTS: tuple[Held, ...] = (
     ONE_SCALE,
     Steps("8-bit integers with a scale for each row", by=-1),
+    Steps("16-bit integers with one scale", 2**15 - 1),
     Steps("8-bit integers with one scale and a zero point", has_zero_point=True),
     Scaled("float8 (e4m3) with one scale", ml_dtypes.float8_e4m3fn, 448.0),
 )

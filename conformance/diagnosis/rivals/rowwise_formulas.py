@@ -23,6 +23,8 @@ FEW = (1e-5, 1e-6, 1e-7, 1e-8, 1e-9, 1e-10, 1e-12, 1e-15)
 BEHIND_BATCH, ALL = 98, 99
 #: The axis that PyTorch takes where none is named: 0 of ranks 0, 1 and 3, else 1.
 IMPLICIT = 97
+#: The last two axes at once.
+LAST_TWO = 96
 
 
 def _along(row: Rowwise, axis: int) -> Enclose:
@@ -31,12 +33,13 @@ def _along(row: Rowwise, axis: int) -> Enclose:
     def enclose(z: Estimate, problem: Problem) -> Interval:
         if axis == IMPLICIT:
             return _along(row, 0 if z.value.ndim == 3 else 1)(z, problem)
-        if not z.value.size or z.value.ndim <= axis < BEHIND_BATCH:
+        if not z.value.size or z.value.ndim <= axis < LAST_TWO:
             return row.enclose(z.value, z.error, problem.format)
-        if axis == BEHIND_BATCH:
+        if axis in (BEHIND_BATCH, LAST_TWO):
             if z.value.ndim < 3:
                 return row.enclose(z.value, z.error, problem.format)
-            value, error = (each.reshape(len(each), -1) for each in (z.value, z.error))
+            kept = z.value.shape[: 1 if axis == BEHIND_BATCH else -2]
+            value, error = (each.reshape(*kept, -1) for each in (z.value, z.error))
             return permuted(row.enclose(value, error, problem.format), lambda ends: ends.reshape(z.value.shape))
         if axis == ALL:
             flat = row.enclose(z.value.reshape(1, -1), z.error.reshape(1, -1), problem.format)
@@ -203,6 +206,7 @@ _AXES = (
     (1, "over axis 1"),
     (2, "over axis 2"),
     (IMPLICIT, "over the batch (axis 0) for rank 3, and over axis 1 for every other rank"),
+    (LAST_TWO, "over the last two axes at once"),
     (BEHIND_BATCH, "over all axes but the batch at once"),
     (ALL, "over all axes at once"),
 )

@@ -43,6 +43,7 @@ NAIVE: Mapping[str, tuple[Naive, ...]] = {
         Naive("(exp(2 z) - 1) / (exp(2 z) + 1), as it stands: exp overflows", np.nan, lambda z: 2 * z, np.ones_like),
         Naive("(1 - exp(-2 z)) / (1 + exp(-2 z)), as it stands: exp overflows", np.nan, lambda z: -2 * z, np.ones_like),
     ),
+    "mish": (Naive("z n / (n + 2), n being exp(z) (exp(z) + 2): n overflows", np.nan, lambda z: 2 * z, np.abs),),
     "log_sigmoid": (
         Naive("log(1 / (1 + exp(-z))), as it stands: exp overflows", -np.inf, lambda z: -z, np.ones_like),
         Naive("z - log(1 + exp(z)), as it stands: exp overflows", -np.inf, cancels=lambda z: 1 + np.abs(z)),

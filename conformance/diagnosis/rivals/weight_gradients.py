@@ -12,7 +12,7 @@ from conformance.diagnosis.rivals.backward import Gradients, changed, gradients,
 from conformance.diagnosis.rivals.gradient_rows import of_rows
 from conformance.diagnosis.rivals.rival import Predicted, Rival, permuted
 from conformance.truth import Posed
-from reference.bounds import Estimate, pre_activation
+from reference.bounds import Estimate, pre_activation, product
 from reference.dense import flatten_leading
 from reference.formats import Array
 from reference.intervals import Interval, around
@@ -20,6 +20,24 @@ from reference.intervals import Interval, around
 
 def _transposed(right: Interval, posed: Posed) -> Interval:
     return permuted(right, np.transpose)
+
+
+def _unsummed(posed: Posed) -> Gradients:
+    """(..., features, units): the product of each matrix of rows, where there are several."""
+    problem = posed.problem
+    leading = problem.inputs.shape[:-2]
+    if not leading or not problem.inputs.size:
+        return {}
+    z = pre_activation(problem)
+    delta = problem.activation.enclose_vjp(z.value, z.error, flatten_leading(posed.upstream), problem.format)
+    value, error = (each.reshape(-1, problem.inputs.shape[-2], each.shape[-1]) for each in delta)
+    parts = [
+        product(rows.T, Estimate(*each), problem.format, problem.allowed_to_kernel_gradient)
+        for rows, *each in zip(problem.inputs.reshape(-1, *problem.inputs.shape[-2:]), value, error, strict=True)
+    ]
+    shape = (*leading, *parts[0].value.shape)
+    values, errors = (np.stack(each).reshape(shape) for each in zip(*((p.value, p.error) for p in parts), strict=True))
+    return {"kernel_gradient": around(values, errors)}
 
 
 def of_kernel() -> Iterator[Rival]:
@@ -36,6 +54,11 @@ def of_kernel() -> Iterator[Rival]:
         "slope-missing",
         "the kernel's gradient leaves out the activation's slope",
         without_slope("kernel_gradient"),
+    )
+    yield Rival(
+        "gradient-shape",
+        "the kernel's gradient is left unsummed: it has one for each place along the axes before the last two",
+        one("kernel_gradient", _unsummed),
     )
     yield Rival(
         "gradient-of-other-inputs",

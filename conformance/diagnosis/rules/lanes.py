@@ -177,7 +177,7 @@ def _fitted(inquiry: Inquiry, failing: Sequence[Result]) -> str:
             kinks = plain_kinks(name, row) if isinstance(row, Elementwise) else ()
             rivals = [*kinks, *of_slope(name, row), *rivals]
     fits = fitting(rivals, wrong, [each for each in outputs if not each.fails]) if wrong else []
-    if len(fits) != 1 or len(fits[0].explained) < len(wrong):
+    if len(fits) != 1 or fits[0].is_tied or len(fits[0].explained) < len(wrong):
         return ""
     activation = fits[0].explained[0].question.config.activation
     return f"{fits[0].rival.says.format(activation=activation)} {fits[0].where.says}".strip()

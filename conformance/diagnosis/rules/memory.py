@@ -14,9 +14,9 @@ from conformance.diagnosis.rivals.rival import scaled
 from conformance.diagnosis.rules.explained import fails_in, fails_plainly, is_made_of_outputs
 from conformance.diagnosis.rules.gradients import is_of_gradients
 from conformance.diagnosis.rules.state import asked_again, is_right_for, right_when_fresh
-from conformance.diagnosis.wording import listed, names_missed, observed
+from conformance.diagnosis.wording import listed, names_missed, observed, raised
 from conformance.procedures import GRADIENTS
-from conformance.results import Diagnosis, Result
+from conformance.results import Diagnosis, Result, Verdict
 from reference.intervals import Interval
 
 KEPT, ROWS, LENGTH = "state.outputs-kept", "outputs.rows-independent", "state.batch-length"
@@ -27,10 +27,11 @@ UNASKED = 13
 
 def overwritten_answers(inquiry: Inquiry) -> Iterator[Diagnosis]:
     """The rule for layers that keep one array for their outputs: what they gave back becomes the next answer."""
+    yield from _kept_by_shape(inquiry)
     kept = [result for result in inquiry.failing(KEPT) if fails_in(result, "first_after")]
     rows = [result for result in inquiry.failing(ROWS) if fails_in(result, "row_by_row")]
     asked = [each for each in asked_again(inquiry, rows) if each.question.known_shape[0] > 1]
-    repeated = bool(asked) and not fails_plainly(inquiry) and all(_repeats_last(each) for each in asked)
+    repeated = bool(asked) and not fails_plainly(inquiry) and all(_repeats(each, -1) for each in asked)
     if not kept and not repeated:
         return
     says = "outputs that were given back are overwritten by later calls: they are one array"
@@ -41,12 +42,23 @@ def overwritten_answers(inquiry: Inquiry) -> Iterator[Diagnosis]:
     yield Diagnosis("outputs-overwritten", says, evidence, tuple(result.case.id for result in found))
 
 
-def _repeats_last(asked: Asked) -> bool:
+def _kept_by_shape(inquiry: Inquiry) -> Iterator[Diagnosis]:
+    """Rows that are asked one by one all get what the first one got."""
+    rows = [result for result in inquiry.failing(ROWS) if fails_in(result, "row_by_row")]
+    asked = [each for each in asked_again(inquiry, rows) if each.question.known_shape[0] > 1]
+    if asked and not fails_plainly(inquiry) and all(_repeats(each, 0) for each in asked):
+        says = "outputs are kept by the inputs' shape: other inputs of a shape get those of the first that had it"
+        evidence = f"{len(asked)} of {len(asked)} batches, asked row by row, get the first row's outputs throughout"
+        yield Diagnosis("answers-remembered", says, evidence, tuple(result.case.id for result in rows))
+
+
+def _repeats(asked: Asked, place: int) -> bool:
+    """Whether each row, asked for alone, got what is right for the one in this place."""
     rows, right = asked.answer.tensor("row_by_row"), asked.truth.bounds.get("outputs")
     if rows is None or right is None or rows.shape != right.shape:
         return False
-    last = Interval(right.lower[-1:], right.upper[-1:])
-    return all(matches(rows[place : place + 1], last) for place in range(len(rows)))
+    one = Interval(right.lower[[place]], right.upper[[place]])
+    return all(matches(rows[at : at + 1], one) for at in range(len(rows)))
 
 
 def first_batches(inquiry: Inquiry) -> Iterator[Diagnosis]:
@@ -86,6 +98,8 @@ def misread_views(inquiry: Inquiry) -> Iterator[Diagnosis]:
         says = "the strides of its inputs are ignored: it reads on in memory, as if they lay one behind the other"
     elif _is_in_column_order(inquiry, failing, asked):
         says = "inputs that lie in memory column by column are read row by row, in the order of memory"
+    elif all(result.verdict is not Verdict.FAIL for result in failing):
+        says = f"inputs that are a view of wider memory are refused: {raised(failing)}"
     else:
         says = f"inputs that are a view of wider memory get other outputs: {observed(failing)}"
     yield Diagnosis("strides-ignored", says, evidence, tuple(result.case.id for result in failing))

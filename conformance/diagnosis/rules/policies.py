@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
-from conformance.diagnosis.exhibits import Inquiry
+from conformance.diagnosis.exhibits import Asked, Inquiry, matches, spread
 from conformance.diagnosis.wording import names_missed
 from conformance.results import Diagnosis, Result
 
-WEIGHTS, OUTPUTS = "dtypes.variables", "dtypes.outputs"
+WEIGHTS, OUTPUTS, MIXED = "dtypes.variables", "dtypes.outputs", "dtypes.mixed-rounds-operands"
 
 
 def ignored_policy(inquiry: Inquiry) -> Iterator[Diagnosis]:
@@ -27,6 +28,34 @@ def ignored_policy(inquiry: Inquiry) -> Iterator[Diagnosis]:
         says = f"the dtype that is given is ignored: weights and outputs are {dtype}, whatever it is"
         cases = tuple(result.case.id for result in inquiry.open if _depends(result, dtype))
         yield Diagnosis("policy-ignored", says, f"{len(asked)} layers of all dtypes were asked", cases)
+
+
+def unrounded_operands(inquiry: Inquiry) -> Iterator[Diagnosis]:
+    """The rule for operands that a mixed policy does not round: what is handed in rounded tells which."""
+    failing = inquiry.failing(MIXED)
+    asked = [inquiry.witness.ask(question) for question in spread(failing, 4)]
+    found = {which for each in asked if (which := _unrounded(inquiry, each))}
+    if len(found) == 1 and all(_unrounded(inquiry, each) for each in asked):
+        says = f"a mixed policy's {found.pop()}"
+        evidence = f"{len(asked)} of {len(asked)} layers answer right once these are rounded beforehand"
+        yield Diagnosis("operands-unrounded", says, evidence, tuple(result.case.id for result in failing))
+
+
+def _unrounded(inquiry: Inquiry, asked: Asked) -> str:
+    """Which operands are the cause, in words; empty where rounding them mends nothing."""
+    if asked.tensors is None:
+        return ""
+    rounded = asked.question.config.format.round
+    inputs, kernel = (rounded(each).astype(each.dtype) for each in (asked.tensors.inputs, asked.tensors.kernel))
+    for words, tensors in (
+        ("inputs are not rounded before they are multiplied", replace(asked.tensors, inputs=inputs)),
+        ("kernel is not rounded before it is multiplied", replace(asked.tensors, kernel=kernel)),
+        ("operands are not rounded before they are multiplied", replace(asked.tensors, inputs=inputs, kernel=kernel)),
+    ):
+        answered = inquiry.witness.ask_with(asked.question, tensors)
+        if matches(answered.answer.tensor("outputs"), answered.truth.bounds["outputs"]):
+            return words
+    return ""
 
 
 def _depends(result: Result, dtype: str) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from math import prod
 
@@ -29,7 +29,10 @@ def rescoped(inquiry: Inquiry, fit: Fit, failing: Sequence[Exhibit], right: Sequ
     """
     names = {exhibit.name for exhibit in fit.explained}
     found = list(_further(inquiry, fit, names))
-    fit = min((fit, *fit.alike), key=lambda each: _contradictions(each, found))
+    chosen = _untied(fit, found) if fit.is_tied else _least_contradicted(fit, found)
+    if chosen is None:
+        return None
+    fit = chosen
     inside: list[Question] = []
     outside: list[Question] = []
     for exhibit in found:
@@ -73,9 +76,15 @@ def _plainest(fit: Fit) -> Question:
     )
 
 
-def _contradictions(fit: Fit, found: Iterable[Exhibit]) -> int:
-    """How many that fail do so in another way."""
-    return sum(exhibit.fails and agrees(fit.rival, exhibit) is False for exhibit in found)
+def _untied(fit: Fit, found: Sequence[Exhibit]) -> Fit | None:
+    """Of several names the one that further failures leave."""
+    failing = [exhibit for exhibit in found if exhibit.fails]
+    left = [each for each in (fit, *fit.alike) if not any(agrees(each.rival, one) is False for one in failing)]
+    return left[0] if len({each.rival.defect for each in left}) == 1 else None
+
+
+def _least_contradicted(fit: Fit, found: Sequence[Exhibit]) -> Fit:
+    return min((fit, *fit.alike), key=lambda each: sum(agrees(each.rival, one) is False for one in found))
 
 
 def _tells(fit: Fit, right: Exhibit) -> bool:

@@ -9,12 +9,14 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from conformance.cases import Question
 from conformance.diagnosis.exhibits import Exhibit, Inquiry, wrong_elements
 from conformance.diagnosis.rivals.backward import gradient_of
 from conformance.diagnosis.rivals.regions import Region, regions
 from conformance.diagnosis.rules.explained import PLAIN, is_made_of_outputs
 from conformance.diagnosis.rules.outputs import exhibits
 from conformance.diagnosis.scope import Trait, separating
+from conformance.diagnosis.wording import listed
 from conformance.procedures import GRADIENTS
 from conformance.results import Diagnosis, Result
 
@@ -31,6 +33,8 @@ TENSORS, ELEMENTS = 3, 16
 INEXACT = 2.0**-4
 #: Room that is none.
 TINY = 2.0**-60
+#: So many of them are few.
+DTYPES = 2
 #: So small a part of the elements is a place.
 PLACE = 0.5
 
@@ -138,11 +142,33 @@ def seen_gradients(inquiry: Inquiry) -> Iterator[Diagnosis]:
         defect, what = "gradient-inexact", f"inexact: off by up to {worst:.1e} of its greatest element"
     else:
         defect, what = "gradient-wrong", "wrong"
-    place = where or Trait(f"in {len(failing)} of {len(failing) + len(same)} questions", lambda question: True)
+    if all(_overflows(exhibit) for exhibit in failing):
+        defect, what = "gradient-overflows", "infinite or NaN where they are wrong,"
+    place = where or Trait(f"in {len(failing)} of {len(failing) + len(same)} questions{_all_in(failing, same)}", _any)
     says = f"{subject} {what} {place.says}".strip() + ", behind outputs that are right"
     evidence = f"{len(failing)} of {len(failing)} failing tensors that were asked for again"
     cases = tuple(r.case.id for r in inquiry.open if _is_of(r, names) and place.holds(r.case.question))
     yield Diagnosis(defect, says, evidence, cases)
+
+
+def _any(_: Question) -> bool:
+    return True
+
+
+def _overflows(exhibit: Exhibit) -> bool:
+    """Whether what is wrong of it is no number, and what is right of it is one."""
+    if not exhibit.is_shaped or exhibit.got is None:
+        return False
+    wrong = wrong_elements(exhibit)
+    return not np.isfinite(exhibit.got.astype(np.float64)[wrong]).any() and bool(
+        np.isfinite(exhibit.right.middle[wrong]).all()
+    )
+
+
+def _all_in(failing: Sequence[Exhibit], same: Sequence[Exhibit]) -> str:
+    """The dtypes that all of them have, where they are few and there are others."""
+    dtypes, others = ({exhibit.question.config.dtype for exhibit in some} for some in (failing, same))
+    return f", all of {listed(sorted(dtypes))}" if len(dtypes) <= DTYPES and others - dtypes else ""
 
 
 def _error(exhibit: Exhibit) -> float:

@@ -17,6 +17,8 @@ from conformance.diagnosis.scope import separating
 from conformance.diagnosis.wording import listed
 from conformance.procedures import GRADIENTS
 from conformance.results import Diagnosis, Result, Verdict
+from reference.activations import ACTIVATIONS
+from reference.config import DenseConfig
 from reference.formats import Mask
 from reference.intervals import Interval
 
@@ -197,9 +199,28 @@ def _rows_and_weights(inquiry: Inquiry) -> Iterator[Diagnosis]:
         if before:
             says = f"one NaN spoils {before}"
             yield Diagnosis("nan-spreads", says, f"{counts.turned} elements, {looked}", more(_nan_beside_infinity))
+        elif is_of_one and (ends := _infinities_of(inquiry, names[0])):
+            says = f"{listed(ends)} becomes NaN{of}"
+            yield Diagnosis("infinity-nan", says, f"{counts.turned} elements, {looked}", cases)
     elif counts.turned and not counts.spread and ("linear" in names or not _fail_in_tails(inquiry, names)):
         says = f"infinity becomes NaN{of}"
         yield Diagnosis("infinity-nan", says, f"{counts.turned} elements, {looked}", more(_nan_for_infinity))
+
+
+def _infinities_of(inquiry: Inquiry, activation: str) -> list[str]:
+    """Of which infinite pre-activations an activation makes NaN, where it should not."""
+    question = Question("call", DenseConfig(1, activation, use_bias=False), (2, 1))
+    tensors = inquiry.witness.tensors(question)
+    if tensors is None:
+        return []
+    ends = np.array([[np.inf], [-np.inf]], tensors.inputs.dtype)
+    given = replace(tensors, inputs=ends, kernel=np.ones_like(tensors.kernel))
+    asked = inquiry.witness.ask_with(question, given)
+    outputs, right = asked.answer.tensor("outputs"), ACTIVATIONS[activation].value(ends.astype(np.float64))
+    if outputs is None or outputs.shape != right.shape:
+        return []
+    wrong = np.isnan(outputs.astype(np.float64)) & ~np.isnan(right)
+    return [words for words, is_so in zip(("infinity", "minus infinity"), wrong.ravel(), strict=True) if is_so]
 
 
 def _in_dtypes(inquiry: Inquiry, failing: Sequence[Result]) -> str:

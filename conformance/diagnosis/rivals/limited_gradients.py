@@ -80,9 +80,19 @@ def of_narrow_sums() -> Iterator[Rival]:
 
 
 def of_narrow_backward_passes() -> Iterator[Rival]:
-    """All of the way back in a narrower format: what comes are numbers of it."""
-    narrow = FORMATS["float32"]
+    """All of the way back in a narrower format, or its products: what comes are numbers of it."""
+    products_alone = ("kernel_gradient", "inputs_gradient")
+    for subject, names in (
+        ("the gradients are", GRADIENTS),
+        ("the gradients of kernel and inputs are", products_alone),
+        *((f"{gradient_of(name)} is", (name,)) for name in GRADIENTS),
+    ):
+        narrow = FORMATS["float32"]
+        says = f"{subject} computed in {narrow.name} in a layer of a wider dtype"
+        yield Rival("gradient-rounded", says, _backward_in(narrow, names), is_vague=True, also=_is_of(narrow))
 
+
+def _backward_in(narrow: Format, names: Sequence[str]) -> Callable[[Posed], Predicted | None]:
     def predict(posed: Posed) -> Predicted | None:
         if posed.problem.format.precision <= narrow.precision:
             return None
@@ -90,10 +100,10 @@ def of_narrow_backward_passes() -> Iterator[Rival]:
         z = pre_activation(rounded)
         value, error = rounded.activation.enclose_vjp(z.value, z.error, flatten_leading(posed.upstream), narrow)
         doubt = error + ROUNDINGS * narrow.unit_roundoff * np.abs(value)
-        return {name: _wider(each) for name, each in products(rounded, Estimate(value, doubt)).items()}
+        found = products(rounded, Estimate(value, doubt))
+        return {name: _wider(each) for name, each in found.items() if name in names}
 
-    says = f"the gradients are computed in {narrow.name} in a layer of a wider dtype"
-    yield Rival("gradient-rounded", says, predict, is_vague=True, also=_is_of(narrow))
+    return predict
 
 
 def _wider(interval: Interval) -> Interval:

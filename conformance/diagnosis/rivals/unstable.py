@@ -23,13 +23,15 @@ BAND = 0.7
 @dataclass(frozen=True)
 class Naive:
     """says: in words, after "is". beyond: what comes where exp is infinite. exp_of: of which numbers it is taken.
-    cancels: the size of what is subtracted on the way.
+    cancels: the size of what is subtracted on the way. of_zero: its inverse is what counts, and beyond comes where that
+    is 0.
     """
 
     says: str
     beyond: float
     exp_of: Value = lambda z: z
     cancels: Value = np.zeros_like
+    of_zero: bool = False
 
 
 #: exp(z) / (1 + exp(z)) and what is made of it.
@@ -46,6 +48,7 @@ NAIVE: Mapping[str, tuple[Naive, ...]] = {
     "mish": (Naive("z n / (n + 2), n being exp(z) (exp(z) + 2): n overflows", np.nan, lambda z: 2 * z, np.abs),),
     "log_sigmoid": (
         Naive("log(1 / (1 + exp(-z))), as it stands: exp overflows", -np.inf, lambda z: -z, np.ones_like),
+        Naive("log(sigmoid(z)), minus infinity where sigmoid is 0", -np.inf, lambda z: -z, np.ones_like, of_zero=True),
         Naive("z - log(1 + exp(z)), as it stands: exp overflows", -np.inf, cancels=lambda z: 1 + np.abs(z)),
     ),
 }
@@ -73,17 +76,21 @@ def _elementwise(row: Elementwise, naive: Naive, arithmetic: Format | None) -> E
         lost = MORE_ROUNDINGS * format.unit_roundoff * naive.cancels(z.value)
         sizes = np.fmax(np.abs(true.lower), np.abs(true.upper))
         near = true.widened(lost + np.where(lost > 0, MORE_ROUNDINGS * problem.format.unit_roundoff * sizes, 0.0))
-        return _beyond(near, naive.exp_of(z.value), 2 * z.error, format, naive.beyond)
+        exponent, error = naive.exp_of(z.value), 2 * z.error
+        safe, sure = _ends(naive, exponent, format)
+        claimed = where(exponent - error > sure, _all(naive.beyond, exponent), no_claim(exponent.shape))
+        return where(exponent + error < safe, near, claimed)
 
     return enclose
 
 
-def _beyond(near: Interval, exponent: Array, error: Array, format: Format, value: float) -> Interval:
-    """value where exp(exponent) is infinite for certain, nothing where it or a product with it may be."""
+def _ends(naive: Naive, exponent: Array, format: Format) -> tuple[Array | float, float]:
+    """Up to which exponent exp does no harm, nor a product with it, and from which on it does for certain."""
+    if naive.of_zero:
+        smallest = -np.log(format.smallest_normal)
+        return smallest - BAND, smallest + np.log(2.0) * format.precision + BAND
     most = np.log(format.largest)
-    product = np.log(np.maximum(np.abs(exponent), 1.0))
-    claimed = where(exponent - error > most + BAND, _all(value, exponent), no_claim(exponent.shape))
-    return where(exponent + product + error < most - BAND, near, claimed)
+    return most - BAND - np.log(np.maximum(np.abs(exponent), 1.0)), most + BAND
 
 
 def _all(value: float, like: Array) -> Interval:

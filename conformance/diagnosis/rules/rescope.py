@@ -17,7 +17,10 @@ from reference.formats import POLICIES
 #: Lengths that features, units and batches are given: small ones, and both sides of a block.
 LENGTHS = (1, 2, 3, 4, 5, 8, 9, 12, 16, 17, 32, 33, 64)
 #: Axes before the last, for each rank.
-RANKS = ((5,), (1,), (3, 5), (2, 3, 5), (2, 2, 3, 2), (2, 1, 3, 2, 2), (1, 2, 1, 3, 2, 2))
+RANKS = (
+    *((5,), (1,), (3, 5), (2, 3, 5), (2, 2, 3, 2), (2, 1, 3, 2, 2), (1, 2, 1, 3, 2, 2)),
+    *((1, 1), (1, 4), (4, 1), (1, 1, 1), (2, 1, 3)),
+)
 #: So many elements of inputs or kernels are enough.
 MOST = 2**15
 
@@ -49,7 +52,10 @@ def rescoped(inquiry: Inquiry, fit: Fit, failing: Sequence[Exhibit], right: Sequ
     denied = [each.question for each in right if each.name in names and agrees(fit.rival, each) is False]
     by_activation = fit.rival.defect.startswith("activation")
     where = separating([*explained, *inside], contradicted, [*denied, *outside], by_activation=by_activation)
-    return None if where is None else replace(fit, where=where)
+    fails_otherwise = contradicted or any(each.fails and agrees(fit.rival, each) is False for each in found)
+    if where is None or (where.is_of_dtype and fit.rival.about and fails_otherwise):
+        return None  # an activation that fails in another way in other dtypes is not quite this formula
+    return replace(fit, where=where)
 
 
 def _further(inquiry: Inquiry, fit: Fit, names: Collection[str]) -> Iterator[Exhibit]:
@@ -84,7 +90,9 @@ def _untied(fit: Fit, found: Sequence[Exhibit]) -> Fit | None:
 
 
 def _least_contradicted(fit: Fit, found: Sequence[Exhibit]) -> Fit:
-    return min((fit, *fit.alike), key=lambda each: sum(agrees(each.rival, one) is False for one in found))
+    """What is right speaks against the one that says most."""
+    failing = [exhibit for exhibit in found if exhibit.fails]
+    return min((fit, *fit.alike), key=lambda each: sum(agrees(each.rival, one) is False for one in failing))
 
 
 def _tells(fit: Fit, right: Exhibit) -> bool:

@@ -152,7 +152,7 @@ CLAUSES = (
             *ask("read_attributes", state="built", frozen="constructor"),
             *ask("read_attributes", use_bias=BOTH, state="built", frozen="later"),
             *ask("read_attributes", use_bias=BOTH, state="built", frozen="later", thawed="yes"),
-            *ask("read_attributes", state="built", frozen="constructor", thawed="yes", tier=Tier.DEFAULT),
+            *ask("read_attributes", state="built", frozen="constructor", thawed="yes"),
         ),
         check=numbers_that_train,
     ),

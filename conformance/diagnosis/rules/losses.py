@@ -235,9 +235,19 @@ def _of_frozen(inquiry: Inquiry) -> Iterator[Diagnosis]:
     elif all(each.match(list(parts_of(each.posed, all=True).values())) for each in failing):
         says = "the weights of a layer that does not train cost what they did before"
     else:
-        return
+        stays = [argument for argument in ARGUMENTS[:2] if all(_stays(each, argument) for each in failing)]
+        if len(stays) != 1:
+            return
+        of = stays[0].removesuffix("_regularizer")
+        says = f"the {of} of a layer that does not train costs what it did before"
     cases = tuple(each.result.case.id for each in failing)
     yield Diagnosis("frozen-penalties", says, f"{len(failing)} of {len(failing)} frozen layers", cases)
+
+
+def _stays(costs: Costs, argument: str) -> bool:
+    """Whether its penalty is there although the layer does not train, and no other weight's is."""
+    every = parts_of(costs.posed, all=True)
+    return argument in every and costs.match([*costs.parts.values(), every[argument]])
 
 
 def _gradients(inquiry: Inquiry) -> Iterator[Diagnosis]:

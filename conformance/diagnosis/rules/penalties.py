@@ -158,9 +158,19 @@ def accounts(argument: str) -> Iterator[Account]:
             f"{of} is a mean over all outputs",
             _times(argument, lambda costs: _batch(costs) / max(1, costs.posed.tensors.upstream.size)),
         )
+        for words, factor in (
+            ("once as it is and once more times the length of the batch", _batch),
+            ("once as it is and once more divided by the length of the batch", lambda costs: 1 / _batch(costs)),
+        ):
+            yield "penalty-repeated", f"{of} is in the losses twice, {words}", partial(_twice, argument, factor)
         yield "penalty-of-pre-activations", f"{of} is of the outputs before the activation", _of_z
         yield "penalty-of-inputs", f"{of} is of the inputs, not of the outputs", _of_inputs
         yield "penalty-of-masked", f"{of} leaves out masked outputs", _masked
+
+
+def _twice(argument: str, factor: Callable[[Costs], float], costs: Costs) -> list[float]:
+    own = costs.parts[argument]
+    return _with(costs, argument, own, own * factor(costs))
 
 
 def _piled_up(costs: Costs, argument: str) -> list[float] | None:

@@ -77,6 +77,16 @@ def _attributes(results: Sequence[Result]) -> str:
     )
 
 
+def _frozen(results: Sequence[Result]) -> str:
+    """What is thawed and does not train has a sentence of its own."""
+    words = _attributes(results).removeprefix("what can be read of a layer is wrong: ")
+    if not all(result.case.question.option("thawed") for result in results):
+        return _attributes(results)
+    since = {result.case.question.option("frozen") for result in results}
+    when = "that was built while it did not train" if since == {"constructor"} else "that did not train"
+    return f"a layer {when} does not train once it is told to: {words}"
+
+
 def _built(results: Sequence[Result]) -> str:
     forms = options(results, "shape_as")
     if forms and all(
@@ -134,7 +144,7 @@ EARLY: tuple[Topic, ...] = (
     Topic(
         "frozen-wrong",
         ("weights.frozen[",),
-        _attributes,
+        _frozen,
         ("weights.frozen-in-training", "saving.config-keeps", "losses.frozen"),
     ),
     Topic(

@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+import numpy as np
+
 from conformance.diagnosis.exhibits import Asked, Inquiry, matches, spread
+from conformance.diagnosis.rivals.narrow import cut_to_bits
 from conformance.diagnosis.wording import names_missed
+from conformance.families import Tensors
 from conformance.results import Diagnosis, Result
 
 WEIGHTS, OUTPUTS, MIXED = "dtypes.variables", "dtypes.outputs", "dtypes.mixed-rounds-operands"
@@ -42,8 +46,8 @@ def unrounded_operands(inquiry: Inquiry) -> Iterator[Diagnosis]:
 
 
 def _unrounded(inquiry: Inquiry, asked: Asked) -> str:
-    """Which operands are the cause, in words; empty where rounding them mends nothing."""
-    if asked.tensors is None:
+    """Which operands are the cause, in words; empty where rounding them mends nothing, or they are cut off."""
+    if asked.tensors is None or _is_as_cut(inquiry, asked, asked.tensors):
         return ""
     rounded = asked.question.config.format.round
     inputs, kernel = (rounded(each).astype(each.dtype) for each in (asked.tensors.inputs, asked.tensors.kernel))
@@ -56,6 +60,15 @@ def _unrounded(inquiry: Inquiry, asked: Asked) -> str:
         if matches(answered.answer.tensor("outputs"), answered.truth.bounds["outputs"]):
             return words
     return ""
+
+
+def _is_as_cut(inquiry: Inquiry, asked: Asked, tensors: Tensors) -> bool:
+    """Whether operands that are cut off beforehand get the same outputs."""
+    cut = cut_to_bits(asked.question.config.format.precision)
+    inputs, kernel = (cut(each.astype(np.float64)).astype(each.dtype) for each in (tensors.inputs, tensors.kernel))
+    answer = inquiry.witness.ask_with(asked.question, replace(tensors, inputs=inputs, kernel=kernel)).answer
+    one, other = answer.tensor("outputs"), asked.answer.tensor("outputs")
+    return one is not None and other is not None and np.array_equal(one, other)
 
 
 def _depends(result: Result, dtype: str) -> bool:

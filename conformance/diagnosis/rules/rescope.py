@@ -9,7 +9,7 @@ from math import prod
 from conformance.cases import Question
 from conformance.diagnosis.exhibits import Exhibit, Inquiry, apart
 from conformance.diagnosis.fit import ENOUGH, Fit, agrees, predicted
-from conformance.diagnosis.scope import separating
+from conformance.diagnosis.scope import Trait, separating
 from reference.activations import ACTIVATIONS
 from reference.elementwise import Elementwise
 from reference.formats import POLICIES
@@ -44,14 +44,14 @@ def rescoped(inquiry: Inquiry, fit: Fit, failing: Sequence[Exhibit], right: Sequ
             inside.append(exhibit.question)
         if is_so is False and not exhibit.fails and (_is_of_same_activation(fit, exhibit) or _would_fail(fit, exhibit)):
             outside.append(exhibit.question)
-    if all(fit.where.holds(each) for each in inside) and not any(fit.where.holds(each) for each in outside):
-        return fit
-    explained = [each.question for each in fit.explained]
     others = [each for each in failing if each not in fit.explained and each.name in names]
     contradicted = [each.question for each in others if agrees(fit.rival, each) is False]
-    denied = [each.question for each in right if each.name in names and agrees(fit.rival, each) is False]
-    by_activation = fit.rival.defect.startswith("activation")
-    where = separating([*explained, *inside], contradicted, [*denied, *outside], by_activation=by_activation)
+    where: Trait | None = fit.where
+    if not all(fit.where.holds(each) for each in inside) or any(fit.where.holds(each) for each in outside):
+        explained = [each.question for each in fit.explained]
+        denied = [each.question for each in right if each.name in names and agrees(fit.rival, each) is False]
+        by_activation = fit.rival.defect.startswith("activation")
+        where = separating([*explained, *inside], contradicted, [*denied, *outside], by_activation=by_activation)
     fails_otherwise = contradicted or any(each.fails and agrees(fit.rival, each) is False for each in found)
     if where is None or (where.is_of_dtype and fit.rival.about and fails_otherwise):
         return None  # an activation that fails in another way in other dtypes is not quite this formula
@@ -90,9 +90,9 @@ def _untied(fit: Fit, found: Sequence[Exhibit]) -> Fit | None:
 
 
 def _least_contradicted(fit: Fit, found: Sequence[Exhibit]) -> Fit:
-    """What is right speaks against the one that says most."""
-    failing = [exhibit for exhibit in found if exhibit.fails]
-    return min((fit, *fit.alike), key=lambda each: sum(agrees(each.rival, one) is False for one in failing))
+    """What is right tells formulas of an activation apart; else it speaks against the one that says most."""
+    telling = [exhibit for exhibit in found if exhibit.fails or fit.rival.about]
+    return min((fit, *fit.alike), key=lambda each: sum(agrees(each.rival, one) is False for one in telling))
 
 
 def _tells(fit: Fit, right: Exhibit) -> bool:

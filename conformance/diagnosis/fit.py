@@ -257,9 +257,7 @@ def _sharpest(leading: Sequence[Fit]) -> Fit | None:
     sharpest = min(fit.width for fit in leading)
     sharp = [fit for fit in leading if fit.width <= ALIKE * sharpest]
     best = [fit for fit in sharp if not fit.where.says] or sharp
-    seen = [fit for fit in best if fit.rival.defect.startswith(OBSERVED)]
-    if len({fit.rival.defect for fit in seen}) == 1:
-        return seen[0]
+    best.sort(key=lambda fit: not fit.rival.defect.startswith(OBSERVED))
     names = {fit.rival.defect for fit in best}
     # of formulas that give the same values the plainest comes first
     is_tied = len(names) > 1 and (len({fit.rival.about for fit in best}) > 1 or not best[0].rival.about)

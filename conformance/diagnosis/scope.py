@@ -41,12 +41,12 @@ _FLAGS: tuple[tuple[Callable[[Question], bool], str, str], ...] = (
     (lambda question: question.config.use_bias, "with bias", "without bias"),
     (lambda question: question.known_shape[:1] == (0,), "for a batch of length 0", "for batches that have a length"),
     (lambda question: 0 in question.known_shape[:-1], "for inputs without rows", "for inputs that have rows"),
-    (lambda question: 0 in question.known_shape, "for inputs without elements", "for inputs that have elements"),
     (
         lambda question: question.known_shape[-1:] == (0,),
         "for inputs without features",
         "for inputs that have features",
     ),
+    (lambda question: 0 in question.known_shape, "for inputs without elements", "for inputs that have elements"),
     (
         lambda question: question.known_shape[-1:] == (question.config.units,),
         "where the kernel is square",

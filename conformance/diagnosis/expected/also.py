@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from conformance.diagnosis.expected.naming import named
 
 ALSO_KNOWN: Mapping[str, tuple[str, ...]] = {
+    # a row without elements is one of zeros
+    **named("zero-rows-skipped", "bias-dropped"),
     # the largest input of a batch decides how all of it is scaled
     **named("scaled-by-reciprocal", "rows-coupled"),
     # they multiply the inputs as they come, in float64

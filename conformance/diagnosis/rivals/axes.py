@@ -345,8 +345,12 @@ AXES: tuple[Rival, ...] = (
     ),
     forward("axes-merged", "the leading axes are merged into one", of_outputs(_merged)),
     forward("axes-merged", "all axes behind the batch are merged into one", of_outputs(_without_middle)),
-    forward("wrong-axis", "the product runs over axis 1", Forward(operands=_along(1))),
-    forward("wrong-axis", "the product runs over axis 0", Forward(operands=_along(0))),
+    forward(
+        "wrong-axis", "the product runs over axis 1, where that is as long as the features", Forward(operands=_along(1))
+    ),
+    forward(
+        "wrong-axis", "the product runs over axis 0, where that is as long as the features", Forward(operands=_along(0))
+    ),
     forward("wrong-axis", "the product runs over the first axis that is as long as the kernel", _by_length()),
     forward("axes-squeezed", "axes of length 1 are lost", of_outputs(_squeezed)),
     *(

@@ -68,11 +68,9 @@ def _per_row(changes: Callable[[int], Array]) -> Forward:
     return Forward(z=z)
 
 
-def _without_in_rows_of_zeros(*, empty: bool) -> Forward:
-    """empty: also in rows that have no elements at all."""
-
+def _without_in_rows_of_zeros() -> Forward:
     def z(estimate: Estimate, problem: Problem) -> Estimate:
-        if problem.bias is None or not estimate.value.size or (not problem.inputs.size and not empty):
+        if problem.bias is None or not estimate.value.size:
             return estimate
         is_zero = (problem.inputs == 0).all(axis=-1, keepdims=True)
         return Estimate(np.where(is_zero, 0.0, estimate.value), np.where(is_zero, 0.0, estimate.error))
@@ -218,14 +216,11 @@ BIAS: tuple[Rival, ...] = (
         _per_row(lambda n: _first(n)[::-1]),
         applies=_has_bias,
     ),
-    *(
-        forward(
-            "rows-unbiased",
-            "rows of inputs that are all 0 are left without bias",
-            _without_in_rows_of_zeros(empty=empty),
-            applies=_has_bias,
-        )
-        for empty in (True, False)
+    forward(
+        "rows-unbiased",
+        "rows of inputs that are all 0 are left without bias",
+        _without_in_rows_of_zeros(),
+        applies=lambda posed: _has_bias(posed) and posed.problem.inputs.size > 0,
     ),
     *(
         forward(

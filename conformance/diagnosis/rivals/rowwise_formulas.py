@@ -195,6 +195,7 @@ _ROW_VALUES: Mapping[str, tuple[tuple[str, Value], ...]] = {
     "glu": (
         ("the first half of the units, without its gate", _gated(np.ones_like)),
         ("gated by tanh, not sigmoid", _gated(np.tanh)),
+        ("gated by silu, not sigmoid", _gated(ACTIVATIONS["silu"].value)),
         ("gated by relu, not sigmoid", _gated(lambda z: np.maximum(z, 0.0))),
         ("gated by the second half itself", _gated(lambda z: z)),
     ),

@@ -43,6 +43,11 @@ def _unsummed(posed: Posed) -> Gradients:
 def of_kernel() -> Iterator[Rival]:
     name = ("kernel_gradient",)
     yield Rival("gradient-transposed", "the kernel's gradient is transposed", changed(name, _transposed))
+    yield Rival(
+        "gradient-transposed",
+        "the kernel's gradient is made as (units, features), and read as (features, units)",
+        changed(name, lambda right, posed: permuted(right, lambda ends: ends.T.reshape(ends.shape))),
+    )
     yield from of_rows("kernel_gradient")
     for words, order in PAIRINGS:
         yield Rival(

@@ -57,7 +57,7 @@ def curve_of(name: str, failing: Sequence[Exhibit], inquiry: Inquiry) -> Iterato
         f"{int(wrong.sum())} of {wrong.size} values on a grid and in the tails are wrong; no formula that is known fits"
     )
     if in_middle:
-        seen = _structure(name, dtype, inquiry) or inexactly(z, got, right) or _cancelling(dtype, z, got, right)
+        seen = _structure(name, dtype, inquiry) or inexactly(z, got, right, wrong) or _cancelling(dtype, z, got, right)
         seen = seen or "is another function"
         says = f"{name} {seen}{of}: {_largest(z, got, wrong, right)}{_not_finite(z, got, wrong)}"
         yield Diagnosis("activation-formula", says, evidence, cases)
@@ -80,9 +80,9 @@ def _is_of(result: Result, name: str) -> bool:
     return result.case.question.config.activation == name
 
 
-def inexactly(z: Array, got: Array, right: Array) -> str:
-    """That it is near everywhere, and how near; empty where it is not."""
-    near = (np.abs(z) <= NEAR) & (right != 0)
+def inexactly(z: Array, got: Array, right: Array, wrong: Mask) -> str:
+    """That it is near wherever it is wrong, and how near; empty where it is not."""
+    near = (np.abs(z) <= NEAR) & (right != 0) & wrong
     with np.errstate(all="ignore"):
         error = np.abs(got[near] / right[near] - 1)
     worst = float(error.max(initial=0.0))

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from conformance.cases import Question
-from conformance.diagnosis.exhibits import ERRANT, Inquiry, matches
+from conformance.diagnosis.exhibits import ERRANT, Inquiry, matches, twin
 from conformance.diagnosis.fit import Fit, agrees
 from conformance.diagnosis.rivals.consistent import bias_gradient
 from conformance.diagnosis.rivals.rival import Rival
@@ -77,7 +77,7 @@ def _follows(fit: Fit, result: Result, inquiry: Inquiry) -> bool:
     asked = [question]
     if question.procedure == "call_rows":
         alone = replace(question, procedure="call", input_shape=(1, *question.input_shape[1:]))
-        asked += [alone, linear_twin(alone)]  # of so few numbers an activation may hide all
+        asked += [alone, twin(alone), linear_twin(alone)]  # of so few numbers an activation may hide all
     asked = [each for each in asked if fit.where.holds(each)]
     if fit.rival.about:
         return bool(asked) and question.config.activation == fit.rival.about

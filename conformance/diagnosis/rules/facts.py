@@ -16,6 +16,8 @@ from conformance.diagnosis.wording import listed
 from conformance.results import Diagnosis, Result, Verdict
 from reference.activations import ACTIVATIONS
 
+#: So many features has no case.
+UNASKED = 29
 #: More outputs than this are nearer to what is named.
 HALF = 0.5
 
@@ -54,9 +56,21 @@ def raises_plainly(inquiry: Inquiry) -> Iterator[Diagnosis]:
     if rank == "rank-refused":
         also += [r for r in inquiry.failing("shapes.other-rank-accepted") if r.raised == raised[0].raised]
     cases = tuple(dict.fromkeys(result.case.id for result in (*reached, *also)))
-    says = f"it raises {where.says or 'whenever it is called'}: {message}"
+    is_sure = not where.says or not any(_answers_elsewhere(inquiry, each.case.question, where) for each in raised[:4])
+    says = f"it raises {'' if is_sure else 'now and then '}{where.says or 'whenever it is called'}: {message}"
     evidence = f"{len(raised)} of {len(raised)} such questions raise, {len(answered)} others do not"
     yield Diagnosis(REFUSED.get(where.says, rank), says, evidence, cases)
+
+
+def _answers_elsewhere(inquiry: Inquiry, question: Question, where: Trait) -> bool:
+    """Whether with leading axes of another length it answers, although the same should hold there."""
+    *leading, features = question.known_shape
+    for length in (2, 4, 6):
+        asked = replace(question, procedure="call", input_shape=(*(length for _ in leading), features), family="normal")
+        is_like = features and 0 not in leading and 1 not in leading and where.holds(asked)
+        if is_like and not inquiry.witness.ask(asked).answer.raised:
+            return True
+    return False
 
 
 def _raises_in_gradients(inquiry: Inquiry, plain: Sequence[Result]) -> Iterator[Diagnosis]:
@@ -85,6 +99,8 @@ def _raises_after_others(inquiry: Inquiry, raised: Sequence[Result]) -> Iterator
     evidence = f"{len(fresh)} of {len(fresh)} questions that raise are answered by a fresh layer"
     ranks = [r for r in inquiry.failing("shapes.other-rank-accepted") if r.verdict is Verdict.ERROR]
     lengths = [r for r in inquiry.failing("state.batch-length") if r.verdict is Verdict.ERROR]
+    if not lengths and not ranks and _refuses_other_rank(inquiry, called[0].case.question):
+        ranks = list(raised)
     if lengths:
         says = f"a layer refuses batches of another length than that of its first inputs: {_message(lengths[0])}"
         yield Diagnosis("batch-refused", says, evidence, errors)
@@ -94,6 +110,17 @@ def _raises_after_others(inquiry: Inquiry, raised: Sequence[Result]) -> Iterator
     else:
         says = f"what a layer was called on before makes it raise: {_message(raised[0])}"
         yield Diagnosis("history-dependent", says, evidence, errors)
+
+
+def _refuses_other_rank(inquiry: Inquiry, question: Question) -> bool:
+    """Whether a layer that answered once refuses another rank, and takes another batch: of widths that nobody asked."""
+    plain = replace(question, config=replace(question.config, activation="linear"), family="integers")
+    taken = []
+    for width, first, second in ((UNASKED, (5,), (3, 5)), (UNASKED + 2, (5,), (3,))):
+        asked = [replace(plain, procedure="call", input_shape=(*leading, width)) for leading in (first, second)]
+        answers = [inquiry.witness.ask_with(each, inquiry.witness.tensors(each)).answer for each in asked]
+        taken.append([not answer.raised for answer in answers])
+    return taken == [[True, False], [True, True]]
 
 
 def _raises_for_specials(inquiry: Inquiry) -> Iterator[Diagnosis]:

@@ -116,6 +116,24 @@ def stale_gradients(inquiry: Inquiry) -> Iterator[Diagnosis]:
             evidence = "of two calls of one shape the second answers for the first"
             cases = tuple(r.case.id for r in inquiry.open if is_of_gradients(r) and _misses(r, name))
             yield Diagnosis("gradient-stale", says, evidence, cases)
+    for question in questions[:1]:
+        if _has_stale_slope(inquiry, question):
+            says = "the activation's slope is taken at the pre-activations of an earlier call"
+            cases = tuple(r.case.id for r in inquiry.open if is_of_gradients(r))
+            yield Diagnosis("gradient-stale", says, "of two calls of one shape the second answers for the first", cases)
+
+
+def _has_stale_slope(inquiry: Inquiry, question: Question) -> bool:
+    """Of an activation whose slope is another one everywhere."""
+    config = replace(question.config, activation="tanh")
+    asked = replace(question, config=config, input_shape=(UNASKED, question.known_shape[-1]), family="normal")
+    before, now = (draw(asked.family, config, asked.known_shape, seed) for seed in (1, 2))
+    inquiry.witness.ask_with(asked, before)
+    answer, posed = inquiry.witness.ask_with(asked, now).answer, inquiry.witness.posed(asked, now)
+    stale = gradients(posed, forward=_as(inquiry.witness.posed(asked, before).problem))
+    got = {name: answer.tensor(name) for name in stale}
+    is_stale = all(matches(got[name], within) for name, within in stale.items())
+    return is_stale and not any(matches(got[name], posed.gradients[name]) for name in stale)
 
 
 def _as(problem: Problem) -> Callable[[Problem], Problem]:
@@ -283,7 +301,7 @@ def _slope_curve(inquiry: Inquiry, name: str, question: Question) -> Iterator[Di
     with np.errstate(all="ignore"):
         error = np.where(wrong & (np.abs(z) <= 3) & np.isfinite(got), np.abs(got - right), -1)
     place = int(np.argmax(error))
-    what = inexactly(z, got, right) or "is another function"
+    what = inexactly(z, got, right, wrong) or "is another function"
     values = f"it is {told_apart(got[place], right[place])} is right"
     yield Diagnosis("slope-formula", f"the slope of {name} {what}: at z = {z[place]:.6g} {values}", evidence, cases)
 

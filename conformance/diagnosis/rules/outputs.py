@@ -69,13 +69,20 @@ def unknown_formulas(inquiry: Inquiry) -> Iterator[Diagnosis]:
 def exhibits(inquiry: Inquiry, *names: str) -> tuple[list[Exhibit], list[Exhibit]]:
     """Tensors of these names that fail, and ones that do not, of plain questions that are put again."""
     open_results = [result for result in inquiry.open if is_plain(result) and fails_in(result, *names)]
-    if not open_results:
+    alone = [] if open_results or "outputs" not in names else _rows_alone(inquiry)
+    if not open_results and not alone:
         return [], []
     passed = [result for result in inquiry.passed if is_plain(result)]
     questions = spread(open_results, AGAIN)
     twins = [twin(question) for question in spread(open_results, TWINS) if _has_twin(question)]
     settled = {result.case.question for result in open_results}
-    asked = [*questions, *twins, *_probes(open_results), *(each for each in _both(passed) if each not in settled)]
+    asked = [
+        *alone,
+        *questions,
+        *twins,
+        *_probes(open_results),
+        *(each for each in _both(passed) if each not in settled),
+    ]
     failing: list[Exhibit] = []
     right: list[Exhibit] = []
     for question in asked:
@@ -87,6 +94,13 @@ def exhibits(inquiry: Inquiry, *names: str) -> tuple[list[Exhibit], list[Exhibit
                 if exhibit.name in names and not _is_explained(exhibit, inquiry):
                     (failing if exhibit.fails else right).append(exhibit)
     return _certain(failing), right
+
+
+def _rows_alone(inquiry: Inquiry) -> list[Question]:
+    """Where rows fail that are asked one by one, a single one, and others like it with full mantissas."""
+    failing = [result.case.question for result in inquiry.failing("outputs.rows-independent") if result.comparisons]
+    single = [replace(each, procedure="call", input_shape=(1, *each.input_shape[1:])) for each in failing]
+    return list(dict.fromkeys([*single, *(twin(question) for question in single)]))
 
 
 #: Shapes and units whose numbers are no powers of two and no multiples of each other.

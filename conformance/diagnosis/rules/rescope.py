@@ -8,7 +8,7 @@ from math import prod
 
 from conformance.cases import Question
 from conformance.diagnosis.exhibits import Exhibit, Inquiry, apart
-from conformance.diagnosis.fit import ENOUGH, Fit, agrees, predicted
+from conformance.diagnosis.fit import ENOUGH, OBSERVED, Fit, agrees, predicted
 from conformance.diagnosis.scope import Trait, separating
 from reference.activations import ACTIVATIONS
 from reference.elementwise import Elementwise
@@ -86,7 +86,11 @@ def _untied(fit: Fit, found: Sequence[Exhibit]) -> Fit | None:
     """Of several names the one that further failures leave."""
     failing = [exhibit for exhibit in found if exhibit.fails]
     left = [each for each in (fit, *fit.alike) if not any(agrees(each.rival, one) is False for one in failing)]
-    return left[0] if len({each.rival.defect for each in left}) == 1 else None
+    names = {each.rival.defect for each in left}
+    seen = {name for name in names if name.startswith(OBSERVED)}
+    # without features many are one and the same, and the plainest comes first
+    is_bare = all(0 in each.question.known_shape for each in fit.explained)
+    return left[0] if left and (len(seen or names) == 1 or is_bare) else None
 
 
 def _least_contradicted(fit: Fit, found: Sequence[Exhibit]) -> Fit:

@@ -175,6 +175,11 @@ def _rows_and_weights(inquiry: Inquiry) -> Iterator[Diagnosis]:
         yield Diagnosis(
             "nan-spreads", f"one NaN spoils other rows of its batch{of}", evidence, more(_nan_beside_infinity)
         )
+    elif counts.lost and in_inputs and not counts.spread and _lets_nan_through(inquiry, answers[0][0].question):
+        evidence = f"{counts.lost + counts.clipped} elements that should be NaN or infinite are numbers, {looked}"
+        yield Diagnosis(
+            "infinity-clipped", f"infinite inputs are taken for finite numbers{of}", evidence, more(_clipped)
+        )
     elif counts.lost and in_inputs and not counts.spread:
         says = _replaced(inquiry, answers, counts, of)
         yield Diagnosis("nan-replaced", says, f"{counts.lost} elements that should be NaN are numbers, {looked}", cases)
@@ -228,6 +233,18 @@ def _in_dtypes(inquiry: Inquiry, failing: Sequence[Result]) -> str:
     dtypes = {result.case.question.config.dtype for result in failing}
     right = {r.case.question.config.dtype for r in inquiry.passed if r.case.question.family in HELD}
     return f" in {listed(sorted(dtypes))}" if right and not dtypes & right else ""
+
+
+def _lets_nan_through(inquiry: Inquiry, question: Question) -> bool:
+    """Whether a single NaN among ones makes its own row NaN: then infinities are what is lost."""
+    tensors = inquiry.witness.tensors(question)
+    if tensors is None or len(tensors.inputs) < 2:
+        return False
+    inputs, kernel = np.ones_like(tensors.inputs), np.ones_like(tensors.kernel)
+    inputs[1, ..., 0] = np.nan
+    answer = inquiry.witness.ask_with(question, replace(tensors, inputs=inputs, kernel=kernel)).answer
+    outputs = answer.tensor("outputs")
+    return outputs is not None and len(outputs) > 1 and bool(np.isnan(outputs[1].astype(np.float64)).all())
 
 
 def _reached_by_nan(inquiry: Inquiry, question: Question) -> str:

@@ -15,6 +15,7 @@ from conformance.implementations.reference import ReferenceAdapter, ReferenceLay
 from conformance.recording import oracle_named
 from conformance.results import Diagnosis
 from conformance.run import Selection, run
+from reference.dense import forward
 
 ORACLE = oracle_named("recorded")
 
@@ -49,6 +50,11 @@ class NegativeUpstreamLost(ReferenceAdapter):
         return super().differentiate(layer, inputs, np.maximum(upstream, 0))
 
 
+class UpstreamClipped(ReferenceAdapter):
+    def differentiate(self, layer: ReferenceLayer, inputs: Any, upstream: Any) -> Mapping[str, Any]:
+        return super().differentiate(layer, inputs, np.clip(upstream, -1, 1))
+
+
 class InputsKept(ReferenceAdapter):
     """The first inputs of each shape are those of every later way back."""
 
@@ -71,6 +77,48 @@ class OneBuffer(ReferenceAdapter):
         buffer = self.kept.setdefault((id(layer), outputs.shape, outputs.dtype), np.empty_like(outputs))
         buffer[...] = outputs
         return buffer
+
+
+class KeptByShape(ReferenceAdapter):
+    """Outputs of the first inputs of a shape, until other weights are loaded."""
+
+    kept: dict[Any, Any] = {}  # noqa: RUF012 - what it keeps is its defect
+
+    def load(self, layer: ReferenceLayer, kernel: Any, bias: Any) -> None:
+        super().load(layer, kernel, bias)
+        self.kept.clear()
+
+    def call(self, layer: ReferenceLayer, inputs: Any) -> Any:
+        key = id(layer), inputs.shape, inputs.dtype
+        if key not in self.kept:
+            self.kept[key] = super().call(layer, inputs)
+        return self.kept[key].copy()
+
+
+class Bfloat16CutOff(ReferenceAdapter):
+    """Of half types bfloat16 alone is cut off, not rounded."""
+
+    @np.errstate(all="ignore")
+    def call(self, layer: ReferenceLayer, inputs: Any) -> Any:
+        if layer.config.format.name != "bfloat16":
+            return super().call(layer, inputs)
+        wide = forward(layer.rounded(inputs), *layer.weights, layer.activation).astype(np.float32)
+        cut = (wide.view(np.uint32) & np.uint32(0xFFFF0000)).view(np.float32)
+        return cut.astype(layer.config.format.dtype)
+
+
+class BiasOfAll(ReferenceAdapter):
+    """Layers of a config share the bias that was loaded last."""
+
+    biases: dict[Any, Any] = {}  # noqa: RUF012 - what is shared is its defect
+
+    def load(self, layer: ReferenceLayer, kernel: Any, bias: Any) -> None:
+        super().load(layer, kernel, bias)
+        self.biases[layer.config] = bias
+
+    def call(self, layer: ReferenceLayer, inputs: Any) -> Any:
+        layer.bias = self.biases.get(layer.config, layer.bias)
+        return super().call(layer, inputs)
 
 
 class RankTwoAlone(ReferenceAdapter):
@@ -104,6 +152,15 @@ def told_of(adapter: Any, areas: Sequence[str]) -> list[Diagnosis]:
             "upstream-changed",
             "the upstream gradient is taken for 0 where it is negative",
         ),
+        (UpstreamClipped, ["gradients"], "upstream-changed", "the upstream gradient is clipped to [-1, 1]"),
+        (KeptByShape, ["outputs", "state"], "answers-remembered", "outputs are kept by the inputs' shape"),
+        (
+            Bfloat16CutOff,
+            ["dtypes"],
+            "outputs-rounded",
+            "results in half types are cut off, not rounded to nearest in bfloat16 and mixed_bfloat16",
+        ),
+        (BiasOfAll, ["outputs", "state"], "bias-shared", "two layers share their bias"),
         (
             InputsKept,
             ["gradients"],

@@ -98,6 +98,33 @@ def narrow_tanh(inputs: Any, kernel: Any, bias: Any, activation: str) -> Any:
     return np.tanh(z.astype(np.float32)).astype(np.float64)
 
 
+def softmax_unshifted(inputs: Any, kernel: Any, bias: Any, activation: str) -> Any:
+    z = plus(inputs @ kernel, bias)
+    if activation != "softmax":
+        return activated(z, activation)
+    return np.exp(z) / np.exp(z).sum(axis=-1, keepdims=True)
+
+
+def relu_without_bias(inputs: Any, kernel: Any, bias: Any, activation: str) -> Any:
+    return activated(plus(inputs @ kernel, None if activation == "relu" else bias), activation)
+
+
+def three_are_linear(inputs: Any, kernel: Any, bias: Any, activation: str) -> Any:
+    linear = activation in ("selu", "mish", "softsign", "hard_silu")
+    return activated(plus(inputs @ kernel, bias), "linear" if linear else activation)
+
+
+def a_single_row_biased_twice(inputs: Any, kernel: Any, bias: Any, activation: str) -> Any:
+    z = plus(inputs @ kernel, bias)
+    return activated(plus(z, bias) if np.prod(z.shape[:-1]) == 1 else z, activation)
+
+
+def units_start_again(inputs: Any, kernel: Any, bias: Any, activation: str) -> Any:
+    units = np.arange(kernel.shape[1])
+    units = np.where(units < len(units) // 8 * 8, units, units % 8)
+    return activated(plus(inputs @ kernel[:, units], None if bias is None else bias[units]), activation)
+
+
 def softmax_by_the_batch(inputs: Any, kernel: Any, bias: Any, activation: str) -> Any:
     """One maximum for all rows: those far below it are 0 in all units."""
     z = plus(inputs @ kernel, bias)
@@ -127,6 +154,15 @@ def told_of(function: Callable[..., Any], *areas: str) -> tuple[Diagnosis, ...]:
         (log_of_sigmoid, "activation-formula", "log_sigmoid is log(1 / (1 + exp(-z))), as it stands: exp overflows"),
         (sign_by_a_table_of_reciprocals, "activation-formula", "softsign is inexact, off by up to 2.4e-04"),
         (narrow_tanh, "activation-narrow", "tanh is computed in float32"),
+        (softmax_unshifted, "activation-formula", "softmax is exp(z) / sum(exp(z)), not shifted by the largest unit"),
+        (relu_without_bias, "bias-dropped", "with relu the bias is not added"),
+        (
+            three_are_linear,
+            "activation-missing",
+            "no activation is applied with activation hard_silu, mish, selu and softsign",
+        ),
+        (a_single_row_biased_twice, "bias-doubled", "the bias is added twice for a single row"),
+        (units_start_again, "units-repeated", "the units behind the last whole block of 8 repeat the first ones"),
     ],
     ids=lambda value: getattr(value, "__name__", ""),
 )

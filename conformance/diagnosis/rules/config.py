@@ -36,6 +36,12 @@ def wrong_config(inquiry: Inquiry) -> Iterator[Diagnosis]:
         cases = _ids([*explained, *_copies(inquiry, lost)])
         yield Diagnosis("config-incomplete", says, f"{len(explained)} copies differ in nothing else", cases)
     others = [r for r in kept if r not in explained]
+    crossed = [(result, words) for result in others if (words := _crossed(inquiry, result))]
+    for words in dict.fromkeys(words for _, words in crossed):
+        copies = [result for result, told in crossed if told == words]
+        says = f"in a copy by from_config(get_config()) {words}"
+        yield Diagnosis("config-crossed", says, f"{len(copies)} copies differ in nothing else", _ids(copies))
+    others = [r for r in others if r not in [result for result, _ in crossed]]
     if others:
         says = f"a copy by from_config(get_config()) is another layer: {observed(others)}"
         yield Diagnosis("copy-wrong", says, f"{len(others)} copies", _ids(others))
@@ -80,6 +86,21 @@ def _lost(inquiry: Inquiry, result: Result) -> list[str]:
     if len(given) > 1 and _right_for(inquiry, result, {name: getattr(plain, name) for name in given}):
         return given
     return [name for name in given if _part_of(name, names)] if _each_is_apart(given, names) else []
+
+
+def _crossed(inquiry: Inquiry, result: Result) -> str:
+    """Which argument stands where the other weight's belongs, in words; empty where that is not so."""
+    config = result.case.question.config
+    for part in ("regularizer", "constraint", "initializer"):
+        own, other = (getattr(config, f"{weight}_{part}") for weight in ("kernel", "bias"))
+        for words, changes in (
+            (f"the bias has the kernel's {part}", {f"bias_{part}": own}),
+            (f"the kernel has the bias's {part}", {f"kernel_{part}": other}),
+            (f"kernel and bias have each other's {part}", {f"bias_{part}": own, f"kernel_{part}": other}),
+        ):
+            if own != other and _right_for(inquiry, result, changes):
+                return words
+    return ""
 
 
 def _part_of(name: str, names: set[str]) -> bool:

@@ -133,7 +133,11 @@ EXPECTED_PLAIN: Mapping[str, tuple[str, ...]] = {
     **named("weights-shared", "weights-shared"),
     **named("half-in-training noise-in-training", "training-differs"),
     **named("frozen-in-graph doubled-in-graph gradient-doubled-in-graphs relu-differs-in-graphs", "graph-differs"),
-    **named("doubled-for-other-batches zero-for-other-batches reversed-for-other-batches", "history-dependent"),
+    **named(
+        "doubled-for-other-batches zero-for-other-batches reversed-for-other-batches",
+        "history-dependent",
+        "first-batch-decides",
+    ),
     **named("every-other-call-constant", "history-dependent"),
     # ---- specials
     **named("nan-becomes-zero nan-softmax-zeroed nan-inputs-zeroed nan-outputs-zeroed", "nan-replaced"),

@@ -124,12 +124,20 @@ def may_follow_from_outputs(results: Sequence[Result]) -> Iterator[Result]:
 
     Where outputs of linear layers are wrong all that is made of outputs may be; else what is of the same activation.
     """
+    results = [result for result in results if not _may_be_keras_own(result)]
     plain = [result for result in results if is_plain(result) and fails_in(result, "outputs")]
     names = {result.case.question.config.activation for result in plain}
     for result in results:
         reached = "linear" in names or result.case.question.config.activation in names
         if reached and is_made_of_outputs(result) and not _is_of_gradients_alone(result):
             yield result
+
+
+def _may_be_keras_own(result: Result) -> bool:
+    """Gradients where Keras itself is wrong: answers are held to one definition as a whole, so that right outputs fail
+    beside a wrong gradient.
+    """
+    return result.clause.area == "gradients" and result.case.question.config.activation in UNCERTAIN
 
 
 def _is_of_gradients_alone(result: Result) -> bool:

@@ -344,8 +344,9 @@ def _is_beside_erratum(inquiry: Inquiry, fit: Fit, result: Result) -> bool:
     question = result.case.question
     if question.procedure != "differentiate" or question.config.activation not in UNCERTAIN:
         return False
-    wrong = [exhibit for exhibit in inquiry.witness.exhibits(question) if exhibit.fails]
-    return bool(wrong) and all(agrees(fit.rival, exhibit) for exhibit in wrong)
+    found = inquiry.witness.exhibits(question)
+    wrong = [exhibit for exhibit in found if exhibit.fails]
+    return any(agrees(fit.rival, exhibit) for exhibit in found) and all(agrees(fit.rival, each) for each in wrong)
 
 
 def _follows(fit: Fit, names: set[str], result: Result) -> bool:

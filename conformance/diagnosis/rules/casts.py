@@ -9,13 +9,15 @@ import numpy as np
 
 from conformance.diagnosis.exhibits import Asked, Inquiry, inside, matches
 from conformance.diagnosis.rivals.narrow import cut_to_bits
-from conformance.diagnosis.rivals.rival import Forward
+from conformance.diagnosis.rivals.rival import Forward, inexactly
 from conformance.diagnosis.wording import listed, missed, names_missed, options, raised
 from conformance.results import Diagnosis, Result, Verdict
 from reference.formats import Array
 from reference.intervals import Interval
 
 CLAUSES = ("dtypes.inputs-cast", "dtypes.inputs-rounded", "dtypes.inputs-differentiated")
+#: What images are divided by.
+DIVISORS = (255, 256, 127, 128)
 #: What inputs may be cast to on the way to the layer's dtype.
 VIA: Mapping[str, Callable[[Array], Array]] = {
     "int32": lambda values: values.astype(np.int64).astype(np.int32).astype(np.float64),
@@ -104,6 +106,18 @@ def _by_way_of(inquiry: Inquiry, failing: Sequence[Result]) -> Iterator[Diagnosi
         yield Diagnosis(
             "inputs-truncated", f"inputs of {given} are truncated, not rounded to nearest", evidence, _ids(failing)
         )
+        return
+    for divisor in DIVISORS:
+        if all(_is_divided(inquiry, each, divisor) for each in asked):
+            yield Diagnosis("inputs-scaled", f"inputs of {given} are divided by {divisor}", evidence, _ids(failing))
+            return
+
+
+def _is_divided(inquiry: Inquiry, asked: Asked, divisor: int) -> bool:
+    assert asked.tensors is not None
+    problem = inquiry.witness.posed(asked.question, asked.tensors).problem
+    divided = inexactly(lambda given: replace(given, inputs=given.inputs / divisor))
+    return matches(asked.answer.tensor("outputs"), divided.bound(problem))
 
 
 def _has_cut_kernel(inquiry: Inquiry, result: Result) -> bool:

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conformance.families import Tensors, draw
-from reference.activations import ACTIVATIONS
+from reference.activations import ACTIVATIONS, Activation
 from reference.bounds import (
     Problem,
     bound_gradients,
@@ -28,6 +28,7 @@ from reference.dense import backward, forward
 from reference.formats import FORMATS, Array
 from reference.grades import GRADES
 from reference.intervals import Interval
+from reference.rivals import RIVALS
 
 SHAPES = [(3, 7), (2, 3, 5), (4, 64)]
 EXACT_FAMILIES = ("integers", "wide", "gather", "cancel", "scaled")
@@ -257,6 +258,15 @@ def test_the_reference_itself_rounded_once_is_inside(activation: str, shape: tup
     assert outside(bounds["kernel_gradient"], gradients.kernel.astype(np.float32)) == 0
     assert outside(bounds["bias_gradient"], gradients.bias.astype(np.float32)) == 0
     assert outside(bounds["inputs_gradient"], gradients.inputs.astype(np.float32)) == 0
+
+
+@pytest.mark.parametrize("definition", [*ACTIVATIONS.values(), *RIVALS.values()], ids=[*ACTIVATIONS, *RIVALS])
+def test_without_rows_the_weights_have_gradients_of_zeros(definition: Activation) -> None:
+    problem = Problem(np.zeros((0, 3)), np.ones((3, 4)), np.ones(4), definition, FORMATS["float32"])
+    bounds = bound_gradients(problem, np.zeros((0, definition.output_units(4))))
+    for name in ("kernel_gradient", "bias_gradient"):
+        assert not bounds[name].lower.any()
+        assert not bounds[name].upper.any()
 
 
 def test_sparsemax_of_huge_numbers_gives_all_to_the_largest() -> None:

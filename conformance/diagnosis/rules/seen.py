@@ -24,7 +24,7 @@ from conformance.results import Diagnosis, Result
 SEEN = frozenset(
     {
         *("outputs-inexact", "outputs-wrong", "units-wrong", "rows-wrong", "gradient-inexact", "gradient-wrong"),
-        *("losses-wrong", "copy-wrong"),
+        *("gradient-overflows", "losses-wrong", "copy-wrong"),
     }
 )
 #: Tensors, and right elements beside wrong ones, below which nothing is said.

@@ -27,7 +27,7 @@ EXPECTED_APART: Mapping[str, tuple[str, ...]] = {
     **named("sigmoid-clipped log-softmax-with-epsilon", "activation-formula", "activation-tail"),
     **named("softmax-over-axis-1", "activation-axis"),
     **named("softmax-one-maximum", "rows-coupled", "nan-spreads"),
-    **named("softmax-of-plain-exp", "activation-tail"),
+    **named("softmax-of-plain-exp", "activation-formula", "activation-tail"),
     **named("glu-gated-by-first-half", "activation-axis", "activation-formula"),
     # gradients
     **named("bias-averaged-over-steps", "gradient-averaged"),
@@ -42,7 +42,7 @@ EXPECTED_APART: Mapping[str, tuple[str, ...]] = {
     **named("bias-regularized-as-kernel", "penalty-of-other-regularizer"),
     **named("kernel-penalty-by-call", "penalties-before-call"),
     **named("keras-gelu-by-tanh leaky-relu-of-0.01", "activation-formula"),
-    **named("softmax-without-maximum", "activation-tail"),
+    **named("softmax-without-maximum", "activation-formula", "activation-tail"),
     **named("keras-bias-gradient-averaged", "gradient-averaged"),
     **named("static-reshape", "unknown-lengths-differ", "output-shape"),
 }
@@ -57,7 +57,7 @@ ALSO_APART: Mapping[str, tuple[str, ...]] = {
     # the backward pass has the rounded operands, too
     **named("float32-in-tf32", "gradient-rounded"),
     # what is kept comes from earlier calls
-    **named("mixed-kernel-cast-once gradients-accumulate", "history-dependent"),
+    **named("gradients-accumulate", "history-dependent"),
     # their slopes are those of the wrong values
     **named("gelu-by-tanh-with-its-slope leaky-slope-of-pytorch selu-of-short-constants", "slope-formula"),
     **named("tanh-rational log-softmax-with-epsilon glu-gated-by-first-half", "slope-formula"),

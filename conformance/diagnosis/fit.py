@@ -199,10 +199,12 @@ def _confident(score: _Score, right: Sequence[Exhibit]) -> Fit | None:
 def _is_of_few_activations(explained: Sequence[Question], contradicting: Sequence[Question]) -> bool:
     """Whether a defect of all layers is seen with one activation or two alone, and right tensors of others deny it.
 
-    Whatever else tells those apart does so by chance: few questions are asked of one activation.
+    Whatever else tells those apart does so by chance: few questions are asked of one activation. Ranks do not.
     """
     names = {question.config.activation for question in explained}
-    return len(names) <= 2 and "linear" not in names and any(q.config.activation not in names for q in contradicting)
+    ranks = {len(question.input_shape) for question in explained}
+    others = [question for question in contradicting if len(question.input_shape) in ranks]
+    return len(names) <= 2 and "linear" not in names and any(q.config.activation not in names for q in others)
 
 
 def _is_broad(score: _Score) -> bool:

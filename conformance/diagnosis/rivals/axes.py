@@ -167,7 +167,7 @@ def _filled(block: int) -> Callable[[Problem], Problem]:
     return operands
 
 
-def _in_column_order(values: Array) -> Array:
+def in_column_order(values: Array) -> Array:
     """The rows, taken in column order of the leading axes."""
     if values.ndim < 3:
         return values
@@ -176,7 +176,7 @@ def _in_column_order(values: Array) -> Array:
     return rows.reshape(*leading[::-1], values.shape[-1]).transpose(*range(len(leading))[::-1], len(leading))
 
 
-def _leading_reversed(values: Array) -> Array:
+def leading_reversed(values: Array) -> Array:
     """The rows of the leading axes in reverse order of the axes, read in row order."""
     if values.ndim < 3:
         return values
@@ -293,8 +293,8 @@ AXES: tuple[Rival, ...] = (
         )
         for block in BLOCKS
     ),
-    forward("rows-reordered", "the rows come in column order of the leading axes", of_outputs(_in_column_order)),
-    forward("rows-reordered", "the leading axes are reversed, and read as if not", of_outputs(_leading_reversed)),
+    forward("rows-reordered", "the rows come in column order of the leading axes", of_outputs(in_column_order)),
+    forward("rows-reordered", "the leading axes are reversed, and read as if not", of_outputs(leading_reversed)),
     forward(
         "axes-swapped",
         "the last two axes change places where there are as many steps as units",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from math import prod
 
 import numpy as np
@@ -68,6 +69,10 @@ def _batch(posed: Posed) -> int:
     return posed.question.known_shape[0]
 
 
+def _by_blocks(block: int, posed: Posed) -> float:
+    return 1 / max(1, -(-_rows(posed) // block))
+
+
 FACTORS: tuple[tuple[str, str, float], ...] = (
     ("gradient-zero", "0", 0.0),
     ("gradient-negated", "negated", -1.0),
@@ -103,6 +108,14 @@ COUNTS: tuple[tuple[str, str, Callable[[Posed], float]], ...] = (
         "gradient-averaged",
         "divided by the number of outputs",
         lambda posed: 1 / (_rows(posed) * posed.question.config.units),
+    ),
+    *(
+        (
+            "gradient-averaged",
+            f"divided by the number of blocks of {block} rows",
+            partial(_by_blocks, block),
+        )
+        for block in (8, 16, 32, 64, 128)
     ),
     ("gradient-scaled", "multiplied by the number of rows", lambda posed: float(_rows(posed))),
     ("gradient-scaled", "multiplied by the length of the batch", lambda posed: float(_batch(posed))),

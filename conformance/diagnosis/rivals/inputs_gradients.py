@@ -9,6 +9,7 @@ from math import prod
 
 import numpy as np
 
+from conformance.diagnosis.rivals.axes import in_column_order, leading_reversed
 from conformance.diagnosis.rivals.backward import Gradients, changed, gradients, one, without_slope
 from conformance.diagnosis.rivals.gradient_rows import of_whole_blocks, the_first
 from conformance.diagnosis.rivals.product import BLOCKS
@@ -55,11 +56,22 @@ def of_inputs() -> Iterator[Rival]:
         "the inputs' gradient has its leading axes merged",
         changed(("inputs_gradient",), lambda right, posed: permuted(right, _merged)),
     )
+    for words, order in (
+        ("come in column order of the leading axes", in_column_order),
+        ("have their leading axes reversed, and are read as if not", leading_reversed),
+    ):
+        says = f"the rows of the inputs' gradient {words}"
+        moved = partial(_moved, order)
+        yield Rival("gradient-reordered", says, changed(("inputs_gradient",), moved))
     yield Rival(
         "gradient-reordered",
         "the inputs' gradient has its features reversed",
         changed(("inputs_gradient",), lambda right, posed: permuted(right, lambda ends: ends[..., ::-1])),
     )
+
+
+def _moved(order: Callable[[Array], Array], right: Interval, _: Posed) -> Interval:
+    return permuted(right, order)
 
 
 def _merged(values: Array) -> Array:

@@ -9,6 +9,7 @@ from functools import partial
 import numpy as np
 
 from conformance.diagnosis.rivals.backward import Gradients, gradient_of, gradients, keeps_units, one
+from conformance.diagnosis.rivals.narrow import NARROW
 from conformance.diagnosis.rivals.rival import Predicted, Rival
 from conformance.diagnosis.rivals.slopes import with_slope
 from conformance.procedures import GRADIENTS
@@ -56,17 +57,28 @@ def of_upstream() -> Iterator[Rival]:
         for name in GRADIENTS:
             says = f"{gradient_of(name)} is that of an upstream gradient that {words}"
             yield Rival("upstream-changed", says, one(name, partial(_with_upstream, change)))
+    for narrow in NARROW:
+        says = f"the upstream gradient is rounded to {narrow.says}"
+        yield Rival("gradient-rounded", says, _from_upstream(narrow.round))
     yield Rival("slope-formula", "every activation's slope is taken of the output, not of z", _of_outputs)
     yield Rival(
         "slope-without-bias",
         "the activation's slope is taken of inputs @ kernel, without the bias",
         lambda posed: dict(gradients(posed, forward=lambda problem: replace(problem, bias=None))),
     )
-    yield Rival(
-        "slope-missing",
-        "the activation's slope is left out of all gradients",
-        lambda posed: dict(gradients(posed, row=ACTIVATIONS["linear"])) if keeps_units(posed) else None,
-    )
+    for says, speaks in (
+        ("the activation's slope is left out of all gradients", keeps_units),
+        ("the slope of an activation of single elements is left out of all gradients", _is_elementwise),
+    ):
+        yield Rival("slope-missing", says, partial(_without_slope, speaks))
+
+
+def _is_elementwise(posed: Posed) -> bool:
+    return isinstance(posed.problem.activation, Elementwise)
+
+
+def _without_slope(speaks: Callable[[Posed], bool], posed: Posed) -> Predicted | None:
+    return dict(gradients(posed, row=ACTIVATIONS["linear"])) if speaks(posed) else None
 
 
 def _of_outputs(posed: Posed) -> Predicted | None:

@@ -86,7 +86,7 @@ def inexactly(z: Array, got: Array, right: Array, wrong: Mask) -> str:
     with np.errstate(all="ignore"):
         error = np.abs(got[near] / right[near] - 1)
     worst = float(error.max(initial=0.0))
-    return f"is inexact, off by up to {worst:.1e} of its value" if worst < INEXACT else ""
+    return f"is inexact, off by up to {worst:.1e} of its value" if 0 < worst < INEXACT else ""
 
 
 def _cancelling(dtype: str, z: Array, got: Array, right: Array) -> str:

@@ -135,6 +135,11 @@ def _is_as_it_lies(inquiry: Inquiry, asked: Asked) -> bool:
 
 def gradients_again(inquiry: Inquiry) -> Iterator[Diagnosis]:
     """The rule for gradients that are right once: what they leave behind."""
+    refused = [result for result in inquiry.failing(AGAIN) if result.verdict is Verdict.ERROR]
+    if refused and not inquiry.failing("gradients.kernel", "gradients.bias", "gradients.inputs"):
+        says = f"its gradients can be taken once: the second time it raises: {raised(refused)}"
+        evidence = f"{len(refused)} of {len(refused)} questions whose gradients are taken twice"
+        yield Diagnosis("gradients-once", says, evidence, tuple(result.case.id for result in refused))
     failing = [result for result in inquiry.failing(AGAIN) if result.comparisons]
     asked = asked_again(inquiry, failing)
     if not failing or not all(_is_right_once(inquiry, *each) for each in enumerate(asked)):

@@ -32,10 +32,15 @@ def rescoped(inquiry: Inquiry, fit: Fit, failing: Sequence[Exhibit], right: Sequ
     """
     names = {exhibit.name for exhibit in fit.explained}
     found = list(_further(inquiry, fit, names))
-    chosen = _untied(fit, found) if fit.is_tied else _least_contradicted(fit, found)
-    if chosen is None:
-        return None
-    fit = chosen
+    candidates = _untied(fit, found) if fit.is_tied else _least_contradicted(fit, found)
+    others = [each for each in failing if each.name in names]
+    denying = [each for each in right if each.name in names]
+    scoped = (_scoped(each, found, others, denying) for each in candidates)
+    return next((each for each in scoped if each is not None), None)
+
+
+def _scoped(fit: Fit, found: Sequence[Exhibit], others: Sequence[Exhibit], right: Sequence[Exhibit]) -> Fit | None:
+    """found: what the further questions gave; others, right: what else fails, and does not."""
     inside: list[Question] = []
     outside: list[Question] = []
     for exhibit in found:
@@ -44,12 +49,11 @@ def rescoped(inquiry: Inquiry, fit: Fit, failing: Sequence[Exhibit], right: Sequ
             inside.append(exhibit.question)
         if is_so is False and not exhibit.fails and (_is_of_same_activation(fit, exhibit) or _would_fail(fit, exhibit)):
             outside.append(exhibit.question)
-    others = [each for each in failing if each not in fit.explained and each.name in names]
-    contradicted = [each.question for each in others if agrees(fit.rival, each) is False]
+    contradicted = [each.question for each in others if each not in fit.explained and agrees(fit.rival, each) is False]
     where: Trait | None = fit.where
     if not all(fit.where.holds(each) for each in inside) or any(fit.where.holds(each) for each in outside):
         explained = [each.question for each in fit.explained]
-        denied = [each.question for each in right if each.name in names and agrees(fit.rival, each) is False]
+        denied = [each.question for each in right if agrees(fit.rival, each) is False]
         by_activation = fit.rival.defect.startswith("activation")
         where = separating([*explained, *inside], contradicted, [*denied, *outside], by_activation=by_activation)
     fails_otherwise = contradicted or any(each.fails and agrees(fit.rival, each) is False for each in found)
@@ -82,21 +86,25 @@ def _plainest(fit: Fit) -> Question:
     )
 
 
-def _untied(fit: Fit, found: Sequence[Exhibit]) -> Fit | None:
-    """Of several names the one that further failures leave."""
+def _untied(fit: Fit, found: Sequence[Exhibit]) -> list[Fit]:
+    """Of several names the one that further failures leave; none where they leave more."""
     failing = [exhibit for exhibit in found if exhibit.fails]
     left = [each for each in (fit, *fit.alike) if not any(agrees(each.rival, one) is False for one in failing)]
     names = {each.rival.defect for each in left}
     seen = {name for name in names if name.startswith(OBSERVED)}
     # without features many are one and the same, and the plainest comes first
     is_bare = all(0 in each.question.known_shape for each in fit.explained)
-    return left[0] if left and (len(seen or names) == 1 or is_bare) else None
+    return left[:1] if len(seen or names) == 1 or is_bare else []
 
 
-def _least_contradicted(fit: Fit, found: Sequence[Exhibit]) -> Fit:
-    """What is right tells formulas of an activation apart; else it speaks against the one that says most."""
+def _least_contradicted(fit: Fit, found: Sequence[Exhibit]) -> list[Fit]:
+    """Those that are, in their order. What is right tells formulas of an activation apart; else it speaks against the
+    one that says most.
+    """
     telling = [exhibit for exhibit in found if exhibit.fails or fit.rival.about]
-    return min((fit, *fit.alike), key=lambda each: sum(agrees(each.rival, one) is False for one in telling))
+    counts = [(sum(agrees(each.rival, one) is False for one in telling), each) for each in (fit, *fit.alike)]
+    least = min(count for count, _ in counts)
+    return [each for count, each in counts if count == least]
 
 
 def _tells(fit: Fit, right: Exhibit) -> bool:

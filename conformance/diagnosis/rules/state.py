@@ -185,12 +185,29 @@ def _stale(inquiry: Inquiry, failing: list[Result]) -> Told | None:
             if a.tensors is not None
         ]
         if fits and all(fits):
-            says = f"weights that are set later are not used: {words} in use"
-            return "stale-weights", says, f"{len(fits)} of {len(fits)} answers are right for the weights before"
+            evidence = f"{len(fits)} of {len(fits)} answers are right for the weights before"
+            if _takes_others(inquiry, asked):
+                says = (
+                    "outputs are kept for inputs that were seen before: weights that are set later do not change them"
+                )
+                return "answers-remembered", says, evidence
+            return "stale-weights", f"weights that are set later are not used: {words} in use", evidence
     if fails_plainly(inquiry):
         return None
     says = f"weights that are set later do not take effect as they should: {observed(failing)}"
     return "stale-weights", says, f"{len(failing)} answers after a second load are wrong"
+
+
+def _takes_others(inquiry: Inquiry, asked: list[Asked]) -> bool:
+    """Whether other weights are used where the inputs are others, too: a layer that was called before answers right."""
+    answered = []
+    for each in asked:
+        if each.tensors is not None:
+            question, others = replace(each.question, procedure="call"), other_weights(each.tensors)
+            inquiry.witness.ask_with(question, each.tensors)
+            later = inquiry.witness.ask_with(question, replace(others, inputs=2 * others.inputs + 1))
+            answered.append(matches(later.answer.tensor("outputs"), later.truth.bounds["outputs"]))
+    return bool(answered) and all(answered)
 
 
 def _is_one_call_late(inquiry: Inquiry, asked: Asked) -> bool:

@@ -140,7 +140,17 @@ CLAUSES = (
         guards="a function or an array in the config, a config that can be used once",
         level=Level.KERAS,
         asks=ask(
-            "restore_config", activation=("relu",), shape=((4, 7),), arguments={"kernel_initializer": "he_normal"}
+            "restore_config",
+            activation=("relu",),
+            shape=((4, 7),),
+            arguments={
+                "kernel_initializer": "he_normal",
+                "kernel_regularizer": "l2",
+                "bias_regularizer": "l1",
+                "activity_regularizer": "l2",
+                "kernel_constraint": "unit_norm",
+                "bias_constraint": "non_neg",
+            },
         ),
         check=config_is_plain,
     ),

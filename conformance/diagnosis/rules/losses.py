@@ -8,7 +8,15 @@ from dataclasses import replace
 import numpy as np
 
 from conformance.diagnosis.exhibits import Inquiry
-from conformance.diagnosis.rules.penalties import Account, Costs, accounts, by_one_regularizer, fitted, parts_of
+from conformance.diagnosis.rules.penalties import (
+    Account,
+    Costs,
+    accounts,
+    by_one_regularizer,
+    fitted,
+    parts_of,
+    swapped,
+)
 from conformance.diagnosis.wording import listed, names_missed, options
 from conformance.results import Diagnosis, Result, Verdict
 
@@ -63,6 +71,12 @@ def _by_one_regularizer(inquiry: Inquiry) -> Iterator[Diagnosis]:
     both = ARGUMENTS[:2]
     alone = {name for each in failing if len(each.parts) == 1 for name in each.parts}
     if not set(both) <= alone:
+        return
+    if all(each.match(swapped(each)) for each in failing):
+        evidence = f"{len(failing)} of {len(failing)} lists of losses that were read again are these"
+        cases = tuple(dict.fromkeys([*_follow(inquiry, both[0]), *_follow(inquiry, both[1])]))
+        says = "kernel and bias are each penalized by the other's regularizer"
+        yield Diagnosis("penalty-of-other-regularizer", says, evidence, cases)
         return
     for argument, other in (both, both[::-1]):
         wanted = [by_one_regularizer(each, argument, other) for each in failing]

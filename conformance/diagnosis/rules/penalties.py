@@ -217,6 +217,17 @@ def by_one_regularizer(costs: Costs, argument: str, other: str) -> list[float] |
     return _with(costs, argument, REGULARIZERS[name].penalty(weight.astype(np.float64)))
 
 
+def swapped(costs: Costs) -> list[float]:
+    """Kernel and bias each cost what the other one's regularizer says."""
+    config, tensors = costs.question.config, costs.posed.tensors
+    pairs = ((tensors.kernel, config.bias_regularizer), (tensors.bias, config.kernel_regularizer))
+    found = [value for name, value in costs.parts.items() if name == "activity_regularizer"]
+    for weight, name in pairs:
+        if weight is not None and name is not None:
+            found.append(REGULARIZERS[name].penalty(weight.astype(np.float64)))
+    return found
+
+
 def _of_z(costs: Costs) -> list[float] | None:
     parts = parts_of(costs.posed, activation=ACTIVATIONS["linear"])
     return _with(costs, "activity_regularizer", parts["activity_regularizer"])

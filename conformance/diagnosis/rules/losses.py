@@ -161,6 +161,9 @@ def _denied(inquiry: Inquiry, argument: str, account: Account) -> set[str]:
     """Open cases with this penalty whose losses are not what the account says; rounded ones leave that open."""
     results = [r for r in inquiry.failing("losses.") if _fails(r, argument)]
     costs = [each for each in _costs(inquiry, results) if not each.question.config.format.is_half]
+    once_more = [each for each in costs if each.question.option("frozen") and _stays(each, argument)]
+    if account[0] == "penalty-repeated":  # what a call adds is there whether the layer trains or not
+        costs = [each for each in costs if each not in once_more]
     denied = {each.result.case.id for each in costs if not _fits(account, argument, each)}
     if account[0] != "penalty-missing":
         denied |= {result.case.id for result in inquiry.failing("losses.when-built")}

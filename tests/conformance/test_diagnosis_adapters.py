@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,9 @@ from conformance.implementations.reference import ReferenceAdapter, ReferenceLay
 from conformance.recording import oracle_named
 from conformance.results import Diagnosis
 from conformance.run import Selection, run
+from reference.activations import ACTIVATIONS
 from reference.dense import forward
+from reference.elementwise import Elementwise
 
 ORACLE = oracle_named("recorded")
 
@@ -53,6 +56,35 @@ class NegativeUpstreamLost(ReferenceAdapter):
 class UpstreamClipped(ReferenceAdapter):
     def differentiate(self, layer: ReferenceLayer, inputs: Any, upstream: Any) -> Mapping[str, Any]:
         return super().differentiate(layer, inputs, np.clip(upstream, -1, 1))
+
+
+class UpstreamRounded(ReferenceAdapter):
+    def differentiate(self, layer: ReferenceLayer, inputs: Any, upstream: Any) -> Mapping[str, Any]:
+        return super().differentiate(layer, inputs, upstream.astype(np.float16).astype(upstream.dtype))
+
+
+class SlopesLostAboveRankTwo(ReferenceAdapter):
+    def differentiate(self, layer: ReferenceLayer, inputs: Any, upstream: Any) -> Mapping[str, Any]:
+        if inputs.ndim == 2 or not isinstance(layer.activation, Elementwise):
+            return super().differentiate(layer, inputs, upstream)
+        linear = super().differentiate(replace(layer, activation=ACTIVATIONS["linear"]), inputs, upstream)
+        return {**linear, "outputs": self.call(layer, inputs)}
+
+
+class GradientsOnce(ReferenceAdapter):
+    """The second time there is nothing left of the pass forward."""
+
+    taken: set[int] = set()  # noqa: RUF012 - what it keeps is its defect
+
+    def load(self, layer: ReferenceLayer, kernel: Any, bias: Any) -> None:
+        super().load(layer, kernel, bias)
+        self.taken.discard(id(layer))
+
+    def differentiate(self, layer: ReferenceLayer, inputs: Any, upstream: Any) -> Mapping[str, Any]:
+        if id(layer) in self.taken:
+            raise RuntimeError("backward through the graph a second time")
+        self.taken.add(id(layer))
+        return super().differentiate(layer, inputs, upstream)
 
 
 class InputsKept(ReferenceAdapter):
@@ -153,6 +185,14 @@ def told_of(adapter: Any, areas: Sequence[str]) -> list[Diagnosis]:
             "the upstream gradient is taken for 0 where it is negative",
         ),
         (UpstreamClipped, ["gradients"], "upstream-changed", "the upstream gradient is clipped to [-1, 1]"),
+        (UpstreamRounded, ["gradients"], "gradient-rounded", "the upstream gradient is rounded to "),
+        (
+            SlopesLostAboveRankTwo,
+            ["gradients"],
+            "slope-missing",
+            "the slope of an activation of single elements is left out of all gradients for rank 3 and above",
+        ),
+        (GradientsOnce, ["gradients"], "gradients-once", "its gradients can be taken once: the second time it raises"),
         (KeptByShape, ["outputs", "state"], "answers-remembered", "outputs are kept by the inputs' shape"),
         (
             Bfloat16CutOff,

@@ -103,7 +103,9 @@ def _when_built(inquiry: Inquiry) -> Iterator[Diagnosis]:
             if np.abs(got - wanted).max() > ROUNDINGS * config.variable_format.unit_roundoff * np.abs(wanted).max():
                 return
             weights.append(weight)
-    says = f"the {listed(list(dict.fromkeys(weights)))} is constrained when it begins, before any step"
+    several = len(set(weights)) > 1
+    verb, they = ("are", "they begin") if several else ("is", "it begins")
+    says = f"the {listed(list(dict.fromkeys(weights)))} {verb} constrained when {they}, before any step"
     yield Diagnosis("constraint-untimely", says, f"{len(weights)} weights begin so", tuple(r.case.id for r in failing))
 
 

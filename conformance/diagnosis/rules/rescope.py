@@ -20,6 +20,7 @@ LENGTHS = (1, 2, 3, 4, 5, 8, 9, 12, 16, 17, 32, 33, 64)
 RANKS = (
     *((5,), (1,), (3, 5), (2, 3, 5), (2, 2, 3, 2), (2, 1, 3, 2, 2), (1, 2, 1, 3, 2, 2)),
     *((1, 1), (1, 4), (4, 1), (1, 1, 1), (2, 1, 3)),
+    *((3, 13), (2, 40), (40, 2), (2, 5, 9)),  # many rows in few entries of the batch, and few in many
 )
 #: So many elements of inputs or kernels are enough.
 MOST = 2**15

@@ -1,4 +1,7 @@
-"""Where a defect shows, held to more questions: one length, one rank or the bias changed at a time."""
+"""Where a defect shows, held to more questions: one length, rank, dtype, activation or the bias changed at a time.
+
+The same questions tell apart fits that are alike.
+"""
 
 from __future__ import annotations
 

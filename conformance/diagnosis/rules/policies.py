@@ -7,8 +7,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from conformance.diagnosis.exhibits import Asked, Inquiry, matches, spread
+from conformance.diagnosis.exhibits import Asked, Inquiry, matches
 from conformance.diagnosis.rivals.narrow import cut_to_bits
+from conformance.diagnosis.rules.state import asked_again
 from conformance.diagnosis.wording import names_missed
 from conformance.families import Tensors
 from conformance.results import Diagnosis, Result
@@ -37,10 +38,10 @@ def ignored_policy(inquiry: Inquiry) -> Iterator[Diagnosis]:
 def unrounded_operands(inquiry: Inquiry) -> Iterator[Diagnosis]:
     """The rule for operands that a mixed policy does not round: what is handed in rounded tells which."""
     failing = inquiry.failing(MIXED)
-    asked = [inquiry.witness.ask(question) for question in spread(failing, 4)]
-    found = {which for each in asked if (which := _unrounded(inquiry, each))}
-    if len(found) == 1 and all(_unrounded(inquiry, each) for each in asked):
-        says = f"a mixed policy's {found.pop()}"
+    asked = asked_again(inquiry, failing)
+    found = [_unrounded(inquiry, each) for each in asked]
+    if found and found[0] and len(set(found)) == 1:
+        says = f"a mixed policy's {found[0]}"
         evidence = f"{len(asked)} of {len(asked)} layers answer right once these are rounded beforehand"
         yield Diagnosis("operands-unrounded", says, evidence, tuple(result.case.id for result in failing))
 

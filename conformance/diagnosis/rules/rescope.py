@@ -47,8 +47,10 @@ def _scoped(fit: Fit, found: Sequence[Exhibit], others: Sequence[Exhibit], right
     """found: what the further questions gave; others, right: what else fails, and does not."""
     inside: list[Question] = []
     outside: list[Question] = []
+    fails_otherwise = False
     for exhibit in found:
         is_so = agrees(fit.rival, exhibit)
+        fails_otherwise |= exhibit.fails and is_so is False
         if is_so and (exhibit.fails or _tells(fit, exhibit)):
             inside.append(exhibit.question)
         if is_so is False and not exhibit.fails and (_is_of_same_activation(fit, exhibit) or _would_fail(fit, exhibit)):
@@ -60,8 +62,7 @@ def _scoped(fit: Fit, found: Sequence[Exhibit], others: Sequence[Exhibit], right
         denied = [each.question for each in right if agrees(fit.rival, each) is False]
         by_activation = fit.rival.defect.startswith("activation")
         where = separating([*explained, *inside], contradicted, [*denied, *outside], by_activation=by_activation)
-    fails_otherwise = contradicted or any(each.fails and agrees(fit.rival, each) is False for each in found)
-    if where is None or (where.is_of_dtype and fit.rival.about and fails_otherwise):
+    if where is None or (where.is_of_dtype and fit.rival.about and (contradicted or fails_otherwise)):
         return None  # an activation that fails in another way in other dtypes is not quite this formula
     return replace(fit, where=where)
 
@@ -105,6 +106,8 @@ def _least_contradicted(fit: Fit, found: Sequence[Exhibit]) -> list[Fit]:
     """Those that are, in their order. What is right tells formulas of an activation apart; else it speaks against the
     one that says most.
     """
+    if not fit.alike:
+        return [fit]
     telling = [exhibit for exhibit in found if exhibit.fails or fit.rival.about]
     counts = [(sum(agrees(each.rival, one) is False for one in telling), each) for each in (fit, *fit.alike)]
     least = min(count for count, _ in counts)

@@ -69,6 +69,7 @@ CLAUSES = (
         level=Level.KERAS,
         asks=(
             *ask(dtype=HALVES),
+            *ask(activation=("softmax", "softplus"), dtype=MIXED),
             *ask(activation=EVERY, dtype=HALVES, rank=(2, 3), tier=Tier.DEFAULT),
         ),
         check=dtype_of_outputs,

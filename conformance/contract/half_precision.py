@@ -130,10 +130,10 @@ CLAUSES = (
         id="dtypes.half-accumulator",
         says="Products of half types are summed in float32: huge terms that cancel leave the small ones.",
         source="tensorflow/core/kernels/matmul_op_impl.h, from TensorFlow 2.16 on; docs/numerics.md, 8",
-        guards="a float16 or bfloat16 accumulator, which stagnates and overflows",
+        guards="a float16 or bfloat16 accumulator, which stagnates and overflows, sums stored in half after each block",
         level=Level.KERAS,
         asks=(
-            *ask(family=("cancel",), dtype=HALVES, shape=((5, 7), (5, 61))),
+            *ask(family=("cancel",), dtype=HALVES, shape=((5, 7), (5, 61), (3, 257))),
             *ask(
                 activation=("linear", "relu"),
                 family=("cancel",),

@@ -33,11 +33,11 @@ CLAUSES = (
         says="Without an activation the outputs are inputs @ kernel + bias, the product running over the last axis.",
         source=DENSE_PY,
         guards="a transposed or permuted kernel, a lost feature, tiny weights taken for 0, rows and units of zeros "
-        "that are left out, a bias that is dropped, doubled or subtracted",
+        "that are left out, a bias that is dropped, doubled or subtracted, or left out where one of it is 0",
         level=Level.INFERENCE,
         asks=(
             *ask(family=EXACT_FAMILIES, dtype=FLOATS),
-            *ask(family=("sparse",)),
+            *ask(family=("sparse",), rank=(2, 3)),
             *ask(family=("sparse",), rank=(2, 3, 4), use_bias=BOTH, dtype=FLOATS, seed=(1, 2), tier=Tier.DEFAULT),
             *ask(family=EXACT_FAMILIES, dtype=FLOATS, seed=range(1, 5), tier=Tier.DEFAULT),
             *ask(family=EXACT_FAMILIES, dtype=FLOATS, seed=range(5, 15), tier=Tier.FULL),
@@ -257,13 +257,15 @@ CLAUSES = (
         id="outputs.units",
         says="Any number of units is right, one included; the last unit is as good as the first.",
         source=DENSE_PY,
-        guards="units padded to a multiple of 4 or 8, a remainder loop that is off by one, one unit squeezed",
+        guards="units padded to a multiple of 4 or 8, a remainder loop that is off by one, one unit squeezed, "
+        "a softmax over 32 units at a time",
         level=Level.INFERENCE,
         asks=(
-            *ask(units=(1, 3, 4, 5, 7)),
+            *ask(units=(1, 3, 4, 5, 7, 8, 64, 257)),
+            *ask(activation=("softmax", "log_softmax"), units=(67,)),
             *ask(
                 activation=("linear", "relu", "sigmoid", "softmax", "glu"),
-                units=(1, 2, 3, 4, 5, 7, 8, 16, 17, 31, 67, 257),
+                units=(1, 2, 3, 4, 5, 7, 8, 16, 17, 31, 64, 67, 257),
                 rank=(2, 3),
                 family=("integers", "normal"),
                 dtype=FLOATS,
@@ -277,10 +279,11 @@ CLAUSES = (
         says="The sum runs over all input features, however many, and loses none of them to a narrow accumulator.",
         source=DENSE_PY,
         guards="a sum cut at 256 features, an accumulator of fewer bits, a term lost between a huge one and its "
-        "negative",
+        "negative, an activation of each part of a sum that is split",
         level=Level.INFERENCE,
         asks=(
             *ask(family=("integers", "cancel"), shape=((5, 257), (3, 509))),
+            *ask(activation=("relu",), shape=((5, 257),)),
             *ask(
                 activation=("linear", "relu"),
                 family=EXACT_FAMILIES,

@@ -12,8 +12,9 @@ from conformance.diagnosis.exhibits import Inquiry
 from conformance.diagnosis.rules.casts import inputs_decide, wrong_casts
 from conformance.diagnosis.rules.config import wrong_config
 from conformance.diagnosis.rules.constraints import wrong_constraints
+from conformance.diagnosis.rules.coupling import coupled_rows
 from conformance.diagnosis.rules.explained import has_wrong_linear_outputs, may_follow_from_outputs
-from conformance.diagnosis.rules.facts import coupled_rows, half_formula, raises_plainly, wrong_dtype, wrong_shape
+from conformance.diagnosis.rules.facts import half_formula, raises_plainly, wrong_dtype, wrong_shape
 from conformance.diagnosis.rules.gradients import (
     more_gradients,
     stale_gradients,

@@ -189,8 +189,8 @@ def _confident(score: _Score, right: Sequence[Exhibit]) -> Fit | None:
     if not score.rival.about and _is_of_few_activations(explained, contradicting):
         return None
     where = separating(explained, other_failures, contradicting, by_activation=by_activation)
-    if where is not None and where.is_of_dtype and len(other_failures) > len(explained):
-        return None  # most that fails of this name, in other dtypes, fails otherwise
+    if where is not None and len(other_failures) > len(explained):
+        return None  # most that fails of this name fails otherwise: what tells these apart does so by chance
     if where is not None:
         return Fit(score.rival, score.explained, where, score.telling, score.size, score.width)
     return _in_some_dtypes(score, other_failures, contradicting)
@@ -209,12 +209,13 @@ def _is_of_few_activations(explained: Sequence[Question], contradicting: Sequenc
 
 def _is_broad(score: _Score) -> bool:
     """Whether a vague rival explains tensors of several families, and, where it is about no activation, one in which
-    sums are seen as they are.
+    sums are seen as they are; of an activation several tensors are enough.
     """
     plain = [exhibit for exhibit in score.explained if exhibit.question.config.activation == "linear"]
     seen = [each for each in plain if each.name != "outputs" or not each.question.config.use_bias]
     is_seen = bool(seen) or bool(score.rival.about)
-    return is_seen and len({exhibit.question.family for exhibit in score.explained}) > 1
+    is_several = bool(score.rival.about) and len(score.explained) > FEWEST
+    return is_seen and (is_several or len({exhibit.question.family for exhibit in score.explained}) > 1)
 
 
 def _in_some_dtypes(score: _Score, failing: Sequence[Question], right: Sequence[Question]) -> Fit | None:

@@ -117,11 +117,15 @@ def _assert_small(parts: Parts) -> None:
 
 
 def sparse(numbers: Stream, config: DenseConfig, rows: int, input_dim: int) -> Parts:
-    """Integers, most of them 0; the last row has no others, nor have the weights of the last unit."""
+    """Integers, most of them 0; the last row has no others, nor have the weights of the last unit.
+
+    Of several units the first has a bias of 0.
+    """
     inputs = numbers.integers((rows, input_dim), -3, 3) * (numbers.integers((rows, input_dim), 0, 2) == 0)
     kernel = numbers.signed((input_dim, config.units), 1, 3) * (numbers.integers((input_dim, config.units), 0, 2) == 0)
     inputs[-1:], kernel[:, -1:] = 0, 0
     bias = numbers.signed((config.units,), 1, 3)
+    bias[:-1][:1] = 0
     return Parts(inputs.astype(np.float64), kernel.astype(np.float64), bias, upstream_of(numbers, config, rows))
 
 

@@ -10,9 +10,11 @@ import pytest
 from conformance.cases import Question, Tier
 from conformance.diagnosis.rivals.affine import all_affine
 from conformance.diagnosis.rivals.every_activation import of_every_activation
+from conformance.diagnosis.rivals.fixed_point import of_cut_pre_activations
 from conformance.diagnosis.rivals.formulas import activation_rivals
 from conformance.diagnosis.rivals.gradients import of_products
-from conformance.diagnosis.rivals.quantized import of_limits, of_operands
+from conformance.diagnosis.rivals.limits import of_limits
+from conformance.diagnosis.rivals.quantized import of_operands
 from conformance.diagnosis.rivals.rival import Rival
 from conformance.diagnosis.rivals.rounding import all_roundings
 from conformance.diagnosis.rivals.slopes import of_slope
@@ -26,7 +28,7 @@ from reference.dialects import activation
 
 DIALECT = oracle_named("recorded").dialect
 RIVALS = (
-    *(*all_affine(), *all_roundings(), *of_operands(), *of_limits()),
+    *(*all_affine(), *all_roundings(), *of_operands(), *of_limits(), *of_cut_pre_activations()),
     *of_every_activation(),
     *of_products(),
     *of_upstream(),

@@ -14,10 +14,12 @@ from conformance.diagnosis.exhibits import Exhibit, matches
 from conformance.diagnosis.fit import _is_of_few_activations, agrees
 from conformance.diagnosis.rivals.affine import all_affine
 from conformance.diagnosis.rivals.consistent import bias_gradient
+from conformance.diagnosis.rivals.fixed_point import of_cut_pre_activations
 from conformance.diagnosis.rivals.gradient_places import of_places
 from conformance.diagnosis.rivals.gradients import of_products
+from conformance.diagnosis.rivals.limits import of_limits
 from conformance.diagnosis.rivals.permutations import of_seen_orders
-from conformance.diagnosis.rivals.quantized import of_limits, of_operands
+from conformance.diagnosis.rivals.quantized import of_operands
 from conformance.diagnosis.rivals.regions import _CONTENTS, Region, _remainder, _within
 from conformance.diagnosis.rivals.rival import Forward, Rival, forward
 from conformance.diagnosis.rivals.upstreams import of_upstream
@@ -28,7 +30,7 @@ from reference.activations import ACTIVATIONS
 from reference.config import DenseConfig
 
 DIALECT = oracle_named("recorded").dialect
-RIVALS = [*all_affine(), *of_operands(), *of_limits(), *of_products(), *of_upstream()]
+RIVALS = [*all_affine(), *of_operands(), *of_limits(), *of_cut_pre_activations(), *of_products(), *of_upstream()]
 #: (rows, features) for 18 units, a square one, and leading axes of which one is as long as the units.
 ROWS, SQUARE, STEPS = ((37, 21), 18), ((6, 5), 5), ((3, 5, 7), 5)
 

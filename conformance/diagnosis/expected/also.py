@@ -11,12 +11,6 @@ ALSO_KNOWN: Mapping[str, tuple[str, ...]] = {
     **named("zero-rows-skipped", "bias-dropped"),
     # the largest input of a batch decides how all of it is scaled
     **named("scaled-by-reciprocal", "rows-coupled"),
-    # they multiply the inputs as they come, in float64
-    **named(
-        "bias-after-activation float64-in-float32 activation-in-float32 activation-with-bias-only", "operands-unrounded"
-    ),
-    **named("inputs-flattened zero-width-refused leading-axes-merged leading-axes-swapped", "operands-unrounded"),
-    **named("axis-by-length unit-axes-squeezed single-unit-squeezed empty-axes-vanish", "operands-unrounded"),
     # their calls do not cast
     **named("keras-relu-by-maximum keras-softmax-axis-1 slope-constant", "inputs-refused"),
     # its terms cancel: beyond the largest number that is NaN

@@ -21,7 +21,7 @@ EXPECTED_DRAWN: Mapping[str, tuple[str, ...]] = {
     **named("units-start-again", "units-repeated"),
     **named("weights-of-six-decimals", "kernel-rounded", "narrow-storage"),
     **named("inputs-in-8-bits", "operands-rounded", "rows-coupled"),
-    **named("fixed-point", "operands-rounded", "pre-activations-rounded", "outputs-rounded"),
+    **named("fixed-point", "fixed-point"),
     **named("float64-kernel-in-float32", "narrow-storage"),
     **named("mixed-uncast", "operands-unrounded"),
     **named("gives-its-workspace", "history-dependent", "first-batch-decides"),

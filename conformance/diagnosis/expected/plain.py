@@ -33,7 +33,7 @@ EXPECTED_PLAIN: Mapping[str, tuple[str, ...]] = {
     **named("kernel-cut-for-integers", "kernel-cut"),
     # ---- arithmetic
     **named("float16-kernel-beyond-32", "narrow-storage", "operands-rounded"),
-    **named("float16-accumulator bfloat16-accumulator half-summed-in-half", "narrow-accumulator"),
+    **named("float16-accumulator bfloat16-accumulator half-summed-in-half half-stored-by-blocks", "narrow-accumulator"),
     **named("tf32-operands bfloat16-operands", "operands-rounded"),
     **named("rank-3-in-bfloat16", "operands-rounded", "narrow-arithmetic"),
     **named("kernel-in-float16", "narrow-storage"),
@@ -72,6 +72,8 @@ EXPECTED_PLAIN: Mapping[str, tuple[str, ...]] = {
     ),
     **named("log-softmax-unshifted mish-of-infinities", "activation-formula"),
     **named("softmax-over-batch softmax-axis-1 log-softmax-axis-1 keras-softmax-axis-1", "activation-axis"),
+    **named("softmax-in-blocks", "activation-formula"),
+    **named("panels-shuffled", "units-reordered"),
     **named("glu-halves-swapped glu-interleaved", "activation-axis"),
     # ---- gradients
     **named("kernel-gradient-mean bias-gradient-mean bias-gradient-mean-of-steps", "gradient-averaged"),

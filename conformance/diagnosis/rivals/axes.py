@@ -129,6 +129,11 @@ def _inner_read_swapped(values: Array) -> Array:
     return np.swapaxes(values, 1, 2).reshape(values.shape) if values.ndim > 3 else values
 
 
+def _units_first_misread(values: Array) -> Array:
+    """(batch, units, ...) in memory, read as (batch, ..., units)."""
+    return np.moveaxis(values, -1, 1).reshape(values.shape) if values.ndim > 2 else values
+
+
 def _read_transposed(values: Array) -> Array:
     """(units, rows) in memory, read as (rows, units)."""
     return values.reshape(-1, values.shape[-1]).T.reshape(values.shape) if values.size else values
@@ -252,6 +257,14 @@ AXES: tuple[Rival, ...] = (
     *(
         forward("outputs-transposed", "the product is made as (units, rows), and read as (rows, units)", step)
         for step in (of_product(_read_transposed), of_z(_read_transposed))
+    ),
+    *(
+        forward(
+            "units-misread",
+            "the units stand on axis 1 in memory, and are read as if they stood on the last",
+            made(_units_first_misread),
+        )
+        for made in (of_product, of_z, of_outputs)
     ),
     forward("rows-coupled", "the product of each row is added to those after it", _together_by_rows()),
     forward("steps-reordered", "the second axis is reversed", of_outputs(lambda y: y[:, ::-1] if y.ndim > 2 else y)),

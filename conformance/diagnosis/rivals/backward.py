@@ -29,6 +29,7 @@ def gradients(
     *,
     row: Activation | None = None,
     forward: Callable[[Problem], Problem] = lambda problem: problem,
+    slope_at: Callable[[Estimate], Estimate] = lambda z: z,
     upstream: Callable[[Array], Array] = lambda upstream: upstream,
     delta: Callable[[Array, Problem], Array] | None = None,
     enclosed: Callable[[Estimate], Estimate] = lambda delta: delta,
@@ -37,11 +38,12 @@ def gradients(
     """The intervals of the three gradients with some of their steps replaced.
 
     row: whose slope is taken; where it makes another number of outputs than there are upstream gradients nothing comes
-    of it. forward: of what pre-activations the slope is taken. delta: a change of (N, units) that moves, drops or
-    repeats. enclosed: any other change of it. backward: the operands of the products on the way back.
+    of it. forward: of what pre-activations the slope is taken, and slope_at: what is made of them first. delta: a
+    change of (N, units) that moves, drops or repeats. enclosed: any other change of it. backward: the operands of the
+    products on the way back.
     """
     problem, format = posed.problem, posed.problem.format
-    z = pre_activation(forward(problem))
+    z = slope_at(pre_activation(forward(problem)))
     own = flatten_leading(posed.upstream)
     given = upstream(own)
     of = row or problem.activation
@@ -53,6 +55,13 @@ def gradients(
     if delta is not None:
         value, error = delta(value, problem), np.abs(delta(error, problem))
     return products(backward(problem), enclosed(Estimate(value, error)))
+
+
+def right_delta(posed: Posed) -> Estimate:
+    """(N, units)."""
+    z = pre_activation(posed.problem)
+    own = flatten_leading(posed.upstream)
+    return Estimate(*posed.problem.activation.enclose_vjp(z.value, z.error, own, posed.problem.format))
 
 
 def products(problem: Problem, delta: Estimate) -> Gradients:

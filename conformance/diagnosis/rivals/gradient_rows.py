@@ -79,9 +79,9 @@ def _rows(chosen: Callable[[int], Mask]) -> Which:
     return lambda posed: chosen(prod(_leading(posed)))
 
 
-def of_whole_blocks(block: int) -> Callable[[int], Mask]:
-    """All rows where there is no whole block."""
-    return lambda rows: np.arange(rows) < (rows // block * block if rows >= block else rows)
+def of_whole_blocks(block: int, *, if_any: bool = True) -> Callable[[int], Mask]:
+    """if_any: all rows where there is no whole block, else none."""
+    return lambda rows: np.arange(rows) < (rows // block * block if rows >= block or not if_any else rows)
 
 
 def the_first(count: int) -> Callable[[int], Mask]:
@@ -106,5 +106,6 @@ _PARTS: tuple[tuple[str, Which], ...] = (
     ("the second half of the rows", _rows(lambda rows: np.arange(rows) >= (rows + 1) // 2)),
     ("the rows from the middle on", _rows(lambda rows: np.arange(rows) >= rows // 2)),
     *((f"the first {count} rows", _rows(the_first(count))) for count in (*BLOCKS, 128)),
-    *((f"the rows of whole blocks of {block}", _rows(of_whole_blocks(block))) for block in BLOCKS),
+    *((f"the rows of whole blocks of {block}", _rows(of_whole_blocks(block, if_any=False))) for block in BLOCKS),
+    *((f"the rows of whole blocks of {block}, where there is one,", _rows(of_whole_blocks(block))) for block in BLOCKS),
 )

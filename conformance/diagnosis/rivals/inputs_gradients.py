@@ -82,7 +82,13 @@ def _merged(values: Array) -> Array:
 _UNITS: tuple[tuple[str, Callable[[int], Mask]], ...] = (
     ("the last unit", lambda units: np.arange(units) < units - 1),
     ("the first unit", lambda units: np.arange(units) > 0),
-    *((f"the units behind the last whole block of {block}", of_whole_blocks(block)) for block in BLOCKS),
+    ("the second half", lambda units: np.arange(units) < (units + 1) // 2),
+    ("the first half", lambda units: np.arange(units) >= units // 2),
+    *((f"the units behind the last whole block of {block}", of_whole_blocks(block, if_any=False)) for block in BLOCKS),
+    *(
+        (f"the units behind the last whole block of {block}, where there is one,", of_whole_blocks(block))
+        for block in BLOCKS
+    ),
     *((f"the units beyond the first {count}", the_first(count)) for count in BLOCKS),
 )
 

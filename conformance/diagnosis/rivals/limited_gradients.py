@@ -250,7 +250,11 @@ def _stepped(rate: float) -> Callable[[Posed], Predicted]:
 
 
 def of_masked_weights() -> Iterator[Rival]:
-    """As a gradient that is passed straight through a clipping of the kernel: not where that clips."""
+    """As a gradient that is passed straight through a clipping of the kernel: not where that clips; or of a kernel that
+    is pruned.
+    """
+    says = "the kernel's gradient is 0 where the weight itself is 0"
+    yield Rival("gradient-masked", says, changed(("kernel_gradient",), _where_not_zero))
     for most in (1.0, 2.0, 0.5):
         for at_end in (True, False):
             says = f"the kernel's gradient is 0 for weights beyond -{most:g} and {most:g}"
@@ -261,6 +265,11 @@ def of_masked_weights() -> Iterator[Rival]:
                 return Interval(np.where(kept, right.lower, 0.0), np.where(kept, right.upper, 0.0))
 
             yield Rival("gradient-masked", says, changed(("kernel_gradient",), masked))
+
+
+def _where_not_zero(right: Interval, posed: Posed) -> Interval:
+    kept = posed.problem.kernel != 0
+    return Interval(np.where(kept, right.lower, 0.0), np.where(kept, right.upper, 0.0))
 
 
 def _decayed(of: str, part: float) -> Callable[[Posed], Predicted]:

@@ -68,6 +68,14 @@ def _unit_columns(kernel: Array, _: Problem) -> Array:
         return np.nan_to_num(kernel / np.sqrt((kernel**2).sum(axis=0, keepdims=True)))
 
 
+def _of_norm(most: float) -> Callable[[Array, Problem], Array]:
+    def change(kernel: Array, _: Problem) -> Array:
+        norms = np.sqrt((kernel**2).sum(axis=0, keepdims=True))
+        return kernel * np.where(norms > most, most / np.maximum(norms, most), 1.0)
+
+    return change
+
+
 PRODUCT: tuple[Rival, ...] = (
     forward("kernel-transposed", "the kernel is read column by column, as if transposed", of_kernel(_read_by_columns)),
     forward(
@@ -86,6 +94,14 @@ PRODUCT: tuple[Rival, ...] = (
     forward("kernel-signs", "of the kernel the signs alone are used", of_kernel(lambda k, _: np.sign(k))),
     forward("kernel-squared", "the kernel is squared", of_kernel_computed(lambda k, _: k * k)),
     forward("kernel-normalized", "the kernel's columns are divided by their norms", of_kernel_computed(_unit_columns)),
+    *(
+        forward(
+            "kernel-limited",
+            f"the kernel's columns are scaled down to a norm of {most} where theirs is larger",
+            of_kernel_computed(_of_norm(most)),
+        )
+        for most in (1, 2, 3, 4, 5)
+    ),
     forward("features-dropped", "the last feature is left out", of_kernel(_dropped(-1))),
     forward("features-dropped", "the first feature is left out", of_kernel(_dropped(0))),
     forward("features-dropped", "every second feature is left out", of_kernel(_dropped(slice(1, None, 2)))),

@@ -1,15 +1,14 @@
-"""Rivals of operands and outputs that are held in fixed steps, or in a range that ends."""
+"""Rivals of operands that are held in fixed steps, as decimals, or as integers with a scale."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import ml_dtypes
 import numpy as np
 from numpy.typing import DTypeLike
 
-from conformance.diagnosis.exhibits import Exhibit
 from conformance.diagnosis.rivals.narrow import Round
 from conformance.diagnosis.rivals.rival import ROUNDINGS, Forward, Rival, forward, inexactly
 from reference.bounds import Estimate, Problem
@@ -23,12 +22,8 @@ BINARY, DECIMAL = range(4, 21), range(1, 8)
 WRITTEN, LOST = range(2, 13), (1e-18, 1e-15, *(10.0**-power for power in (12, *range(10, 2, -1))))
 #: Significant digits of weights in a text.
 DIGITS = range(2, 9)
-#: Steps of the format itself are twice its unit roundoff, as a part of the number; so many of them are finer ones.
-FINER = 8.0
-#: So often a value at an end is a limit.
-RECURS = 4
-#: What is flushed to 0 below.
-TINY = (*(10.0**-power for power in range(3, 13)), 1e-15, 1e-20, 1e-30)
+#: How many values there are between the least weight and the greatest, where they are spaced evenly.
+EVEN = (16, 64, 256)
 
 
 def to_binary(places: int) -> Round:
@@ -91,6 +86,23 @@ class Groups:
 
 
 @dataclass(frozen=True)
+class Even:
+    """So many values from the least to the greatest, evenly spaced; what lies between two may come to either."""
+
+    says: str
+    count: int
+
+    def held(self, values: Array) -> Estimate:
+        least, greatest = values.min(initial=np.inf), values.max(initial=-np.inf)
+        if not least < greatest:
+            return Estimate(values, np.zeros_like(values))
+        step = (greatest - least) / (self.count - 1)
+        parts = (values - least) / step
+        is_between = np.abs(parts - np.floor(parts) - 0.5) <= self.count * 2.0**-21
+        return Estimate(np.round(parts) * step + least, np.where(is_between, step, 0.0))
+
+
+@dataclass(frozen=True)
 class Scaled:
     """Values divided by a scale that takes the largest to the narrow format's largest number, and rounded to it. over:
     the axis along which the largest is looked for; None for one scale of all.
@@ -114,7 +126,28 @@ class Scaled:
         return Estimate((ends[0] + ends[1]) / 2 * scale, np.abs(ends[1] - ends[0]) / 2 * scale)
 
 
-Held = Steps | Scaled | Groups
+@dataclass(frozen=True)
+class Pruned:
+    """The two smallest of four in a row are 0, of a last group of fewer none; of equal ones any may be."""
+
+    says: str
+    axis: int
+
+    def held(self, values: Array) -> Estimate:
+        lines = np.moveaxis(values, self.axis, 0)
+        sizes, whole = np.abs(lines), len(lines) // 4 * 4
+        kept, lost = np.ones(lines.shape, bool), np.zeros(lines.shape, bool)
+        for first in range(0, whole, 4):
+            four = sizes[first : first + 4]
+            second, third = np.sort(four, axis=0)[1:3]
+            kept[first : first + 4], lost[first : first + 4] = four > second, four < third
+        either = ~kept & ~lost
+        value = np.where(lost, 0.0, np.where(either, lines / 2, lines))
+        error = np.where(either, np.abs(lines) / 2, 0.0)
+        return Estimate(np.moveaxis(value, 0, self.axis), np.moveaxis(error, 0, self.axis))
+
+
+Held = Steps | Scaled | Groups | Even | Pruned
 ONE_SCALE = Steps("8-bit integers with one scale")
 KERNELS: tuple[Held, ...] = (
     ONE_SCALE,
@@ -131,6 +164,11 @@ KERNELS: tuple[Held, ...] = (
     Scaled("float8 (e4m3) with one scale", ml_dtypes.float8_e4m3fn, 448.0),
     Scaled("float8 (e4m3) with a scale for each unit", ml_dtypes.float8_e4m3fn, 448.0, over=0),
     Scaled("float8 (e5m2) with one scale", ml_dtypes.float8_e5m2, 57344.0),
+    *(Even(f"{count} values, spaced evenly from the least weight to the greatest", count) for count in EVEN),
+)
+PRUNED = (
+    Pruned("of four features in a row each unit's two smallest weights are taken for 0", 0),
+    Pruned("of four units in a row each feature's two smallest weights are taken for 0", 1),
 )
 INPUTS: tuple[Held, ...] = (
     ONE_SCALE,
@@ -164,6 +202,18 @@ def _in_steps_of(inputs: Held | None, kernel: Held | None) -> Forward:
         return widened.bound(problem)
 
     return Forward(whole=bound)
+
+
+def _bias_in_steps_of(narrow: Held) -> Forward:
+    def z(estimate: Estimate, problem: Problem) -> Estimate:
+        if problem.bias is None:
+            return estimate
+        held, u = narrow.held(problem.bias), problem.format.unit_roundoff
+        value = estimate.value + (held.value - problem.bias)
+        sizes = np.abs(value) + np.abs(problem.bias)
+        return Estimate(value, estimate.error + held.error + ROUNDINGS * u * sizes)
+
+    return Forward(z=z)
 
 
 def _held(*, inputs: Round | None = None, kernel: Round | None = None, bias: Round | None = None) -> Forward:
@@ -228,157 +278,12 @@ def of_operands() -> Iterator[Rival]:
         yield forward("operands-rounded", f"the inputs are rounded to {places} decimals", _held(inputs=to))
     for narrow in KERNELS:
         yield forward("narrow-storage", f"the kernel is held in {narrow.says}", _in_steps_of(None, narrow))
+    for pruned in PRUNED:
+        yield forward("kernel-pruned", pruned.says, _in_steps_of(None, pruned))
+    for narrow in KERNELS[:1]:
+        yield forward("narrow-storage", f"the bias is held in {narrow.says}", _bias_in_steps_of(narrow))
     for given in INPUTS:
         says = f"the inputs are rounded to {given.says}"
         yield forward("operands-rounded", says, _in_steps_of(given, None))
         for narrow in KERNELS[:3]:
             yield forward("operands-rounded", f"{says}, the kernel to {narrow.says}", _in_steps_of(given, narrow))
-
-
-# ---- outputs -------------------------------------------------------------------------------------------------------
-
-_MODES: tuple[tuple[str, Callable[[Array], Array]], ...] = (
-    ("rounded", np.round),
-    ("rounded down", np.floor),
-    ("truncated", np.trunc),
-)
-
-
-def of_seen_steps(failing: Sequence[Exhibit]) -> Iterator[Rival]:
-    """Outputs that are all multiples of one power of two, and end where the wrong ones do."""
-    seen = [e for e in failing if e.got is not None and e.name == "outputs"]
-    seen = [e for e in seen if not e.question.config.format.is_half] or seen
-    values = np.concatenate([np.asarray(e.got, np.float64).ravel() for e in seen]) if seen else np.zeros(0)
-    values = values[np.isfinite(values)]
-    places = next((p for p in range(17) if (values * 2.0**p == np.round(values * 2.0**p)).all()), None)
-    if places is None or values.size < 2 or np.ptp(values) * 2.0**places < 2:
-        return
-    if any(not _is_coarse(2.0**-places, each) for each in seen):
-        return
-    step, ends = 2.0**-places, (float(values.min()), float(values.max()))
-    for words, mode in _MODES:
-        says = f"the outputs are {words} to multiples of 2^-{places}"
-        is_of_integers = np.log2(ends[1] + step) % 1 == 0
-        if is_of_integers and ends[0] in (0.0, -(ends[1] + step)):
-            limited = f"{says}, and end at {ends[0]:g} and {ends[1]:.9g}"
-            yield forward("outputs-rounded", limited, _in_steps(mode, step, ends))
-        yield forward("outputs-rounded", says, _in_steps(mode, step, (-np.inf, np.inf)))
-        half = 2.0 ** np.ceil(np.log2(max(ends[1] + step, -ends[0])))
-        wrapped = f"{says}, and wrap around at -{half:g} and {half:g}"
-        yield forward("outputs-rounded", wrapped, _wrapped(mode, step, half))
-
-
-def _is_coarse(step: float, exhibit: Exhibit) -> bool:
-    """Whether the format of an exhibit could hold finer numbers of that size."""
-    values = np.abs(np.asarray(exhibit.got, np.float64))
-    values = values[np.isfinite(values) & (values > 0)]
-    return not values.size or step > FINER * exhibit.posed.problem.format.unit_roundoff * float(np.median(values))
-
-
-def _in_steps(mode: Callable[[Array], Array], step: float, ends: tuple[float, float]) -> Forward:
-    """Rounding is monotone, so that the ends of an interval tell."""
-
-    def outputs(interval: Interval, problem: Problem) -> Interval:
-        low, high = (np.clip(mode(end / step) * step, *ends) for end in (interval.lower, interval.upper))
-        return Interval(problem.format.round(low), problem.format.round(high))
-
-    return Forward(outputs=outputs)
-
-
-def _wrapped(mode: Callable[[Array], Array], step: float, half: float) -> Forward:
-    """As two's complement does; of what may lie on either side of an end nothing is said."""
-
-    def outputs(interval: Interval, problem: Problem) -> Interval:
-        low, high = (mode(end / step) * step for end in (interval.lower, interval.upper))
-        with np.errstate(all="ignore"):
-            turns = [np.floor((end + half) / (2 * half)) for end in (low, high)]
-            found = [problem.format.round(end - 2 * half * turns[0]) for end in (low, high)]
-        known = (turns[0] == turns[1]) & np.isfinite(turns[0])
-        return Interval(np.where(known, found[0], -np.inf), np.where(known, found[1], np.inf))
-
-    return Forward(outputs=outputs)
-
-
-# ---- pre-activations -----------------------------------------------------------------------------------------------
-
-
-def _flushed(least: float) -> Callable[[Estimate, Problem], Estimate]:
-    """0 below a size; where the error leaves it open on which side of it a value lies, anything between."""
-
-    def z(estimate: Estimate, problem: Problem) -> Estimate:
-        size, error = np.abs(estimate.value), estimate.error
-        is_zero, is_kept = size + error < least, size - error >= least
-        either = size / 2 + error
-        value = np.where(is_zero, 0.0, np.where(is_kept, estimate.value, estimate.value / 2))
-        return Estimate(value, np.where(is_zero, 0.0, np.where(is_kept, error, either)))
-
-    return z
-
-
-#: The ends of 8-bit, 16-bit and 32-bit integers, and of float16.
-SATURATED = (*((-(2.0**bits), 2.0**bits - 1) for bits in (7, 15, 31)), (-65504.0, 65504.0))
-
-
-def _saturating(ends: tuple[float, float], *, bias_first: bool) -> Callable[[Estimate, Problem], Estimate]:
-    """Feature by feature, from the first to the last."""
-
-    def z(estimate: Estimate, problem: Problem) -> Estimate:
-        bias = 0.0 if problem.bias is None else problem.bias
-        total = np.zeros((len(problem.rows), problem.kernel.shape[1])) + (bias if bias_first else 0.0)
-        for feature, weights in enumerate(problem.kernel):
-            total = np.clip(total + problem.rows[:, feature, None] * weights, *ends)
-        total = total if bias_first else np.clip(total + bias, *ends)
-        return Estimate(problem.unflatten(total), estimate.error)
-
-    return z
-
-
-def of_limits() -> Iterator[Rival]:
-    for least in TINY:
-        says = f"what is activated is taken for 0 where it is smaller than {least:.0e}"
-        yield forward("tiny-values-zero", says, Forward(z=_flushed(least)))
-    for places in BINARY:
-        for words, mode in _MODES:
-            says = f"what is activated is {words} to multiples of 2^-{places}"
-            yield forward("pre-activations-rounded", says, Forward(z=_cut(places, mode)))
-    for ends in SATURATED:
-        for bias_first in (True, False):
-            says = f"partial sums end at {ends[0]:.9g} and {ends[1]:.9g}"
-            yield forward("sums-saturated", says, Forward(z=_saturating(ends, bias_first=bias_first)))
-    for most in (1.0, 6.0, 10.0, 20.0, 50.0, 100.0, 1000.0, 1e4, 65504.0, 1e6):
-        says = f"what is activated is clipped to [-{most:g}, {most:g}]"
-        yield forward("pre-activations-clipped", says, Forward(z=_clipped(-most, most)))
-
-
-def of_seen_limits(failing: Sequence[Exhibit]) -> Iterator[Rival]:
-    """Linear outputs that end at one number on either side, and stay there."""
-    seen = [e for e in failing if e.is_shaped and e.name == "outputs" and e.question.config.activation == "linear"]
-    values = np.concatenate([np.asarray(e.got, np.float64).ravel() for e in seen]) if seen else np.zeros(0)
-    if not values.size or not np.isfinite(values).all():
-        return
-    least, greatest = float(values.min()), float(values.max())
-    low, high = ((values == end).sum() >= RECURS for end in (least, greatest))
-    if low or high:
-        ends = (least if low else -np.inf, greatest if high else np.inf)
-        words = " and ".join(f"{end:.9g}" for end in ends if np.isfinite(end))
-        yield forward("pre-activations-clipped", f"what is activated ends at {words}", Forward(z=_clipped(*ends)))
-
-
-def _cut(places: int, mode: Callable[[Array], Array]) -> Callable[[Estimate, Problem], Estimate]:
-    """In fixed point: rounding is monotone, so that the ends tell."""
-
-    def z(estimate: Estimate, problem: Problem) -> Estimate:
-        low = mode((estimate.value - estimate.error) * 2.0**places) / 2.0**places
-        high = mode((estimate.value + estimate.error) * 2.0**places) / 2.0**places
-        return Estimate((low + high) / 2, (high - low) / 2)
-
-    return z
-
-
-def _clipped(least: float, greatest: float) -> Callable[[Estimate, Problem], Estimate]:
-    def z(estimate: Estimate, problem: Problem) -> Estimate:
-        low = np.clip(estimate.value - estimate.error, least, greatest)
-        high = np.clip(estimate.value + estimate.error, least, greatest)
-        return Estimate((low + high) / 2, (high - low) / 2)
-
-    return z

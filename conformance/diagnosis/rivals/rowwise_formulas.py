@@ -19,6 +19,8 @@ from reference.rowwise import Rowwise
 Value = Callable[[Array], Array]
 #: What is added so that no logarithm is infinite.
 FEW = (1e-5, 1e-6, 1e-7, 1e-8, 1e-9, 1e-10, 1e-12, 1e-15)
+#: How many units a loop takes at a time.
+BLOCKS = (4, 8, 16, 32, 64)
 #: Axes that are none: all but the batch, and all.
 BEHIND_BATCH, ALL = 98, 99
 #: The axis that PyTorch takes where none is named: 0 of ranks 0, 1 and 3, else 1.
@@ -81,6 +83,10 @@ def _of_z(row: Rowwise, change: Value) -> Enclose:
     return lambda z, problem: row.enclose(change(z.value), np.abs(change(z.error)), problem.format)
 
 
+def _of_attention(row: Rowwise) -> Enclose:
+    return lambda z, problem: _of_computed_z(row, 1 / float(np.sqrt(max(1, z.value.shape[-1]))))(z, problem)
+
+
 def _of_computed_z(row: Rowwise, factor: float) -> Enclose:
     """Of z times a number, rounded twice; and once where the largest one is taken off."""
 
@@ -123,6 +129,16 @@ def _padded(count: int, *, log: bool) -> Value:
     return value
 
 
+def _in_blocks(name: str, count: int) -> Value:
+    """The activation of so many units at a time, each block for itself."""
+
+    def value(z: Array) -> Array:
+        ends = range(0, z.shape[-1], count)
+        return np.concatenate([ACTIVATIONS[name].value(z[..., start : start + count]) for start in ends], axis=-1)
+
+    return value
+
+
 def _swapped_halves(z: Array) -> Array:
     half = z.shape[-1] // 2
     return np.concatenate([z[..., half:], z[..., :half]], axis=-1)
@@ -160,14 +176,16 @@ _ROW_VALUES: Mapping[str, tuple[tuple[str, Value], ...]] = {
     "softmax": (
         ("all of it on the largest unit", _one_hot),
         ("exp(z), not divided by its sum", np.exp),
+        ("applied twice", lambda z: ACTIVATIONS["softmax"].value(ACTIVATIONS["softmax"].value(z))),
         ("a share of z itself, without exp", _shares(lambda z: z)),
         ("a share of z^2", _shares(lambda z: z * z)),
         ("exp(z) / (1 + the sum of exp(z))", lambda z: np.exp(z) / (1 + np.exp(z).sum(axis=-1, keepdims=True))),
         ("exp(z) / (the sum of exp(z) less the unit's own)", lambda z: _shares(np.exp)(z) / (1 - _shares(np.exp)(z))),
         *(
             (f"taken over units that zeros fill up to a multiple of {count}", _padded(count, log=False))
-            for count in (4, 8, 16, 32)
+            for count in BLOCKS
         ),
+        *((f"taken over {count} units at a time", _in_blocks("softmax", count)) for count in BLOCKS),
     ),
     "log_softmax": (
         *((f"log(softmax(z) + {written(few)})", _of_log_with(few)) for few in FEW),
@@ -185,8 +203,9 @@ _ROW_VALUES: Mapping[str, tuple[tuple[str, Value], ...]] = {
         ("z less the largest unit", lambda z: z - z.max(axis=-1, keepdims=True, initial=-np.inf)),
         *(
             (f"taken over units that zeros fill up to a multiple of {count}", _padded(count, log=True))
-            for count in (4, 8, 16, 32)
+            for count in BLOCKS
         ),
+        *((f"taken over {count} units at a time", _in_blocks("log_softmax", count)) for count in BLOCKS),
     ),
     "sparsemax": (
         ("all of it on the largest unit", _one_hot),
@@ -223,6 +242,8 @@ def rowwise_rivals(name: str, row: Rowwise, grid: Exhibit | None) -> Iterator[Ri
             if other_row is not row and other_row.output_units(2) == 2 and other != "linear":
                 yield of_activation(name, f"{{activation}} is {other}", other_row)
         yield of_activation_by(name, "{activation} is taken of -z", _of_z(row, lambda z: -z))
+        says = "{activation} is taken of z divided by the square root of the number of units"
+        yield of_activation_by(name, says, _of_attention(row))
         for base in (2, 10):
             says = f"{{activation}} takes powers of {base} instead of e"
             yield of_activation_by(name, says, _of_computed_z(row, float(np.log(base))))

@@ -78,6 +78,7 @@ SLOPES: Mapping[str, tuple[tuple[str, Slope], ...]] = {
         ("1 - y", lambda z: expit(-z)),
         ("1 - y^2", lambda z: 1 - expit(z) ** 2),
         ("z (1 - z)", lambda z: z * (1 - z)),
+        ("y (1 - y) + 0.1", lambda z: expit(z) * expit(-z) + 0.1),
     ),
     "softsign": (
         ("1 / (1 + |z|): a square is left out", lambda z: 1 / (1 + np.abs(z))),
@@ -100,6 +101,10 @@ SLOPES: Mapping[str, tuple[tuple[str, Slope], ...]] = {
     "elu": (("y below 0, where y + 1 belongs", lambda z: np.where(z > 0, 1.0, np.expm1(np.minimum(z, 0.0)))),),
     "selu": (
         ("1 above 0 and exp(z) below: scale and alpha are left out", lambda z: np.where(z > 0, 1.0, _exp_below(z))),
+        (
+            "1 above 0 and alpha exp(z) below: the scale is left out",
+            lambda z: np.where(z > 0, 1.0, SELU_ALPHA * _exp_below(z)),
+        ),
         ("1 above 0: the scale is left out", lambda z: np.where(z > 0, 1.0, SELU_SCALE * SELU_ALPHA * _exp_below(z))),
         (
             "alpha exp(z) below 0: the scale is left out",
@@ -111,6 +116,8 @@ SLOPES: Mapping[str, tuple[tuple[str, Slope], ...]] = {
         ),
     ),
     "exponential": (("1 + exp(z)", lambda z: 1 + np.exp(z)),),
+    "hard_sigmoid": (("1 / 6 everywhere", lambda z: np.full_like(z, 1 / 6)),),
+    "sparse_sigmoid": (("1 / 2 everywhere", lambda z: np.full_like(z, 0.5)),),
     "hard_silu": (
         ("hard_sigmoid(z) alone: the slope of its second factor is left out", lambda z: np.clip(z / 6 + 0.5, 0.0, 1.0)),
         ("(z + 3) / 6 between -3 and 3", lambda z: np.where(np.abs(z) <= 3, (z + 3) / 6, np.where(z > 0, 1.0, 0.0))),
@@ -234,6 +241,11 @@ def _glu_exchanged(z: Array, upstream: Array) -> Array:
     return np.concatenate(_halves(_glu(True, True)(z, upstream))[::-1], axis=-1)
 
 
+def _of_own_outputs(z: Array, upstream: Array) -> Array:
+    outputs = ACTIVATIONS["sparsemax"].value(z)
+    return outputs * (upstream - (outputs * upstream).sum(axis=-1, keepdims=True))
+
+
 def _sparsemax_by_units(z: Array, upstream: Array) -> Array:
     support = ACTIVATIONS["sparsemax"].value(z) > 0
     return support * (upstream - (support * upstream).sum(axis=-1, keepdims=True) / z.shape[-1])
@@ -257,6 +269,10 @@ VJPS: Mapping[str, tuple[tuple[str, Vjp], ...]] = {
         (
             "takes its mean over the units for the sum",
             lambda z, u: softmax(z) * (u - (softmax(z) * u).mean(axis=-1, keepdims=True)),
+        ),
+        (
+            "takes off the sum of the upstream gradient, which is not weighted by softmax",
+            lambda z, u: softmax(z) * (u - u.sum(axis=-1, keepdims=True)),
         ),
         ("leaves out the factor softmax", lambda z, u: u - (softmax(z) * u).sum(axis=-1, keepdims=True)),
     ),
@@ -284,6 +300,7 @@ VJPS: Mapping[str, tuple[tuple[str, Vjp], ...]] = {
     "sparsemax": (
         ("is the upstream gradient itself", lambda z, u: u),
         ("is that of softmax", ACTIVATIONS["softmax"].vjp),
+        ("is that of softmax, of its own outputs", _of_own_outputs),
         ("divides the sum over the support by the number of units", _sparsemax_by_units),
         (
             "is the upstream gradient on the support, its mean not taken off",

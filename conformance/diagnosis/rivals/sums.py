@@ -36,15 +36,17 @@ def _summed(sums_in: Format | None, *, products: bool, bias_within: bool, operan
     return Forward(z=z)
 
 
-def _summed_in_blocks(narrow: Format, block: int, *, last: bool) -> Forward:
-    """Partial sums kept in the narrow format after every block of features; adding and rounding are monotone.
+def _summed_in_blocks(sums_in: Format | None, block: int, *, totals: bool, last: bool, parts: bool) -> Forward:
+    """Partial sums kept in a narrow format after every block of features; adding and rounding are monotone.
 
-    last: after the last block as well.
+    sums_in: None: in a half type to that type itself. totals: what is summed is rounded; last: after the last block as
+    well. parts: what is added is rounded itself.
     """
 
     def z(estimate: Estimate, problem: Problem) -> Estimate:
         format = FORMATS["float32"] if problem.format.is_half else problem.format
-        if narrow.precision > problem.format.precision:
+        narrow = sums_in or problem.format
+        if narrow.precision > problem.format.precision or not narrow.is_half:
             return estimate
         rows, kernel = flatten_leading(problem.inputs), problem.kernel
         ends = [np.zeros((len(rows), kernel.shape[1])) for _ in range(2)]
@@ -53,11 +55,15 @@ def _summed_in_blocks(narrow: Format, block: int, *, last: bool) -> Forward:
                 rows[:, first : first + block], exactly(kernel[first : first + block]), format, PASS_LINES[format.name]
             )
             for at, side in enumerate((-1, 1)):
-                total = ends[at] + part.value + side * part.error
-                total = total + side * format.unit_roundoff * np.abs(total)
-                ends[at] = narrow.round(total) if last or first + block < len(kernel) else total
+                added = part.value + side * part.error
+                total = ends[at] + (narrow.round(added) if parts else added)
+                exact = (part.error == 0) & format.holds(total)
+                total = np.where(exact, total, total + side * format.unit_roundoff * np.abs(total))
+                ends[at] = narrow.round(total) if totals and (last or first + block < len(kernel)) else total
+        if problem.format.is_half:
+            ends = [problem.format.round(end + (0.0 if problem.bias is None else problem.bias)) for end in ends]
         value, error = (ends[0] + ends[1]) / 2, (ends[1] - ends[0]) / 2
-        if problem.bias is not None:
+        if problem.bias is not None and not problem.format.is_half:
             value = value + problem.bias
             error = error + format.unit_roundoff * (np.abs(value) + error)
         return Estimate(problem.unflatten(value), problem.unflatten(error))
@@ -76,8 +82,14 @@ def of_sums() -> Iterator[Rival]:
         for bias_within in (False, True):
             step = _summed(None, products=products, bias_within=bias_within, operands=False)
             yield forward("narrow-accumulator", "half types are summed in the half type itself", step)
-    for name in ("float16", "bfloat16"):
+    for sums_in, subject in (
+        (None, "half types are summed in the half type itself"),
+        *((FORMATS[name], f"partial sums are kept in {name}") for name in ("float16", "bfloat16")),
+    ):
         for block in BLOCKS[1:]:
-            says = f"partial sums are kept in {name} after every {block} features"
-            for last in (True, False):
-                yield forward("narrow-accumulator", says, _summed_in_blocks(FORMATS[name], block, last=last))
+            for totals, last, parts in (
+                *((True, True, False), (True, False, False), (True, True, True)),
+                (False, False, True),
+            ):
+                step = _summed_in_blocks(sums_in, block, totals=totals, last=last, parts=parts)
+                yield forward("narrow-accumulator", f"{subject} after every {block} features", step)

@@ -60,6 +60,9 @@ def of_upstream() -> Iterator[Rival]:
     for narrow in NARROW:
         says = f"the upstream gradient is rounded to {narrow.says}"
         yield Rival("gradient-rounded", says, _from_upstream(narrow.round))
+    for narrow in NARROW:
+        says = f"every activation's slope is taken at pre-activations rounded to {narrow.says}"
+        yield Rival("slope-formula", says, partial(_at_rounded, narrow.round))
     yield Rival("slope-formula", "every activation's slope is taken of the output, not of z", _of_outputs)
     yield Rival(
         "slope-without-bias",
@@ -87,6 +90,16 @@ def _of_outputs(posed: Posed) -> Predicted | None:
     if not isinstance(row, Elementwise):
         return None
     return dict(gradients(posed, row=with_slope(row, lambda z: row.slope(row.value(z)))))
+
+
+def _at_rounded(rounds: Callable[[Array], Array], posed: Posed) -> Predicted:
+    """Rounding is monotone, so that the ends tell."""
+
+    def rounded(z: Estimate) -> Estimate:
+        low, high = (rounds(z.value + side * z.error) for side in (-1, 1))
+        return Estimate((low + high) / 2, (high - low) / 2)
+
+    return dict(gradients(posed, slope_at=rounded))
 
 
 def _with_upstream(change: Callable[[Array], Array], posed: Posed) -> Gradients:

@@ -8,9 +8,10 @@ from functools import partial
 
 import numpy as np
 
-from conformance.diagnosis.rivals.backward import Gradients, changed, gradients, one, without_slope
+from conformance.diagnosis.rivals.backward import Gradients, changed, gradients, one, right_delta, without_slope
 from conformance.diagnosis.rivals.gradient_rows import of_rows
-from conformance.diagnosis.rivals.rival import Predicted, Rival, permuted
+from conformance.diagnosis.rivals.quantized import INPUTS, Held
+from conformance.diagnosis.rivals.rival import ROUNDINGS, Predicted, Rival, permuted
 from conformance.truth import Posed
 from reference.bounds import Estimate, pre_activation, product
 from reference.dense import flatten_leading
@@ -65,6 +66,10 @@ def of_kernel() -> Iterator[Rival]:
         "the kernel's gradient is left unsummed: it has one for each place along the axes before the last two",
         one("kernel_gradient", _unsummed),
     )
+    for held in INPUTS:
+        says = f"the kernel's gradient is made of inputs rounded to {held.says}"
+        yield Rival("gradient-rounded", says, one("kernel_gradient", partial(_of_held, held)))
+    yield Rival("gradient-centred", "each unit's mean is taken off the kernel's gradient", changed(name, _centred))
     yield Rival(
         "gradient-of-other-inputs",
         "the kernel's gradient is that of the inputs' absolute values",
@@ -73,6 +78,29 @@ def of_kernel() -> Iterator[Rival]:
             lambda posed: gradients(posed, backward=lambda p: replace(p, inputs=np.abs(p.inputs))),
         ),
     )
+
+
+def _of_held(held: Held, posed: Posed) -> Gradients:
+    """Inputs in steps: the products that hang on a value between two steps may be either."""
+    problem = posed.problem
+    kept = held.held(problem.inputs)
+    found = gradients(posed, backward=lambda each: replace(each, inputs=kept.value))
+    delta = right_delta(posed)
+    sizes = np.abs(delta.value) + delta.error
+    value, error = (flatten_leading(np.abs(each)).T @ sizes for each in (kept.value, kept.error))
+    widened = error + ROUNDINGS * problem.format.unit_roundoff * value
+    return {"kernel_gradient": found["kernel_gradient"].widened(widened)}
+
+
+def _centred(right: Interval, posed: Posed) -> Interval:
+    """With a rounding for each feature, and two."""
+    if not right.lower.size:
+        return right
+    middle, width = right.middle, right.width / 2
+    doubt = (len(middle) + 2) * posed.problem.format.unit_roundoff * np.abs(middle).mean(axis=0, keepdims=True)
+    value = middle - middle.mean(axis=0, keepdims=True)
+    rounding = 2 * posed.problem.format.unit_roundoff * np.abs(value)
+    return around(value, width + width.mean(axis=0, keepdims=True) + doubt + rounding)
 
 
 def of_bias() -> Iterator[Rival]:

@@ -6,8 +6,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import fields, replace
 from typing import Any
 
+import numpy as np
+
 from conformance.answers import Trial
 from conformance.diagnosis.exhibits import Inquiry
+from conformance.diagnosis.rules.begun import Begun, begins_as
 from conformance.diagnosis.wording import listed, missed, names_missed, observed, raised
 from conformance.results import Diagnosis, Result, Verdict
 from conformance.truth import truth
@@ -32,7 +35,9 @@ def wrong_config(inquiry: Inquiry) -> Iterator[Diagnosis]:
     lost = sorted({argument for result in kept for argument in _lost(inquiry, result)})
     explained = [r for r in kept if _lost(inquiry, r)]
     if lost:
-        says = f"a copy by from_config(get_config()) does not keep {listed(lost)}"
+        seeds = [name for name in lost if all(_is_seed_alone(inquiry, result, name) for result in explained)]
+        what = [f"the seed of {name}" if name in seeds else name for name in lost]
+        says = f"a copy by from_config(get_config()) does not keep {listed(what)}"
         cases = _ids([*explained, *_copies(inquiry, lost)])
         yield Diagnosis("config-incomplete", says, f"{len(explained)} copies differ in nothing else", cases)
     others = [r for r in kept if r not in explained]
@@ -86,6 +91,22 @@ def _lost(inquiry: Inquiry, result: Result) -> list[str]:
     if len(given) > 1 and _right_for(inquiry, result, {name: getattr(plain, name) for name in given}):
         return given
     return [name for name in given if _part_of(name, names)] if _each_is_apart(given, names) else []
+
+
+def _is_seed_alone(inquiry: Inquiry, result: Result, name: str) -> bool:
+    """Whether a copy's weight begins by the initializer that was asked for, and not by the standard one."""
+    weight, _, part = name.partition("_")
+    if part != "initializer" or name not in _lost(inquiry, result):
+        return part == "initializer"
+    own, values = (
+        getattr(result.case.question.config, name),
+        inquiry.witness.ask(result.case.question).answer.tensor(weight),
+    )
+    if values is None or not own.endswith("_seeded"):
+        return False
+    begun = Begun(result, own, values.astype(np.float64), None)
+    standard = getattr(DenseConfig(1), name)
+    return begins_as(own, begun, weight) and not begins_as(standard, begun, weight)
 
 
 def _crossed(inquiry: Inquiry, result: Result) -> str:

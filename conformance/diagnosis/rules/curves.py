@@ -32,6 +32,23 @@ CANCELLING = 16.0
 NEAR, SLIGHT = 20.0, 1e-3
 #: Arguments close to each other, all of one distance, which every format holds.
 CLOSE = np.arange(-2048, 2049) / 256.0
+#: Where two straight lines meet, or two steps, no more of these in a row are neither.
+CORNER = 3
+
+
+def depends_on_rows(exhibit: Exhibit, inquiry: Inquiry) -> bool:
+    """Whether the same rows in reverse order get other numbers: then these are no function of the numbers alone."""
+    tensors = inquiry.witness.tensors(exhibit.question)
+    if tensors is None or exhibit.got is None:
+        return False
+    turned = replace(tensors, inputs=tensors.inputs[::-1], upstream=tensors.upstream[::-1])
+    got = inquiry.witness.ask_with(exhibit.question, turned).answer.tensor(exhibit.name)
+    if got is None or got.shape != exhibit.got.shape:
+        return True
+    one, other = exhibit.got.astype(np.float64), got[::-1].astype(np.float64)
+    with np.errstate(all="ignore"):
+        near = np.abs(one - other) <= 4 * exhibit.posed.problem.format.unit_roundoff * np.abs(one)
+    return not (near | (one == other) | (np.isnan(one) & np.isnan(other))).all()
 
 
 def curve_of(name: str, failing: Sequence[Exhibit], inquiry: Inquiry) -> Iterator[Diagnosis]:
@@ -63,16 +80,19 @@ def curve_of(name: str, failing: Sequence[Exhibit], inquiry: Inquiry) -> Iterato
         yield Diagnosis("activation-formula", says, evidence, cases)
     else:
         example = "" if what != OFF else f": {_largest(z, got, wrong, right)}"
-        says = f"{name} {what} {where}{of}, and is right in between{example}"
+        says = f"{name} {what} {where}{of}, and is right wherever it was asked in between{example}"
         yield Diagnosis("activation-tail", says, evidence, cases)
 
 
 def _of_dtypes(name: str, inquiry: Inquiry) -> str:
-    """The end of a clause, where its curve is wrong in some dtypes and right in others."""
-    wrong, right = (
-        {r.case.question.config.dtype for r in results if r.clause.id in CURVES and _is_of(r, name)}
-        for results in (inquiry.open, inquiry.passed)
-    )
+    """The end of a clause, where it is wrong in some dtypes and right in others: on its curve, or anywhere else."""
+    for clauses in (CURVES, ("",)):
+        wrong, right = (
+            {r.case.question.config.dtype for r in results if r.clause.id.startswith(clauses) and _is_of(r, name)}
+            for results in (inquiry.open, inquiry.passed)
+        )
+        if wrong:
+            break
     return f" in {listed(sorted(wrong))}" if wrong and right - wrong else ""
 
 
@@ -119,6 +139,8 @@ def _points(name: str, dtype: str, family: str, rows: int, inquiry: Inquiry) -> 
     found = [exhibit for exhibit in inquiry.witness.exhibits(question) if exhibit.name == "outputs"]
     rows_right = _right_rows(question, inquiry)
     if not found or found[0].got is None or found[0].got.shape != found[0].right.shape or rows_right is None:
+        return None
+    if rows_right.all() and depends_on_rows(found[0], inquiry):
         return None
     exhibit, raw = found[0], found[0].got
     got = raw.astype(np.float64)
@@ -210,12 +232,20 @@ def _structure(name: str, dtype: str, inquiry: Inquiry) -> str | None:
     got, right = outputs.astype(np.float64).ravel(), np.asarray(ACTIVATIONS[name].value(CLOSE), np.float64)
     moves = np.abs(np.diff(right)) > SLIGHT * np.diff(CLOSE)
     still = (np.diff(got) == 0) & moves
-    if still.sum() > moves.sum() / 2:
+    if still.sum() > moves.sum() / 2 and _longest((np.diff(got) != 0) & moves) <= CORNER:
         values = len(np.unique(got[:-1][moves]))
         return f"moves in steps, as a table does: {values} different values at {int(moves.sum())} arguments"
     noise = 8 * FORMATS[dtype].unit_roundoff * (np.abs(got[:-2]) + 2 * np.abs(got[1:-1]) + np.abs(got[2:]))
     curved, bent = (np.abs(np.diff(values, 2)) > noise for values in (right, got))
-    if curved.any() and (curved & ~bent).sum() > curved.sum() / 2:
+    if curved.any() and (curved & ~bent).sum() > curved.sum() / 2 and _longest(bent) <= CORNER:
         corners = int((np.diff(np.concatenate([[False], bent]).astype(int)) == 1).sum())
+        if not corners:
+            return None
         return f"runs in straight lines, with some {corners} corners between {CLOSE[0]:g} and {CLOSE[-1]:g}"
     return None
+
+
+def _longest(mask: Mask) -> int:
+    """So many in a row hold at most."""
+    ends = np.flatnonzero(np.diff(np.concatenate([[False], mask, [False]]).astype(int)))
+    return int((ends[1::2] - ends[::2]).max(initial=0))

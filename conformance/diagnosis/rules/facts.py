@@ -1,4 +1,4 @@
-"""What can be said of answers without fitting anything: exceptions, dtypes, shapes, rows that depend on each other."""
+"""What can be said of answers without fitting anything: exceptions, dtypes, shapes."""
 
 from __future__ import annotations
 
@@ -9,10 +9,9 @@ import numpy as np
 
 from conformance.cases import Question
 from conformance.contract.half_precision import RIVAL_FORMULAS
-from conformance.diagnosis.exhibits import Asked, Inquiry, answers_alike, inside, spread
-from conformance.diagnosis.rules.explained import PLAIN, SPECIAL, fails_in, is_made_of_outputs
+from conformance.diagnosis.exhibits import Asked, Inquiry, spread
+from conformance.diagnosis.rules.explained import PLAIN, fails_in
 from conformance.diagnosis.scope import Trait, separating
-from conformance.diagnosis.wording import listed
 from conformance.results import Diagnosis, Result, Verdict
 from reference.activations import ACTIVATIONS
 
@@ -171,106 +170,6 @@ def wrong_dtype(inquiry: Inquiry) -> Iterator[Diagnosis]:
     yield Diagnosis(
         "output-dtype", f"the outputs have another dtype than the layer: {words}", evidence, tuple(dict.fromkeys(cases))
     )
-
-
-def coupled_rows(inquiry: Inquiry) -> Iterator[Diagnosis]:
-    """Every row is right when it is asked for alone, and wrong beside the others."""
-    failing = [
-        result
-        for result in inquiry.open
-        if fails_in(result, "outputs", "row_by_row") and result.case.question.family not in SPECIAL
-    ]
-    failing = [result for result in failing if result.case.question.procedure in (*PLAIN, "call_rows")]
-    questions = [replace(each, procedure="call") for each in spread(failing, 8)]
-    questions = [
-        question
-        for question in dict.fromkeys(questions)
-        if question.known_shape[0] > 1 and 0 not in question.known_shape
-    ]
-    mended = [question for question in questions if _is_right_among_its_like(inquiry, question)]
-    coupled = [question for question in questions if question in mended or _changes_with_others(inquiry, question)]
-    if (len(coupled) < 2 and not mended) or 2 * len(coupled) < len(questions):
-        return
-    names = {result.case.question.config.activation for result in failing}
-    reached = [r for r in inquiry.open if "linear" in names or r.case.question.config.activation in names]
-    cases = tuple(result.case.id for result in reached if is_made_of_outputs(result))
-    moved = [_moved_rows(inquiry, question) for question in coupled]
-    if all(moved):
-        row, origin = moved[0][0]
-        says = f"the rows come in another order: row {row} holds the outputs of row {origin}, counted from 0"
-        yield Diagnosis("rows-reordered", says, f"{len(moved)} of {len(moved)} batches hold all rows, moved", cases)
-        return
-    passed = (r.case.question for r in inquiry.passed if r.case.question.procedure == "call")
-    where = separating(questions, (), passed) if "linear" in names else None
-    of = f"with {listed(sorted(names)[:3])}" if "linear" not in names else where.says if where is not None else ""
-    says = f"the outputs of a row depend on the other rows of its batch {of}".strip()
-    evidence = f"of {len(coupled)} of {len(questions)} batches one row's outputs change when the others do"
-    yield Diagnosis("rows-coupled", says, evidence, cases)
-
-
-def _moved_rows(inquiry: Inquiry, question: Question) -> list[tuple[int, int]]:
-    """Rows (of all leading axes) and those whose outputs they hold; nothing where not every row is found once."""
-    asked = inquiry.witness.ask(question)
-    got, right = asked.answer.tensor("outputs"), asked.truth.bounds["outputs"]
-    if got is None or got.shape != right.shape:
-        return []
-    rows, units = got.reshape(-1, got.shape[-1]).astype(np.float64), right.shape[-1]
-    lower, upper = right.lower.reshape(-1, units), right.upper.reshape(-1, units)
-    found: list[tuple[int, int]] = []
-    for place, row in enumerate(rows):
-        origins = np.flatnonzero(((lower <= row) & (row <= upper)).all(axis=1))
-        if len(origins) != 1 and place not in origins:
-            return []
-        found.append((place, place if place in origins else int(origins[0])))
-    held = {origin for _, origin in found}
-    return [(place, origin) for place, origin in found if place != origin] if len(held) == len(found) else []
-
-
-def _changes_with_others(inquiry: Inquiry, question: Question) -> bool:
-    """Whether a row's outputs are others beside other rows, by more than rounding may make of it.
-
-    Two evaluations of one row differ by no more than the width of what is allowed to either.
-    """
-    tensors = inquiry.witness.tensors(question)
-    if tensors is None:
-        return False
-    if not answers_alike(inquiry, question):
-        return False
-    own = inquiry.witness.ask_with(question, tensors)
-    right, outputs = own.truth.bounds["outputs"], own.answer.tensor("outputs")
-    if outputs is None or outputs.shape != right.shape:
-        return False
-    for factor in (-2, 0, 64):
-        inputs = tensors.inputs.copy()
-        inputs[1:] *= factor
-        beside = inquiry.witness.ask_with(question, replace(tensors, inputs=inputs)).answer.tensor("outputs")
-        if beside is not None and beside.shape == outputs.shape:
-            apart = np.abs(beside[0].astype(np.float64) - outputs[0].astype(np.float64))
-            if (apart > right.width[0]).any() or (np.isnan(beside[0]) != np.isnan(outputs[0])).any():
-                return True
-    return False
-
-
-def _is_right_among_its_like(inquiry: Inquiry, question: Question) -> bool:
-    """Whether a row that is wrong becomes right in the same place where all rows are as it is."""
-    own = inquiry.witness.ask(question)
-    got, right, tensors = own.answer.tensor("outputs"), own.truth.bounds.get("outputs"), own.tensors
-    if got is None or right is None or tensors is None or got.shape != right.shape:
-        return False
-    if not answers_alike(inquiry, question):
-        return False
-    units, features = right.shape[-1], tensors.inputs.shape[-1]
-    wrong = np.flatnonzero((~inside(got, right)).reshape(-1, units).any(axis=1))
-    for row in wrong[[0, len(wrong) // 2, -1]] if len(wrong) else []:
-        same = tensors.inputs.reshape(-1, features)[row]
-        inputs = np.ascontiguousarray(np.broadcast_to(same, tensors.inputs.shape))
-        asked = inquiry.witness.ask_with(question, replace(tensors, inputs=inputs))
-        beside = asked.answer.tensor("outputs")
-        if beside is not None and beside.shape == right.shape:
-            holds = inside(beside, asked.truth.bounds["outputs"]).reshape(-1, units)
-            if holds[row].all():
-                return True
-    return False
 
 
 def wrong_shape(inquiry: Inquiry) -> Iterator[Diagnosis]:

@@ -19,7 +19,7 @@ from conformance.diagnosis.rivals.limited_gradients import of_decay, of_stepped_
 from conformance.diagnosis.rivals.rival import Predicted, Rival, scaled
 from conformance.diagnosis.rivals.slopes import at_kinks, of_slope, plain_kinks
 from conformance.diagnosis.rivals.upstreams import of_upstream
-from conformance.diagnosis.rules.curves import inexactly, told_apart
+from conformance.diagnosis.rules.curves import depends_on_rows, inexactly, told_apart
 from conformance.diagnosis.rules.explained import PLAIN, UNCERTAIN, fails_in
 from conformance.diagnosis.rules.outputs import exhibits, is_of_activation
 from conformance.diagnosis.rules.rescope import rescoped
@@ -93,11 +93,11 @@ def _raises_in_gradients(result: Result) -> bool:
 
 
 def stale_gradients(inquiry: Inquiry) -> Iterator[Diagnosis]:
-    """The rule for gradients that are made of what an earlier call was given: of a shape that nobody asked for yet."""
+    """The rule for gradients that are made of what an earlier call was given: of a layer that nobody asked for yet."""
     failing = [r for r in inquiry.open if r.case.question.procedure == "differentiate" and fails_in(r, *GRADIENTS)]
     questions = [each for each in spread(failing, 6) if len(each.known_shape) == 2 and each.known_shape[-1]]
     for question in questions[:1]:
-        asked = replace(question, input_shape=(UNASKED, question.known_shape[-1]), family="integers")
+        asked = replace(question, input_shape=(UNASKED, UNASKED + 6), family="integers")
         before, now = (
             draw(asked.family, asked.config, asked.known_shape, seed) for seed in (question.seed + 1, question.seed + 2)
         )
@@ -266,7 +266,13 @@ def _by_curve(inquiry: Inquiry, failing: Sequence[Exhibit]) -> Iterator[Diagnosi
 
 
 def _row_gradient(inquiry: Inquiry, name: str, failing: Sequence[Exhibit]) -> Iterator[Diagnosis]:
-    """Of an activation of whole rows: that its gradient is another function is all that is seen."""
+    """Of an activation of whole rows: that its gradient is another function is all that is seen.
+
+    It is that of the inputs, and of a weight.
+    """
+    names = {exhibit.name for exhibit in failing}
+    if "inputs_gradient" not in names or len(names) < 2:
+        return
     cases = tuple(r.case.id for r in inquiry.open if r.case.question.config.activation == name and is_of_gradients(r))
     says = f"the gradient of {name} is another function of its rows, behind outputs that are right"
     yield Diagnosis(
@@ -274,16 +280,40 @@ def _row_gradient(inquiry: Inquiry, name: str, failing: Sequence[Exhibit]) -> It
     )
 
 
+def _is_of_inputs_alone(inquiry: Inquiry, grid: Exhibit) -> bool:
+    """Whether the gradients of the weights are right, and are not made of the slopes that the inputs' gradient shows.
+
+    The kernel of a grid is 1, so that its inputs' gradient is delta; sums of so many terms round so much at most.
+    """
+    assert grid.got is not None
+    delta, inputs = grid.got.astype(np.float64), grid.posed.problem.inputs
+    terms = {"kernel_gradient": inputs * delta, "bias_gradient": delta}
+    others = {each.name: each for each in inquiry.witness.exhibits(grid.question) if each.name in terms}
+    for name, other in others.items():
+        if other.got is None or other.got.size != 1 or other.fails:
+            continue
+        if np.isfinite([terms[name].sum(), *other.right.lower.ravel(), *other.right.upper.ravel()]).all():
+            doubt = (delta.size + 4) * grid.posed.problem.format.unit_roundoff * np.abs(terms[name]).sum()
+            if abs(float(other.got.astype(np.float64).sum()) - terms[name].sum()) > doubt:
+                return True
+    return False
+
+
+def _kinks(name: str) -> tuple[float, ...]:
+    row = ACTIVATIONS[name]
+    return row.kinks if isinstance(row, Elementwise) else ()
+
+
 def _slope_curve(inquiry: Inquiry, name: str, question: Question) -> Iterator[Diagnosis]:
     parts = [slope_grid(inquiry, question), _tails(inquiry, question)]
     found = [part for part in parts if part is not None]
-    if not found:
+    if not found or any(_is_of_inputs_alone(inquiry, part) or depends_on_rows(part, inquiry) for part in found):
         return
     z = np.concatenate([part.posed.problem.inputs.ravel() for part in found])
     got = np.concatenate([(np.asarray(part.got, np.float64) / part.posed.upstream).ravel() for part in found])
     wrong = np.concatenate([(~inside(part.got, part.right)).ravel() for part in found if part.got is not None])
     cases = tuple(r.case.id for r in inquiry.open if r.case.question.config.activation == name and is_of_gradients(r))
-    if wrong.sum() < 3 or not cases:
+    if wrong.sum() < 3 or not cases or not (wrong & (np.abs(z) > 2.0**-10) & ~np.isin(z, _kinks(name))).any():
         return
     evidence = (
         f"{int(wrong.sum())} of {wrong.size} slopes on a grid and in the tails are wrong; no formula that is known fits"
@@ -292,7 +322,7 @@ def _slope_curve(inquiry: Inquiry, name: str, question: Question) -> Iterator[Di
         what = "NaN" if np.isnan(got[wrong]).all() else "0" if (got[wrong] == 0).all() else "wrong"
         where = [f"below {z[wrong & (z < 0)].max():.5g}"] if (wrong & (z < 0)).any() else []
         where += [f"above {z[wrong & (z > 0)].min():.5g}"] if (wrong & (z > 0)).any() else []
-        says = f"the slope of {name} is {what} {' and '.join(where)}, and right in between"
+        says = f"the slope of {name} is {what} {' and '.join(where)}, and right wherever it was asked in between"
         yield Diagnosis("slope-tail", says, evidence, cases)
         return
     row = ACTIVATIONS[name]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -36,6 +37,8 @@ def wrong_beginning(inquiry: Inquiry) -> Iterator[Diagnosis]:
     for weight in ("kernel", "bias"):
         failing = all_begun(inquiry, weight, [r for r in inquiry.failing("initializers.") if _is_about(r, weight)])
         passed = all_begun(inquiry, weight, [r for r in inquiry.passed if r.clause.area == "initializers"][:40])
+        if weight == "bias" and all(each.values.size <= LARGE for each in failing):
+            failing += all_begun(inquiry, weight, [_of_many_units(each.result) for each in failing[:1]])
         if failing:
             told = _explained(inquiry, weight, failing, passed) or _seen(weight, failing)
             if told is not None:
@@ -43,6 +46,15 @@ def wrong_beginning(inquiry: Inquiry) -> Iterator[Diagnosis]:
                 if _is_by_default(weight, failing, passed) and defect != "default-initializer":
                     defect, says = "default-initializer", f"by default {says}"
                 yield Diagnosis(defect, says, evidence, _follow(inquiry, weight))
+
+
+def _of_many_units(result: Result) -> Result:
+    """A bias so long that its distribution shows."""
+    question = result.case.question
+    return replace(
+        result,
+        case=replace(result.case, question=replace(question, config=replace(question.config, units=2 * LARGE + 1))),
+    )
 
 
 def _is_about(result: Result, weight: str) -> bool:

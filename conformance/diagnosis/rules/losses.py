@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from conformance.diagnosis.exhibits import Inquiry
+from conformance.diagnosis.rivals.families import written
 from conformance.diagnosis.rules.penalties import (
     Account,
     Costs,
@@ -30,6 +31,7 @@ def wrong_costs(inquiry: Inquiry) -> Iterator[Diagnosis]:
     yield from _by_one_regularizer(inquiry)
     yield from _in_one_sum(inquiry)
     yield from _none_of_weights(inquiry)
+    yield from _by_one_kind(inquiry)
     for argument in ARGUMENTS:
         masks = any("outputs" in names_missed(result) for result in inquiry.failing("composition.masks"))
         results = [r for r in inquiry.failing("losses.") if _fails(r, argument)]
@@ -106,12 +108,53 @@ def _none_of_weights(inquiry: Inquiry) -> Iterator[Diagnosis]:
     alone = {argument for each in failing for argument in both if argument in each.parts}
     if alone != set(both) or not all(each.match(_of_activity(each)) for each in failing):
         return
+    if all(each.question.option("given_as", "object") != "object" for each in failing):
+        return  # a form that is ignored, of each weight for itself
     evidence = f"{len(failing)} of {len(failing)} lists of losses that were read again hold none of them"
     says = "the penalties of kernel and bias are missing from the losses"
     if _passed(inquiry, "losses.training"):
         says = f"{says}, and are there in training"
     cases = [case for argument in both for case in _follow(inquiry, argument)]
     yield Diagnosis("penalty-missing", says, evidence, tuple(dict.fromkeys(cases)))
+
+
+def _by_one_kind(inquiry: Inquiry) -> Iterator[Diagnosis]:
+    """One regularizer that costs a factor too much, of whichever weight."""
+    failing = [each for each in _failing(inquiry, ARGUMENTS) if not each.question.option("frozen")]
+    kinds = {_kind(each, argument) for each in failing for argument in each.parts}
+    for kind in sorted(kinds):
+        arguments = {argument for each in failing for argument in ARGUMENTS[:2] if _is_by(kind, each, argument)}
+        alone = [(each.got[0], *each.parts.items()) for each in failing if len(each.parts) == len(each.got) == 1]
+        factors = {float(f"{got / value:.6g}") for got, (_, value) in alone if value}
+        if len(arguments) < 2 or len(factors) != 1:
+            continue
+        (factor,) = factors
+        if not all(_is_scaled(each, kind, factor) for each in failing):
+            continue
+        words = {0.5: "halved", 2.0: "doubled"}.get(factor, f"{written(factor)} times what it should be")
+        says = f"the penalty of a weight by {kind} is {words}, whichever weight it is"
+        evidence = f"{len(failing)} of {len(failing)} lists of losses that were read again are these"
+        cases = [case for each in ARGUMENTS[:2] for case in _follow(inquiry, each)]
+        yield Diagnosis("penalty-scaled", says, evidence, tuple(dict.fromkeys(cases)))
+
+
+def _kind(costs: Costs, argument: str) -> str:
+    """The name of the regularizer that an argument gives."""
+    return str(getattr(costs.question.config, argument)).removesuffix("_by_default")
+
+
+def _is_by(kind: str, costs: Costs, argument: str) -> bool:
+    return argument in costs.parts and _kind(costs, argument) == kind
+
+
+def _is_scaled(costs: Costs, kind: str, factor: float) -> bool:
+    """Whether what this regularizer adds of a weight is times the factor, and all else is right."""
+    return costs.match(
+        [
+            value * (factor if argument in ARGUMENTS[:2] and _kind(costs, argument) == kind else 1.0)
+            for argument, value in costs.parts.items()
+        ]
+    )
 
 
 def _of_activity(costs: Costs) -> list[float]:

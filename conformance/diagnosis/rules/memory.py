@@ -13,7 +13,13 @@ from conformance.diagnosis.exhibits import Asked, Inquiry, matches
 from conformance.diagnosis.rivals.rival import scaled
 from conformance.diagnosis.rules.explained import fails_in, fails_plainly, is_made_of_outputs
 from conformance.diagnosis.rules.gradients import is_of_gradients
-from conformance.diagnosis.rules.state import asked_again, is_right_for, right_when_fresh
+from conformance.diagnosis.rules.state import (
+    asked_again,
+    is_right_again,
+    is_right_for,
+    is_right_plainly,
+    right_when_fresh,
+)
 from conformance.diagnosis.wording import listed, names_missed, observed, raised
 from conformance.procedures import GRADIENTS
 from conformance.results import Diagnosis, Result, Verdict
@@ -64,7 +70,7 @@ def _repeats(asked: Asked, place: int) -> bool:
 def first_batches(inquiry: Inquiry) -> Iterator[Diagnosis]:
     """The rule for layers that the length of their first batch decides something of; a fresh one answers right."""
     failing = inquiry.failing(LENGTH)
-    if not failing:
+    if not failing or not all(is_right_again(inquiry, each.case.question) for each in failing):
         return
     words = {"after_fewer": "a shorter one", "after_more": "a longer one"}
     names = {name for result in failing for name in names_missed(result)}
@@ -89,7 +95,7 @@ def _is_zero_beyond(asked: Asked) -> bool:
 def misread_views(inquiry: Inquiry) -> Iterator[Diagnosis]:
     """The rule for inputs that do not lie one behind the other in memory."""
     failing = inquiry.failing(VIEWS)
-    if not failing:
+    if not failing or not all(is_right_plainly(inquiry, result.case.question) for result in failing):
         return
     asked = asked_again(inquiry, failing)
     evidence = f"{len(failing)} of {len(failing)} questions whose inputs are views of wider memory"
@@ -150,6 +156,8 @@ def gradients_again(inquiry: Inquiry) -> Iterator[Diagnosis]:
     cases = tuple(dict.fromkeys(result.case.id for result in (*failing, *follow)))
     evidence = f"{len(failing)} of {len(failing)} questions whose gradients are taken twice"
     missed = {name for result in failing for name in names_missed(result)}
+    if "outputs" in missed:
+        return  # nothing is known of gradients behind other outputs
     changed = sorted(missed & {"inputs_after", "upstream_after"})
     if changed:
         words = {"inputs_after": "the caller's inputs", "upstream_after": "the caller's upstream gradient"}

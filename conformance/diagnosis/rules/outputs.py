@@ -8,15 +8,22 @@ from dataclasses import replace
 import numpy as np
 
 from conformance.cases import Question
-from conformance.diagnosis.exhibits import Exhibit, Inquiry, spread, twin
-from conformance.diagnosis.fit import Fit, agrees, fitting
+from conformance.diagnosis.exhibits import Exhibit, Inquiry, inside, spread, twin
+from conformance.diagnosis.fit import ENOUGH, Fit, agrees, fitting, predicted
 from conformance.diagnosis.rivals.affine import all_affine
 from conformance.diagnosis.rivals.bias import beside
 from conformance.diagnosis.rivals.every_activation import of_every_activation
 from conformance.diagnosis.rivals.families import plainest
+from conformance.diagnosis.rivals.fixed_point import (
+    of_cut_pre_activations,
+    of_fixed_point,
+    of_seen_fixed_point,
+    of_seen_steps,
+)
 from conformance.diagnosis.rivals.formulas import activation_rivals
+from conformance.diagnosis.rivals.limits import of_limits, of_seen_limits
 from conformance.diagnosis.rivals.permutations import of_seen_orders
-from conformance.diagnosis.rivals.quantized import of_limits, of_operands, of_seen_limits, of_seen_steps
+from conformance.diagnosis.rivals.quantized import of_operands
 from conformance.diagnosis.rivals.regions import constant_rivals, factor_rivals, region_rivals
 from conformance.diagnosis.rivals.rival import Rival, upon
 from conformance.diagnosis.rivals.rounding import all_roundings, of_narrow_activation, of_seen_bits
@@ -38,8 +45,8 @@ AGAIN, TWINS = 56, 8
 LINEAR = 6
 #: Of so many layers other shapes are asked.
 PROBED = 2
-#: A fit of so many questions is put to the proof with full mantissas.
-FEW = 3
+#: A fit of no more questions of these families, whose mantissas are full, is put to the proof with others of them.
+FEW, FULL = 3, ("normal", "grid")
 
 
 def wrong_outputs(inquiry: Inquiry) -> Iterator[Diagnosis]:
@@ -108,9 +115,12 @@ PROBES = (((37, 21), 18), ((3, 5, 21), 18), ((2, 3, 5, 7), 22), ((1, 21), 10))
 
 
 def _probes(results: Sequence[Result]) -> Iterator[Question]:
-    """The failing layers on other shapes, with and without bias: what is said of them should be true there as well."""
+    """The failing layers on other shapes, with and without bias: what is said of them should be true there as well.
+
+    On one of them with their own number of units, of which the defect may be.
+    """
     for question in [each for each in spread(results, LINEAR) if 0 not in each.known_shape][:PROBED]:
-        for shape, units in PROBES:
+        for shape, units in (*PROBES, (PROBES[0][0], question.config.units)):
             for use_bias in (True, False):
                 config = replace(question.config, units=units, use_bias=use_bias)
                 yield replace(question, config=config, input_shape=shape, family="normal", seed=question.seed + 202)
@@ -153,10 +163,12 @@ def _named(inquiry: Inquiry, failing: Sequence[Exhibit], right: Sequence[Exhibit
         *all_roundings(),
         *of_operands(),
         *of_limits(),
+        *of_cut_pre_activations(),
         *of_seen_bits(failing),
     ]
     general += [*of_seen_steps(failing), *factor_rivals(failing), *region_rivals(failing), *constant_rivals(failing)]
-    general += [*of_seen_orders(failing), *of_seen_limits(failing)]
+    general += [*of_seen_orders(failing), *of_seen_limits(failing), *of_seen_fixed_point(failing)]
+    general += of_fixed_point(failing)
     steps: list[Callable[[list[Exhibit]], Iterable[Fit]]] = [
         lambda left: fitting(general, _ordinary(left), right),
         lambda left: fitting(probed(inquiry, _failing_plainly(inquiry, left)), _ordinary(left), right),
@@ -199,16 +211,17 @@ def _ordinary(failing: Sequence[Exhibit]) -> Sequence[Exhibit]:
 
 
 def is_confirmed(fit: Fit, inquiry: Inquiry) -> bool:
-    """Whether the rival holds with full mantissas as well, where it is about few tensors of other families.
+    """Whether the rival holds with full mantissas as well, where few of the tensors it is about have them.
 
-    Small integers leave little to tell one rounding from another.
+    Small integers leave little to tell one rounding, or one formula, from another.
     """
-    questions = dict.fromkeys(exhibit.question for exhibit in fit.explained)
-    if len(questions) > FEW or fit.rival.about:
+    questions = list(dict.fromkeys(exhibit.question for exhibit in fit.explained))
+    others = [question for question in questions if question.family not in FULL]
+    if len(questions) - len(others) > FEW:
         return True
     names = {exhibit.name for exhibit in fit.explained}
-    for question in questions:
-        if _has_twin(question) and question.family != "normal":
+    for question in others[:FEW]:
+        if _has_twin(question):
             for exhibit in inquiry.witness.exhibits(twin(question)):
                 if exhibit.name in names and agrees(fit.rival, exhibit) is False:
                     return False
@@ -234,11 +247,23 @@ def _of_activations(inquiry: Inquiry, failing: Sequence[Exhibit], right: Sequenc
             fits = fitting(rivals, own, others) or fitting(rivals, _ordinary(own), others)
             if bases:
                 rivals = [upon(rival, bases[0].rival, bases[0].where.holds) for rival in rivals]
-                found += fits or fitting(rivals, own, others)
+                found += fits or [fit for fit in fitting(rivals, own, others) if _is_beside(bases[0].rival, fit)]
             else:
                 fits = [fit for fit in fits if _is_of_several_units(fit, own)]
                 found += [fit for fit in fits if is_of_activation(fit.explained, inquiry)]
     return found
+
+
+def _is_beside(base: Rival, fit: Fit) -> bool:
+    """Whether enough elements are not what the other defect makes of them already."""
+    count = 0
+    for exhibit in fit.explained:
+        speaks, said = predicted(base, exhibit)
+        within = said.get(exhibit.name) if speaks else None
+        if within is None or exhibit.got is None or within.shape != exhibit.got.shape:
+            return True
+        count += int((~inside(exhibit.got, within)).sum())
+    return count >= ENOUGH
 
 
 def _of_bias_beside_one(inquiry: Inquiry, failing: Sequence[Exhibit], right: Sequence[Exhibit]) -> list[Fit]:

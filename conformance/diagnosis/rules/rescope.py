@@ -19,6 +19,8 @@ from reference.formats import POLICIES
 
 #: Lengths that features, units and batches are given: small ones, and both sides of a block.
 LENGTHS = (1, 2, 3, 4, 5, 8, 9, 12, 16, 17, 32, 33, 64)
+#: And many features of few rows.
+MANY = (65, 100, 130, 300, 600, 1100)
 #: Axes before the last, for each rank.
 RANKS = (
     *((5,), (1,), (3, 5), (2, 3, 5), (2, 2, 3, 2), (2, 1, 3, 2, 2), (1, 2, 1, 3, 2, 2)),
@@ -47,21 +49,27 @@ def _scoped(fit: Fit, found: Sequence[Exhibit], others: Sequence[Exhibit], right
     """found: what the further questions gave; others, right: what else fails, and does not."""
     inside: list[Question] = []
     outside: list[Question] = []
+    otherwise: list[Question] = []
     fails_otherwise = False
     for exhibit in found:
         is_so = agrees(fit.rival, exhibit)
         fails_otherwise |= exhibit.fails and is_so is False
+        if exhibit.fails and is_so is False and _is_of_same_kind(fit, exhibit):
+            otherwise.append(exhibit.question)
         if is_so and (exhibit.fails or _tells(fit, exhibit)):
             inside.append(exhibit.question)
         if is_so is False and not exhibit.fails and (_is_of_same_activation(fit, exhibit) or _would_fail(fit, exhibit)):
             outside.append(exhibit.question)
     contradicted = [each.question for each in others if each not in fit.explained and agrees(fit.rival, each) is False]
     where: Trait | None = fit.where
-    if not all(fit.where.holds(each) for each in inside) or any(fit.where.holds(each) for each in outside):
+    denied_by = (*outside, *otherwise)
+    if not all(fit.where.holds(each) for each in inside) or any(fit.where.holds(each) for each in denied_by):
         explained = [each.question for each in fit.explained]
         denied = [each.question for each in right if agrees(fit.rival, each) is False]
         by_activation = fit.rival.defect.startswith("activation")
-        where = separating([*explained, *inside], contradicted, [*denied, *outside], by_activation=by_activation)
+        where = separating(
+            [*explained, *inside], [*contradicted, *otherwise], [*denied, *outside], by_activation=by_activation
+        )
     if where is None or (where.is_of_dtype and fit.rival.about and (contradicted or fails_otherwise)):
         return None  # an activation that fails in another way in other dtypes is not quite this formula
     return replace(fit, where=where)
@@ -127,6 +135,14 @@ def _is_of_same_activation(fit: Fit, exhibit: Exhibit) -> bool:
     return exhibit.question.config.activation in {each.question.config.activation for each in fit.explained}
 
 
+def _is_of_same_kind(fit: Fit, exhibit: Exhibit) -> bool:
+    """Half types round in more than one place, and of an activation other formats overflow elsewhere."""
+    formats = [each.question.config.format for each in fit.explained]
+    own = exhibit.question.config.format
+    is_plain = all(each.is_half for each in formats) if own.is_half else not fit.rival.about or own in formats
+    return is_plain and _is_of_same_activation(fit, exhibit)
+
+
 def _would_fail(fit: Fit, right: Exhibit) -> bool:
     """Whether what the rival says of a tensor is no right answer: else a rounding more or less tells nothing."""
     _, said = predicted(fit.rival, right)
@@ -153,6 +169,7 @@ def _variations(base: Question) -> Iterator[Question]:
     shapes = [
         *((length, *between, features) for length in LENGTHS),
         *((batch, *between, length) for length in LENGTHS),
+        *((2, *between, length) for length in MANY),
         *((*leading, features) for leading in RANKS),
         *((*leading, features) for leading in ((units,), (units, 5), (3, units), (units, 3, 5), (2, 3, units))),
     ]

@@ -55,7 +55,8 @@ def seen_outputs(inquiry: Inquiry) -> Iterator[Diagnosis]:
         return
     if where is not None and where.says:
         cases = tuple(r.case.id for r in inquiry.open if is_made_of_outputs(r) and where.holds(r.case.question))
-        says = f"the outputs are wrong {where.says}" + ("" if inquiry.fits else ", and right otherwise")
+        elsewhere = any(is_made_of_outputs(r) and not where.holds(r.case.question) for r in inquiry.open)
+        says = f"the outputs are wrong {where.says}" + ("" if inquiry.fits or elsewhere else ", and right otherwise")
         yield Diagnosis("outputs-wrong", says, f"{evidence}; {len(right)} others are right", cases)
 
 

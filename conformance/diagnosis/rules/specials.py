@@ -170,6 +170,9 @@ def _rows_and_weights(inquiry: Inquiry) -> Iterator[Diagnosis]:
         overflow = (result.case.id for result in inquiry.failing("specials.overflow", "dtypes.half-overflow"))
         return _once(cases, overflow, _elsewhere(inquiry, excused))
 
+    reached = _reached_by_nan(inquiry, answers[0][0].question) if counts.spread or counts.turned else ""
+    if counts.spread and not reached:
+        counts = replace(counts, spread=0, turned=counts.spread + counts.turned)
     if counts.spread and not counts.lost and not (is_of_one and _fail_in_tails(inquiry, names)):
         evidence = f"{counts.spread} elements of rows without NaN are NaN, {looked}"
         yield Diagnosis(
@@ -199,17 +202,24 @@ def _rows_and_weights(inquiry: Inquiry) -> Iterator[Diagnosis]:
     elif counts.clipped and not counts.spread and not counts.lost:
         evidence = f"{counts.clipped} elements that should be infinite are finite, {looked}"
         yield Diagnosis("infinity-clipped", f"infinities are clipped to finite numbers{of}", evidence, more(_clipped))
-    elif counts.turned and counts.kept:
-        before = _reached_by_nan(inquiry, answers[0][0].question)
-        if before:
-            says = f"one NaN spoils {before}"
-            yield Diagnosis("nan-spreads", says, f"{counts.turned} elements, {looked}", more(_nan_beside_infinity))
-        elif is_of_one and (ends := _infinities_of(inquiry, names[0])):
-            says = f"{listed(ends)} becomes NaN{of}"
-            yield Diagnosis("infinity-nan", says, f"{counts.turned} elements, {looked}", cases)
-    elif counts.turned and not counts.spread and ("linear" in names or not _fail_in_tails(inquiry, names)):
-        says = f"infinity becomes NaN{of}"
-        yield Diagnosis("infinity-nan", says, f"{counts.turned} elements, {looked}", more(_nan_for_infinity))
+    elif counts.turned and reached:
+        says = f"one NaN spoils {reached}"
+        yield Diagnosis("nan-spreads", says, f"{counts.turned} elements, {looked}", more(_nan_beside_infinity))
+    elif counts.turned and not counts.spread:
+        says = _turned(inquiry, counts, names, of, is_of_one=is_of_one)
+        if says:
+            yield Diagnosis("infinity-nan", says, f"{counts.turned} elements, {looked}", more(_nan_for_infinity))
+
+
+def _turned(inquiry: Inquiry, counts: _Counts, names: Sequence[str], of: str, *, is_of_one: bool) -> str:
+    """Of infinities that become NaN, and not by way of another NaN, which; empty where that is not known."""
+    if counts.kept and is_of_one:
+        ends = _infinities_of(inquiry, names[0])
+        return f"{listed(ends)} becomes NaN{of}" if ends else ""
+    if counts.kept:
+        of_all = f" in {counts.turned} of {counts.turned + counts.kept} elements"
+        return f"infinity becomes NaN{of}{of_all}" if counts.turned > counts.kept else ""
+    return f"infinity becomes NaN{of}" if "linear" in names or not _fail_in_tails(inquiry, names) else ""
 
 
 def _infinities_of(inquiry: Inquiry, activation: str) -> list[str]:
@@ -332,7 +342,7 @@ def _beside_subnormal(exhibit: Exhibit) -> Mask:
     return np.full(shape, bool(rows.any()))
 
 
-def _fail_in_tails(inquiry: Inquiry, names: list[str]) -> bool:
+def _fail_in_tails(inquiry: Inquiry, names: Sequence[str]) -> bool:
     """Whether these activations are wrong far from 0 as well: then infinity is but the farthest."""
     tails = {result.case.question.config.activation for result in inquiry.failing("outputs.activation-tails")}
     return bool(tails & set(names))

@@ -15,7 +15,7 @@ from reference.rivals import RIVALS
 
 Function = Callable[[Array], Array]
 FORMULA, TAILS, EXACT = "outputs.activation-formula", "outputs.activation-tails", "outputs.exact-pieces"
-LAST_AXIS, ONE_UNIT = "outputs.last-axis", "outputs.one-unit-softmax"
+LAST_AXIS, ONE_UNIT, UNITS = "outputs.last-axis", "outputs.one-unit-softmax", "outputs.units"
 
 
 def _valued(name: str, value: Function) -> Activation:
@@ -103,6 +103,11 @@ def _softmax_with_epsilon(epsilon: float) -> Function:
 
 def _over_batch(z: Array) -> Array:
     return _along(0, "softmax")(z)
+
+
+def _in_blocks_of_32(z: Array) -> Array:
+    parts = [ACTIVATIONS["softmax"].value(z[..., start : start + 32]) for start in range(0, z.shape[-1], 32)]
+    return np.concatenate(parts, axis=-1)
 
 
 def _glu_swapped(z: Array) -> Array:
@@ -223,6 +228,7 @@ MUTANTS: tuple[Mutant, ...] = (
     _mutant("softmax-over-batch", "softmax runs over the batch", "softmax", _over_batch, LAST_AXIS),
     _mutant("softmax-axis-1", "softmax runs over axis 1", "softmax", _along(1, "softmax"), LAST_AXIS),
     _mutant("log-softmax-axis-1", "log_softmax runs over axis 1", "log_softmax", _along(1, "log_softmax"), LAST_AXIS),
+    _mutant("softmax-in-blocks", "softmax runs over 32 units at a time", "softmax", _in_blocks_of_32, UNITS),
     _mutant("glu-halves-swapped", "glu gates the wrong half", "glu", _glu_swapped, LAST_AXIS),
     _mutant("glu-interleaved", "glu takes every other unit for a gate", "glu", _glu_interleaved, LAST_AXIS),
     _mutant("sparsemax-one-hot", "sparsemax gives all to the largest", "sparsemax", _hard_sparsemax),

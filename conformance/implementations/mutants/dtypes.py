@@ -45,6 +45,17 @@ def _summed_in_half(layer: ReferenceLayer, inputs: Array) -> Array:
     return layer.activation.value(z.reshape(*inputs.shape[:-1], kernel.shape[1]))
 
 
+def _stored_by_blocks(layer: ReferenceLayer, inputs: Array) -> Array:
+    """As where the sum over the features is split in blocks, each of which is added to what is stored."""
+    kernel, bias = layer.weights
+    x, dtype = layer.rounded(inputs), layer.config.format.dtype
+    z = np.zeros((*x.shape[:-1], kernel.shape[1]))
+    for start in range(0, len(kernel), 32):
+        part = affine(x[..., start : start + 32], kernel[start : start + 32], None).astype(dtype)
+        z = (z + part.astype(np.float64)).astype(dtype).astype(np.float64)
+    return layer.activation.value(z if bias is None else z + bias)
+
+
 def _activated_in(narrow: Callable[[Array], Array]) -> Whole:
     return lambda layer, inputs: narrow(forward(layer.rounded(inputs), *layer.weights, layer.activation))
 
@@ -89,6 +100,12 @@ MUTANTS: tuple[Mutant, ...] = (
         "half types are summed in themselves",
         "dtypes.half-accumulator",
         whole=_in_half(_summed_in_half),
+    ),
+    numpy_mutant(
+        "half-stored-by-blocks",
+        "sums of half types are stored in themselves after every 32 features",
+        "dtypes.half-accumulator",
+        whole=_in_half(_stored_by_blocks),
     ),
     numpy_mutant(
         "half-in-float8",

@@ -48,14 +48,14 @@ def _always_biased(inputs: Array, kernel: Array, bias: Bias) -> Array:
 
 def _bias_last(layer: ReferenceLayer, inputs: Array) -> Array:
     kernel, bias = layer.weights
-    outputs = layer.activation.value(affine(inputs.astype(np.float64), kernel, None))
+    outputs = layer.activation.value(affine(layer.rounded(inputs), kernel, None))
     return outputs if bias is None else outputs + bias[: outputs.shape[-1]]
 
 
 def _activated_with_bias(layer: ReferenceLayer, inputs: Array) -> Array:
     """As where bias and activation share a kernel that is left out without bias; units are kept."""
     kernel, bias = layer.weights
-    z = affine(inputs.astype(np.float64), kernel, bias)
+    z = affine(layer.rounded(inputs), kernel, bias)
     outputs = layer.activation.value(z)
     return z if bias is None and outputs.shape == z.shape else outputs
 
@@ -122,6 +122,13 @@ def _remainder_of_four(z: Array) -> Array:
     return z
 
 
+def _panels_shuffled(inputs: Array, kernel: Array, bias: Bias) -> Array:
+    """As where a kernel is packed in panels of eight columns, and unpacked in another order."""
+    if kernel.shape[1] % 8 == 0:
+        kernel = kernel.reshape(len(kernel), -1, 8)[:, :, [0, 2, 1, 3, 4, 6, 5, 7]].reshape(kernel.shape)
+    return affine(inputs, kernel, bias)
+
+
 def _centred(z: Array) -> Array:
     return z - z.mean(axis=0, keepdims=True) * 2.0**-10 if len(z) else z
 
@@ -175,13 +182,15 @@ def _in_float32(layer: ReferenceLayer, inputs: Array) -> Array:
     """Everything in float32, whatever the layer's dtype."""
     kernel, bias = layer.weights
     narrow = affine(
-        inputs.astype(np.float32), kernel.astype(np.float32), None if bias is None else bias.astype(np.float32)
+        layer.rounded(inputs).astype(np.float32),
+        kernel.astype(np.float32),
+        None if bias is None else bias.astype(np.float32),
     )
     return _cast(layer.activation.value(narrow.astype(np.float64)), np.float32)
 
 
 def _activation_in_float32(layer: ReferenceLayer, inputs: Array) -> Array:
-    z = affine(inputs.astype(np.float64), *layer.weights)
+    z = affine(layer.rounded(inputs), *layer.weights)
     return _cast(layer.activation.value(_cast(z, np.float32)), np.float32)
 
 
@@ -233,6 +242,9 @@ MUTANTS: tuple[Mutant, ...] = (
     numpy_mutant("last-unit-zero", "the last unit is always 0", UNITS, pre=_batch(_unit(-1, 0.0))),
     numpy_mutant("fifth-unit-zero", "the fifth unit is always 0", UNITS, pre=_batch(_unit(4, 0.0))),
     numpy_mutant("units-in-fours", "units beyond a multiple of 4 are 0", UNITS, pre=_batch(_remainder_of_four)),
+    numpy_mutant(
+        "panels-shuffled", "columns change places where units are a multiple of 8", UNITS, pre=_panels_shuffled
+    ),
     numpy_mutant("sum-cut-at-256", "features beyond the 256th are ignored", MANY, pre=_first_features(256)),
     numpy_mutant("float16-accumulator", "partial sums are kept in float16", MANY, pre=_accumulated(np.float16)),
     numpy_mutant(

@@ -18,12 +18,12 @@ def _activated(layer: ReferenceLayer, z: Array) -> Array:
 
 
 def _leading_merged(layer: ReferenceLayer, inputs: Array) -> Array:
-    outputs = _activated(layer, affine(inputs.astype(np.float64), *layer.weights))
+    outputs = _activated(layer, affine(layer.rounded(inputs), *layer.weights))
     return outputs.reshape(-1, *outputs.shape[-1:]) if outputs.ndim > 6 and outputs.size else outputs
 
 
 def _leading_moved(layer: ReferenceLayer, inputs: Array) -> Array:
-    outputs = _activated(layer, affine(inputs.astype(np.float64), *layer.weights))
+    outputs = _activated(layer, affine(layer.rounded(inputs), *layer.weights))
     return np.swapaxes(outputs, 0, 1) if outputs.ndim > 2 else outputs
 
 
@@ -31,7 +31,7 @@ def _flattened(layer: ReferenceLayer, inputs: Array) -> Array:
     """(batch, -1), as far as the kernel reaches."""
     kernel, bias = layer.weights
     if inputs.ndim == 2 or not inputs.size:
-        return _activated(layer, affine(inputs.astype(np.float64), kernel, bias))
+        return _activated(layer, affine(layer.rounded(inputs), kernel, bias))
     flat = inputs.reshape(len(inputs), -1).astype(np.float64)
     return _activated(layer, affine(flat[:, : len(kernel)], kernel, bias))
 
@@ -40,7 +40,7 @@ def _axis_by_length(layer: ReferenceLayer, inputs: Array) -> Array:
     """The first axis behind the batch that has the kernel's length."""
     kernel, bias = layer.weights
     axis = next(axis for axis in (*range(1, inputs.ndim), 0) if inputs.shape[axis] == len(kernel))
-    z = np.moveaxis(np.moveaxis(inputs.astype(np.float64), axis, -1) @ kernel, -1, axis)
+    z = np.moveaxis(np.moveaxis(layer.rounded(inputs), axis, -1) @ kernel, -1, axis)
     return _activated(layer, z if bias is None or z.shape[-1] != len(bias) else z + bias)
 
 
@@ -49,22 +49,22 @@ def _transposed_where_equal(inputs: Array, kernel: Array, bias: Bias) -> Array:
 
 
 def _squeezed(layer: ReferenceLayer, inputs: Array) -> Array:
-    return np.squeeze(_activated(layer, affine(inputs.astype(np.float64), *layer.weights)))
+    return np.squeeze(_activated(layer, affine(layer.rounded(inputs), *layer.weights)))
 
 
 def _unit_squeezed(layer: ReferenceLayer, inputs: Array) -> Array:
-    outputs = _activated(layer, affine(inputs.astype(np.float64), *layer.weights))
+    outputs = _activated(layer, affine(layer.rounded(inputs), *layer.weights))
     return outputs[..., 0] if outputs.shape[-1] == 1 else outputs
 
 
 def _empty_batch_vanishes(layer: ReferenceLayer, inputs: Array) -> Array:
-    outputs = _activated(layer, affine(inputs.astype(np.float64), *layer.weights))
+    outputs = _activated(layer, affine(layer.rounded(inputs), *layer.weights))
     return outputs if outputs.size else np.zeros((0, outputs.shape[-1]))
 
 
 def _reshaped_by_minus_one(layer: ReferenceLayer, inputs: Array) -> Array:
     kernel, bias = layer.weights
-    z = inputs.astype(np.float64).reshape(-1, inputs.shape[-1]) @ kernel  # raises for an empty width
+    z = layer.rounded(inputs).reshape(-1, inputs.shape[-1]) @ kernel  # raises for an empty width
     return _activated(layer, (z if bias is None else z + bias).reshape(*inputs.shape[:-1], -1))
 
 

@@ -170,7 +170,8 @@ def _in_8_bits(values: Array) -> Array:
 
 def _fixed_point(values: Array) -> Array:
     """16 bits, 6 of them before the point: what does not fit is cut off on either side."""
-    return (np.floor(values * 2.0**10) + 2.0**15) % 2.0**16 * 2.0**-10 - 2.0**5
+    low = np.floor(values * 2.0**10) % 2.0**16
+    return ((low + 2.0**15) % 2.0**16 - 2.0**15) * 2.0**-10
 
 
 def _through_fixed_point(layer: ReferenceLayer, inputs: Array) -> Array:

@@ -1,0 +1,158 @@
+"""Layers about which a sentence is tempting that is not true: it is not said."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import pytest
+
+from conformance.cases import Tier
+from conformance.diagnosis import conclude
+from conformance.diagnosis.conclude import diagnose
+from conformance.diagnosis.rules.seen import SEEN
+from conformance.diagnosis.rules.specials import wrong_specials
+from conformance.diagnosis.rules.state import wrong_state
+from conformance.implementations.adapter import AdapterImplementation
+from conformance.implementations.load import load
+from conformance.implementations.mutants import MUTANTS
+from conformance.implementations.protocol import Implementation
+from conformance.implementations.reference import ReferenceAdapter, ReferenceLayer
+from conformance.recording import oracle_named
+from conformance.results import Diagnosis
+from conformance.run import Selection, run
+from reference.activations import ACTIVATIONS
+from reference.elementwise import Elementwise
+
+ORACLE = oracle_named("recorded")
+
+
+def named(implementation: Implementation, *areas: str) -> list[Diagnosis]:
+    (report,) = run([implementation], Selection(tier=Tier.SMOKE, areas=areas), ORACLE)
+    assert report.accusations
+    return [told for told in diagnose(report, implementation, ORACLE) if told.defect and told.defect not in SEEN]
+
+
+# ---- outputs -------------------------------------------------------------------------------------------------------
+
+
+def pre_activation(inputs: Any, kernel: Any, bias: Any) -> Any:
+    return inputs @ kernel if bias is None else inputs @ kernel + bias
+
+
+def activated(z: Any, activation: str) -> Any:
+    return ACTIVATIONS[activation].value(z.astype(np.float64)).astype(z.dtype)
+
+
+def gelu_in_a_range(inputs: Any, kernel: Any, bias: Any, activation: str) -> Any:
+    """Straight beyond 3, on either side, and curved in between."""
+    z = pre_activation(inputs, kernel, bias)
+    right = activated(z, activation)
+    return np.where(np.abs(z) < 3, right, np.maximum(z, 0)) if activation == "gelu" else right
+
+
+def infinity_is_lost_in_most_units(inputs: Any, kernel: Any, bias: Any, activation: str) -> Any:
+    z = pre_activation(inputs, kernel, bias)
+    z[..., 1:] = np.where(np.isinf(z[..., 1:]), np.nan, z[..., 1:])
+    return activated(z, activation)
+
+
+def last_tile_begins_too_early(inputs: Any, kernel: Any, bias: Any, activation: str) -> Any:
+    rows = inputs.reshape(-1, inputs.shape[-1])
+    rest = len(rows) % 32
+    if len(rows) > 32 and rest:
+        rows = np.concatenate([rows[:-rest], rows[-32:][:rest]])
+    return activated(pre_activation(rows, kernel, bias).reshape(*inputs.shape[:-1], -1), activation)
+
+
+def dropped_at_random(inputs: Any, kernel: Any, bias: Any, activation: str) -> Any:
+    kept = np.random.default_rng().random(inputs.shape) > 0.1
+    return activated(pre_activation(inputs * kept.astype(inputs.dtype), kernel, bias), activation)
+
+
+@pytest.mark.parametrize(
+    ("function", "says", "never"),
+    [
+        (gelu_in_a_range, "gelu is another function", "straight lines"),
+        (infinity_is_lost_in_most_units, "infinity becomes NaN in ", "spoils"),
+        (last_tile_begins_too_early, "some rows hold the outputs of others", " rows and more"),
+        (dropped_at_random, "the same inputs get another answer the second time", "view"),
+    ],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+def test_what_is_wrong_with_outputs_is_said_and_no_more(function: Callable[..., Any], says: str, never: str) -> None:
+    told = [each.says for each in named(load(function, ORACLE.dialect), "outputs", "specials", "state")]
+    assert any(each.startswith(says) for each in told)
+    assert not any(never in each for each in told)
+
+
+# ---- gradients -----------------------------------------------------------------------------------------------------
+
+
+class SlopeOnceMore(ReferenceAdapter):
+    """The inputs' gradient alone has another slope, that of the inputs."""
+
+    def differentiate(self, layer: ReferenceLayer, inputs: Any, upstream: Any) -> Mapping[str, Any]:
+        found = dict(super().differentiate(layer, inputs, upstream))
+        if isinstance(layer.activation, Elementwise) and layer.activation is not ACTIVATIONS["linear"]:
+            slope = layer.activation.slope(inputs.astype(np.float64))
+            found["inputs_gradient"] = (found["inputs_gradient"] * slope).astype(inputs.dtype)
+        return found
+
+
+class MaskOfOtherRows(ReferenceAdapter):
+    """relu's mask is that of the row before."""
+
+    def differentiate(self, layer: ReferenceLayer, inputs: Any, upstream: Any) -> Mapping[str, Any]:
+        right = super().differentiate(layer, inputs, upstream)
+        if layer.activation is not ACTIVATIONS["relu"]:
+            return right
+        linear = ReferenceLayer(**{**vars(layer), "activation": ACTIVATIONS["linear"]})
+        mask = np.roll(right["outputs"] > 0, 1, axis=0).astype(upstream.dtype)
+        return {**super().differentiate(linear, inputs, upstream * mask), "outputs": right["outputs"]}
+
+
+class GradientOverOutputs(ReferenceAdapter):
+    """Outputs as wide as the inputs come back with the inputs' gradient in their place."""
+
+    def differentiate(self, layer: ReferenceLayer, inputs: Any, upstream: Any) -> Mapping[str, Any]:
+        found = super().differentiate(layer, inputs, upstream)
+        if found["outputs"].shape != inputs.shape or found["outputs"].dtype != inputs.dtype:
+            return found
+        return {**found, "outputs": found["inputs_gradient"]}
+
+
+@pytest.mark.parametrize(
+    ("adapter", "areas", "never"),
+    [
+        (SlopeOnceMore, ("gradients",), "the slope of "),
+        (MaskOfOtherRows, ("gradients",), "another function"),
+        (GradientOverOutputs, ("dtypes",), "called on before"),
+    ],
+)
+def test_what_is_wrong_with_gradients_is_no_other_defect(
+    adapter: type[ReferenceAdapter], areas: tuple[str, ...], never: str
+) -> None:
+    implementation = AdapterImplementation(adapter(adapter.__name__, dialect=ORACLE.dialect))
+    assert not any(never in told.says for told in named(implementation, *areas))
+
+
+# ---- rules that do not know a defect -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("mutant", "unknown", "never"),
+    [
+        ("counts-calls", wrong_state, "first-batch-decides"),
+        ("weights-decay", wrong_state, "first-batch-decides"),
+        ("nan-becomes-zero", wrong_specials, "history-dependent"),
+        ("nan-for-infinity", wrong_specials, "history-dependent"),
+    ],
+)
+def test_what_one_rule_does_not_tell_no_other_takes_for_its_own(
+    mutant: str, unknown: Callable[..., Any], never: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(conclude, "FORWARD", tuple(rule for rule in conclude.FORWARD if rule is not unknown))
+    told = named(MUTANTS[mutant].make(ORACLE.dialect))
+    assert never not in {each.defect for each in told}

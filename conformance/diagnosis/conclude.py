@@ -14,7 +14,7 @@ from conformance.diagnosis.rules.config import wrong_config
 from conformance.diagnosis.rules.constraints import wrong_constraints
 from conformance.diagnosis.rules.coupling import coupled_rows
 from conformance.diagnosis.rules.explained import has_wrong_linear_outputs, may_follow_from_outputs
-from conformance.diagnosis.rules.facts import half_formula, raises_plainly, wrong_dtype, wrong_shape
+from conformance.diagnosis.rules.facts import flattened_inputs, half_formula, raises_plainly, wrong_dtype, wrong_shape
 from conformance.diagnosis.rules.gradients import (
     more_gradients,
     stale_gradients,
@@ -46,6 +46,7 @@ FORWARD: tuple[Rule, ...] = (
     wrong_weights,
     early_topics,
     inputs_decide,
+    flattened_inputs,
     raises_plainly,
     wrong_dtype,
     wrong_state,

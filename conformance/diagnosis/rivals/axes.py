@@ -20,7 +20,7 @@ from reference.intervals import Interval
 def _flattened(problem: Problem) -> Problem:
     """(batch, -1), as far as the kernel reaches."""
     inputs = problem.inputs
-    if inputs.ndim == 2 or not inputs.size:
+    if inputs.ndim == 2 or not len(inputs) or prod(inputs.shape[1:]) < len(problem.kernel):
         return problem
     return replace(problem, inputs=inputs.reshape(len(inputs), prod(inputs.shape[1:]))[:, : len(problem.kernel)])
 

@@ -16,8 +16,6 @@ from reference.intervals import Interval
 
 #: Steps of the format itself are twice its unit roundoff, as a part of the number; so many of them are finer ones.
 FINER = 8.0
-
-
 Mode = Callable[[Array], Array]
 #: The ends of an interval, half the range and a step → those ends in the range.
 Becomes = Callable[[Array, Array, float, float], tuple[Array, Array]]
@@ -46,7 +44,7 @@ def of_seen_steps(failing: Sequence[Exhibit]) -> Iterator[Rival]:
         yield forward("outputs-rounded", says, _in_steps(mode, step, (-np.inf, np.inf)))
         half = 2.0 ** np.ceil(np.log2(max(ends[1] + step, -ends[0])))
         wrapped = f"{says}, and wrap around at -{half:g} and {half:g}"
-        yield forward("outputs-rounded", wrapped, _wrapped(mode, step, half))
+        yield forward("outputs-rounded", wrapped, Forward(outputs=_outputs(mode, step, half, _in_range)))
 
 
 def _places_and_ends(exhibits: Sequence[Exhibit]) -> tuple[int, tuple[float, float]] | None:
@@ -70,26 +68,12 @@ def _is_coarse(step: float, exhibit: Exhibit) -> bool:
     return not values.size or step > FINER * exhibit.posed.problem.format.unit_roundoff * float(np.median(values))
 
 
-def _in_steps(mode: Callable[[Array], Array], step: float, ends: tuple[float, float]) -> Forward:
+def _in_steps(mode: Mode, step: float, ends: tuple[float, float]) -> Forward:
     """Rounding is monotone, so that the ends of an interval tell."""
 
     def outputs(interval: Interval, problem: Problem) -> Interval:
         low, high = (np.clip(mode(end / step) * step, *ends) for end in (interval.lower, interval.upper))
         return Interval(problem.format.round(low), problem.format.round(high))
-
-    return Forward(outputs=outputs)
-
-
-def _wrapped(mode: Callable[[Array], Array], step: float, half: float) -> Forward:
-    """As two's complement does; of what may lie on either side of an end nothing is said."""
-
-    def outputs(interval: Interval, problem: Problem) -> Interval:
-        low, high = (mode(end / step) * step for end in (interval.lower, interval.upper))
-        with np.errstate(all="ignore"):
-            turns = [np.floor((end + half) / (2 * half)) for end in (low, high)]
-            found = [problem.format.round(end - 2 * half * turns[0]) for end in (low, high)]
-        known = (turns[0] == turns[1]) & np.isfinite(turns[0])
-        return Interval(np.where(known, found[0], -np.inf), np.where(known, found[1], np.inf))
 
     return Forward(outputs=outputs)
 
@@ -107,7 +91,9 @@ def of_seen_fixed_point(failing: Sequence[Exhibit]) -> Iterator[Rival]:
         says = f"what is activated is {words} to multiples of 2^-{places}"
         for how, becomes in (("wraps around", _in_range), ("ends", _within)):
             limited = f"{says}, and {how} at -{half:g} and {half:g}"
-            yield forward("pre-activations-rounded", limited, Forward(z=_in_fixed_point(places, mode, half, becomes)))
+            yield forward(
+                "pre-activations-rounded", limited, Forward(z=_pre_activations(mode, 2.0**-places, half, becomes))
+            )
 
 
 def of_fixed_point(failing: Sequence[Exhibit]) -> Iterator[Rival]:
@@ -135,11 +121,8 @@ def _all_in_fixed_point(places: int, mode: Mode, half: float, becomes: Becomes) 
         bias = None if problem.bias is None else exactly(problem.bias)
         return replace(problem, inputs=exactly(problem.inputs), kernel=exactly(problem.kernel), bias=bias)
 
-    def outputs(interval: Interval, problem: Problem) -> Interval:
-        low, high = (mode(end / step) * step for end in (interval.lower, interval.upper))
-        return Interval(*(problem.format.round(end) for end in becomes(low, high, half, step)))
-
-    return Forward(operands=operands, z=_in_fixed_point(places, mode, half, becomes), outputs=outputs)
+    z, outputs = _pre_activations(mode, step, half, becomes), _outputs(mode, step, half, becomes)
+    return Forward(operands=operands, z=z, outputs=outputs)
 
 
 def _in_range(low: Array, high: Array, half: float, step: float) -> tuple[Array, Array]:
@@ -154,13 +137,27 @@ def _within(low: Array, high: Array, half: float, step: float) -> tuple[Array, A
     return np.clip(low, -half, half - step), np.clip(high, -half, half - step)
 
 
-def _in_fixed_point(places: int, mode: Mode, half: float, becomes: Becomes) -> Callable[[Estimate, Problem], Estimate]:
+def _unlimited(low: Array, high: Array, half: float, step: float) -> tuple[Array, Array]:
+    return low, high
+
+
+def _pre_activations(mode: Mode, step: float, half: float, becomes: Becomes) -> Callable[[Estimate, Problem], Estimate]:
+    """Rounding is monotone, so that the ends tell."""
+
     def z(estimate: Estimate, problem: Problem) -> Estimate:
-        low, high = (mode((estimate.value + side * estimate.error) * 2.0**places) / 2.0**places for side in (-1, 1))
-        low, high = becomes(low, high, half, 2.0**-places)
+        low, high = (mode((estimate.value + side * estimate.error) / step) * step for side in (-1, 1))
+        low, high = becomes(low, high, half, step)
         return Estimate((low + high) / 2, (high - low) / 2)
 
     return z
+
+
+def _outputs(mode: Mode, step: float, half: float, becomes: Becomes) -> Callable[[Interval, Problem], Interval]:
+    def outputs(interval: Interval, problem: Problem) -> Interval:
+        low, high = (mode(end / step) * step for end in (interval.lower, interval.upper))
+        return Interval(*(problem.format.round(end) for end in becomes(low, high, half, step)))
+
+    return outputs
 
 
 def of_cut_pre_activations() -> Iterator[Rival]:
@@ -168,15 +165,6 @@ def of_cut_pre_activations() -> Iterator[Rival]:
     for places in BINARY:
         for words, mode in MODES:
             says = f"what is activated is {words} to multiples of 2^-{places}"
-            yield forward("pre-activations-rounded", says, Forward(z=_cut(places, mode)))
-
-
-def _cut(places: int, mode: Callable[[Array], Array]) -> Callable[[Estimate, Problem], Estimate]:
-    """In fixed point: rounding is monotone, so that the ends tell."""
-
-    def z(estimate: Estimate, problem: Problem) -> Estimate:
-        low = mode((estimate.value - estimate.error) * 2.0**places) / 2.0**places
-        high = mode((estimate.value + estimate.error) * 2.0**places) / 2.0**places
-        return Estimate((low + high) / 2, (high - low) / 2)
-
-    return z
+            yield forward(
+                "pre-activations-rounded", says, Forward(z=_pre_activations(mode, 2.0**-places, np.inf, _unlimited))
+            )

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from math import prod
 
 import numpy as np
 
 from conformance.cases import Question
 from conformance.contract.half_precision import RIVAL_FORMULAS
-from conformance.diagnosis.exhibits import Asked, Inquiry, spread
-from conformance.diagnosis.rules.explained import PLAIN, fails_in
+from conformance.diagnosis.exhibits import Asked, Inquiry, inside, spread
+from conformance.diagnosis.rules.explained import PLAIN, fails_in, is_made_of_outputs
 from conformance.diagnosis.scope import Trait, separating
 from conformance.results import Diagnosis, Result, Verdict
 from reference.activations import ACTIVATIONS
@@ -59,6 +60,27 @@ def raises_plainly(inquiry: Inquiry) -> Iterator[Diagnosis]:
     says = f"it raises {'' if is_sure else 'now and then '}{where.says or 'whenever it is called'}: {message}"
     evidence = f"{len(raised)} of {len(raised)} such questions raise, {len(answered)} others do not"
     yield Diagnosis(REFUSED.get(where.says, rank), says, evidence, cases)
+
+
+def flattened_inputs(inquiry: Inquiry) -> Iterator[Diagnosis]:
+    """Inputs as (batch, -1): what does not fit the kernel raises, and of a single step two axes are left."""
+    plain = [r for r in inquiry.open if r.case.question.procedure in PLAIN and len(r.case.question.known_shape) > 2]
+    raised = [result for result in plain if result.verdict is Verdict.ERROR]
+    if not raised or any(prod(result.case.question.known_shape[1:-1]) == 1 for result in raised):
+        return
+    config = replace(raised[0].case.question.config, activation="linear")
+    asked = inquiry.witness.ask(Question("call", config, (3, 1, UNASKED)))
+    got, right = asked.answer.tensor("outputs"), asked.truth.bounds["outputs"]
+    if got is None or got.shape != (3, config.units) or not inside(got[:, None], right).all():
+        return
+    says = "inputs of rank above 2 are flattened to (batch, -1), and where that does not fit the kernel it raises"
+    cases = [r.case.id for r in inquiry.open if len(r.case.question.input_shape) > 2 and _is_of_calls(r)]
+    evidence = f"{len(raised)} of {len(raised)} questions that raise have several steps; of one step the axis is lost"
+    yield Diagnosis("inputs-flattened", f"{says}: {_message(raised[0])}", evidence, tuple(cases))
+
+
+def _is_of_calls(result: Result) -> bool:
+    return result.verdict is Verdict.ERROR or is_made_of_outputs(result)
 
 
 def _answers_elsewhere(inquiry: Inquiry, question: Question, where: Trait) -> bool:

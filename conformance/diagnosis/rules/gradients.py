@@ -50,8 +50,13 @@ def wrong_gradients(inquiry: Inquiry) -> Iterator[Diagnosis]:
         inquiry.fits.append(fit)
         yield concluded(fit, inquiry)
         left = [exhibit for exhibit in left if exhibit not in fit.explained]
-    if not inquiry.is_unsure:
+    if not inquiry.is_unsure and not any(_is_of_all_outputs(fit) for fit in inquiry.fits):
         yield from _by_curve(inquiry, left)
+
+
+def _is_of_all_outputs(fit: Fit) -> bool:
+    """Of operands, say, which the way back has as well: what is left of it is no function of its own."""
+    return not fit.rival.about and any(exhibit.name == "outputs" for exhibit in fit.explained)
 
 
 def more_gradients(inquiry: Inquiry) -> Iterator[Diagnosis]:

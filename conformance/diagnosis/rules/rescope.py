@@ -54,7 +54,7 @@ def _scoped(fit: Fit, found: Sequence[Exhibit], others: Sequence[Exhibit], right
     for exhibit in found:
         is_so = agrees(fit.rival, exhibit)
         fails_otherwise |= exhibit.fails and is_so is False
-        if exhibit.fails and is_so is False and _is_of_same_kind(fit, exhibit):
+        if exhibit.fails and is_so is False and not fit.rival.is_vague and _is_of_same_kind(fit, exhibit):
             otherwise.append(exhibit.question)
         if is_so and (exhibit.fails or _tells(fit, exhibit)):
             inside.append(exhibit.question)

@@ -60,7 +60,7 @@ def told_of(function: Callable[..., Any]) -> list[Diagnosis]:
 @pytest.mark.parametrize(
     ("function", "defect", "says"),
     [
-        (bias_modulo_4, "bias-permuted", "of 22 units each, counted from 0, gets the bias of its own number modulo 4"),
+        (bias_modulo_4, "bias-permuted", "of 257 units each, counted from 0, gets the bias of its own number modulo 4"),
         (last_tile_overlaps, "features-repeated", "of 509 features the 502nd to 504th are counted twice"),
         (
             index_of_a_byte,

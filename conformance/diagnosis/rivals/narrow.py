@@ -34,6 +34,17 @@ def to_bits(bits: int) -> Round:
     return rounded
 
 
+def to_bits_away(bits: int) -> Round:
+    """To nearest, ties away from zero, as where half a step is added and the rest cut off."""
+
+    def rounded(values: Array) -> Array:
+        mantissa, exponent = np.frexp(values)
+        away = np.copysign(np.floor(np.abs(mantissa) * 2.0**bits + 0.5), mantissa)
+        return np.asarray(np.ldexp(away / 2.0**bits, exponent))
+
+    return rounded
+
+
 def cut_to_bits(bits: int) -> Round:
     """Truncated."""
 
@@ -62,9 +73,11 @@ NARROW: tuple[Narrow, ...] = (
     Narrow("float32", 24, FORMATS["float32"].round),
     Narrow("the sum of two bfloat16", 16, _in_two(ml_dtypes.bfloat16)),
     Narrow("11 bits (TF32, float16)", 11, to_bits(11)),
+    Narrow("11 bits (TF32), ties away from zero,", 11, to_bits_away(11)),
     Narrow("float16", 11, FORMATS["float16"].round),
     Narrow("11 bits by truncation", 11, cut_to_bits(11)),
     Narrow("bfloat16", 8, FORMATS["bfloat16"].round),
+    Narrow("bfloat16, ties away from zero,", 8, to_bits_away(8)),
     Narrow("bfloat16 by truncation", 8, cut_to_bits(8)),
     Narrow("6 bits", 6, to_bits(6)),
     Narrow("float8 (e4m3)", 4, _stored_as(ml_dtypes.float8_e4m3fn)),

@@ -9,6 +9,8 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from math import prod
 
+import numpy as np
+
 from conformance.cases import Question
 from conformance.diagnosis.exhibits import Exhibit, Inquiry, apart
 from conformance.diagnosis.fit import ENOUGH, OBSERVED, Fit, agrees, predicted
@@ -27,6 +29,8 @@ RANKS = (
     *((1, 1), (1, 4), (4, 1), (1, 1, 1), (2, 1, 3)),
     *((3, 13), (2, 40), (40, 2), (2, 5, 9)),  # many rows in few entries of the batch, and few in many
 )
+#: So many times what one rounding may do is no other defect.
+ROUNDINGS = 16
 #: So many elements of inputs or kernels are enough.
 MOST = 2**15
 
@@ -54,7 +58,7 @@ def _scoped(fit: Fit, found: Sequence[Exhibit], others: Sequence[Exhibit], right
     for exhibit in found:
         is_so = agrees(fit.rival, exhibit)
         fails_otherwise |= exhibit.fails and is_so is False
-        if exhibit.fails and is_so is False and not fit.rival.is_vague and _is_of_same_kind(fit, exhibit):
+        if exhibit.fails and is_so is False and _is_of_same_kind(fit, exhibit) and _is_far(fit, exhibit):
             otherwise.append(exhibit.question)
         if is_so and (exhibit.fails or _tells(fit, exhibit)):
             inside.append(exhibit.question)
@@ -141,6 +145,19 @@ def _is_of_same_kind(fit: Fit, exhibit: Exhibit) -> bool:
     own = exhibit.question.config.format
     is_plain = all(each.is_half for each in formats) if own.is_half else not fit.rival.about or own in formats
     return is_plain and _is_of_same_activation(fit, exhibit)
+
+
+def _is_far(fit: Fit, exhibit: Exhibit) -> bool:
+    """Whether an answer is not what the rival says by more than the roundings of another order of its steps."""
+    _, said = predicted(fit.rival, exhibit)
+    within, got = said.get(exhibit.name), exhibit.got
+    if fit.rival.is_vague or within is None or got is None or within.shape != got.shape:
+        return not fit.rival.is_vague
+    values, u = got.astype(np.float64), exhibit.posed.problem.format.unit_roundoff
+    with np.errstate(all="ignore"):
+        apart_by = np.fmax(within.lower - values, values - within.upper)
+        room = ROUNDINGS * (u * (np.abs(values) + np.abs(within.lower)) + within.width + exhibit.right.width)
+        return bool((~(apart_by <= room) & ~(np.isnan(values) & within.makes_no_claim)).any())
 
 
 def _would_fail(fit: Fit, right: Exhibit) -> bool:

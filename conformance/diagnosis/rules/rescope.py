@@ -148,11 +148,16 @@ def _is_of_same_kind(fit: Fit, exhibit: Exhibit) -> bool:
 
 
 def _is_far(fit: Fit, exhibit: Exhibit) -> bool:
-    """Whether an answer is not what the rival says by more than the roundings of another order of its steps."""
+    """Whether an answer is not what the rival says by more than the roundings of another order of its steps.
+
+    A vague one says nothing so exactly.
+    """
+    if fit.rival.is_vague:
+        return False
     _, said = predicted(fit.rival, exhibit)
     within, got = said.get(exhibit.name), exhibit.got
-    if fit.rival.is_vague or within is None or got is None or within.shape != got.shape:
-        return not fit.rival.is_vague
+    if within is None or got is None or within.shape != got.shape:
+        return True
     values, u = got.astype(np.float64), exhibit.posed.problem.format.unit_roundoff
     with np.errstate(all="ignore"):
         apart_by = np.fmax(within.lower - values, values - within.upper)

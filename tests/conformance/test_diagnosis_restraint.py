@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -101,6 +102,18 @@ class SlopeOnceMore(ReferenceAdapter):
         return found
 
 
+class ByDifferences(ReferenceAdapter):
+    """Every slope is that between two points, and none of them another function of its own."""
+
+    def differentiate(self, layer: ReferenceLayer, inputs: Any, upstream: Any) -> Mapping[str, Any]:
+        row = layer.activation
+        if not isinstance(row, Elementwise):
+            return super().differentiate(layer, inputs, upstream)
+        slopes = replace(row, slope=lambda z: (row.value(z + 0.05) - row.value(z - 0.05)) / 0.1)
+        found = super().differentiate(replace(layer, activation=slopes), inputs, upstream)
+        return {**found, "outputs": self.call(layer, inputs)}
+
+
 class MaskOfOtherRows(ReferenceAdapter):
     """relu's mask is that of the row before."""
 
@@ -108,7 +121,7 @@ class MaskOfOtherRows(ReferenceAdapter):
         right = super().differentiate(layer, inputs, upstream)
         if layer.activation is not ACTIVATIONS["relu"]:
             return right
-        linear = ReferenceLayer(**{**vars(layer), "activation": ACTIVATIONS["linear"]})
+        linear = replace(layer, activation=ACTIVATIONS["linear"])
         mask = np.roll(right["outputs"] > 0, 1, axis=0).astype(upstream.dtype)
         return {**super().differentiate(linear, inputs, upstream * mask), "outputs": right["outputs"]}
 
@@ -127,6 +140,7 @@ class GradientOverOutputs(ReferenceAdapter):
     ("adapter", "areas", "never"),
     [
         (SlopeOnceMore, ("gradients",), "the slope of "),
+        (ByDifferences, ("gradients",), "the slope of "),
         (MaskOfOtherRows, ("gradients",), "another function"),
         (GradientOverOutputs, ("dtypes",), "called on before"),
     ],

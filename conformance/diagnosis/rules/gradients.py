@@ -12,7 +12,7 @@ from conformance.cases import Question
 from conformance.diagnosis.exhibits import Exhibit, Inquiry, inside, matches, spread
 from conformance.diagnosis.fit import Fit, agrees, fitting
 from conformance.diagnosis.rivals.backward import gradient_of, gradients
-from conformance.diagnosis.rivals.families import number_between, plainest, written
+from conformance.diagnosis.rivals.families import ALIASES, number_between, plainest, written
 from conformance.diagnosis.rivals.gradient_places import of_places
 from conformance.diagnosis.rivals.gradients import of_products
 from conformance.diagnosis.rivals.limited_gradients import of_decay, of_stepped_kernel
@@ -35,6 +35,8 @@ from reference.formats import Array
 
 #: Rows of a batch that no case has.
 UNASKED = 13
+#: So many activations at most have slopes of their own that nobody knows.
+CURVES = 3
 
 
 def wrong_gradients(inquiry: Inquiry) -> Iterator[Diagnosis]:
@@ -258,16 +260,29 @@ def _kink_rivals(inquiry: Inquiry, name: str, row: Elementwise, question: Questi
 
 
 def _by_curve(inquiry: Inquiry, failing: Sequence[Exhibit]) -> Iterator[Diagnosis]:
-    """The slope of an activation that is another function, but none that is known."""
+    """The slopes of few activations that are other functions, but none that are known.
+
+    Where those of many are, that is hardly what is wrong with each of them.
+    """
+    told = list(_curves(inquiry, failing))
+    names = {ALIASES.get(name, name) for name, _ in told}
+    if len(names) <= CURVES:
+        yield from (diagnosis for _, diagnosis in told)
+
+
+def _curves(inquiry: Inquiry, failing: Sequence[Exhibit]) -> Iterator[tuple[str, Diagnosis]]:
+    """With the name of each activation."""
     for name in dict.fromkeys(exhibit.question.config.activation for exhibit in failing):
         own = [exhibit for exhibit in failing if exhibit.question.config.activation == name]
         row = own[0].posed.definition
         if name == "linear" or not is_of_activation(own, inquiry):
             continue
-        if isinstance(row, Elementwise):
-            yield from _slope_curve(inquiry, name, own[0].question)
-        else:
-            yield from _row_gradient(inquiry, name, own)
+        made = (
+            _slope_curve(inquiry, name, own[0].question)
+            if isinstance(row, Elementwise)
+            else _row_gradient(inquiry, name, own)
+        )
+        yield from ((name, diagnosis) for diagnosis in made)
 
 
 def _row_gradient(inquiry: Inquiry, name: str, failing: Sequence[Exhibit]) -> Iterator[Diagnosis]:

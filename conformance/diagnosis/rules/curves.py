@@ -69,18 +69,18 @@ def curve_of(name: str, failing: Sequence[Exhibit], inquiry: Inquiry) -> Iterato
         return
     of = _of_dtypes(name, inquiry)
     in_middle = bool((wrong & (np.abs(z) <= MIDDLE) & (np.abs(z) > 2.0**-10)).any())
-    what, where = _content(got[wrong], z[wrong]), _places(z, wrong)
+    what, where = _content(got[wrong], z[wrong]), _places(name, z, wrong)
     evidence = (
         f"{int(wrong.sum())} of {wrong.size} values on a grid and in the tails are wrong; no formula that is known fits"
     )
     if in_middle:
         seen = _structure(name, dtype, inquiry) or inexactly(z, got, right, wrong) or _cancelling(dtype, z, got, right)
         seen = seen or "is another function"
-        says = f"{name} {seen}{of}: {_largest(z, got, wrong, right)}{_not_finite(z, got, wrong)}"
+        says = f"{name} {seen}{of}: {_largest(name, z, got, wrong, right)}{_not_finite(name, z, got, wrong)}"
         yield Diagnosis("activation-formula", says, evidence, cases)
     else:
-        example = "" if what != OFF else f": {_largest(z, got, wrong, right)}"
-        says = f"{name} {what} {where}{of}, and is right wherever it was asked in between{example}"
+        example = "" if what != OFF else f": {_largest(name, z, got, wrong, right)}"
+        says = f"{name} {what} {where}{of}, and is right wherever else it was asked{example}"
         yield Diagnosis("activation-tail", says, evidence, cases)
 
 
@@ -174,7 +174,10 @@ def _content(got: Array, z: Array) -> str:
     return OFF
 
 
-def _places(z: Array, wrong: Mask) -> str:
+def _places(name: str, z: Array, wrong: Mask) -> str:
+    """Of whole rows z is the size of the largest unit."""
+    if not isinstance(ACTIVATIONS[name], Elementwise):
+        return f"where the largest unit is {z[wrong].min():.5g} and more in size"
     above, below = wrong & (z > 0), wrong & (z < 0)
     words = []
     if below.any():
@@ -184,15 +187,15 @@ def _places(z: Array, wrong: Mask) -> str:
     return " and ".join(words)
 
 
-def _not_finite(z: Array, got: Array, wrong: Mask) -> str:
+def _not_finite(name: str, z: Array, got: Array, wrong: Mask) -> str:
     """The end of a sentence, where some of the wrong values are no numbers."""
     bad = wrong & ~np.isfinite(got)
     if not bad.any():
         return ""
-    return f"; {_content(got[bad], z[bad]).replace('is', 'it is', 1)} {_places(z, bad)}"
+    return f"; {_content(got[bad], z[bad]).replace('is', 'it is', 1)} {_places(name, z, bad)}"
 
 
-def _largest(z: Array, got: Array, wrong: Mask, right: Array) -> str:
+def _largest(name: str, z: Array, got: Array, wrong: Mask, right: Array) -> str:
     """Where it is farthest from what is right; where that is next to nothing, farthest beside the size of that."""
     with np.errstate(all="ignore"):
         error = np.where(wrong & np.isfinite(got), np.abs(got - right), -1.0)
@@ -201,7 +204,9 @@ def _largest(z: Array, got: Array, wrong: Mask, right: Array) -> str:
         if 0 < error.max() < SLIGHT:
             error = np.where((error > 0) & (right != 0), error / np.abs(right), -1.0)
     place = int(np.argmax(error))
-    return f"at z = {z[place]:.6g} it gives {told_apart(got[place], right[place])} is right"
+    is_of_one = isinstance(ACTIVATIONS[name], Elementwise)
+    at = f"at z = {z[place]:.6g}" if is_of_one else f"where the largest unit is {z[place]:.6g} in size"
+    return f"{at} it gives {told_apart(got[place], right[place])} is right"
 
 
 def told_apart(got: float, right: float) -> str:

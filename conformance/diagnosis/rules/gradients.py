@@ -342,7 +342,7 @@ def _slope_curve(inquiry: Inquiry, name: str, question: Question) -> Iterator[Di
         what = "NaN" if np.isnan(got[wrong]).all() else "0" if (got[wrong] == 0).all() else "wrong"
         where = [f"below {z[wrong & (z < 0)].max():.5g}"] if (wrong & (z < 0)).any() else []
         where += [f"above {z[wrong & (z > 0)].min():.5g}"] if (wrong & (z > 0)).any() else []
-        says = f"the slope of {name} is {what} {' and '.join(where)}, and right wherever it was asked in between"
+        says = f"the slope of {name} is {what} {' and '.join(where)}, and right wherever else it was asked"
         yield Diagnosis("slope-tail", says, evidence, cases)
         return
     row = ACTIVATIONS[name]

@@ -43,7 +43,8 @@ class Fit:
 
     width: how much room it leaves, on average, in units of what is right: of two that fit the sharper one is likelier.
     alike: others that explain as much, and is_tied: they are of other names and as sharp, so that nothing can be named
-    before further questions tell them apart.
+    before further questions tell them apart. vaguer: others that explain as much and leave more room, for where those
+    questions leave nothing of it.
     """
 
     rival: Rival
@@ -54,6 +55,7 @@ class Fit:
     width: float
     alike: tuple[Fit, ...] = ()
     is_tied: bool = False
+    vaguer: tuple[Fit, ...] = ()
 
     @property
     def evidence(self) -> str:
@@ -265,4 +267,5 @@ def _sharpest(leading: Sequence[Fit]) -> Fit | None:
     # of formulas that give the same values the plainest comes first
     is_tied = len(names) > 1 and (len({fit.rival.about for fit in best}) > 1 or not best[0].rival.about)
     alike = best[1:] if is_tied else [fit for fit in leading if fit is not best[0] and fit.rival.defect in names]
-    return replace(best[0], alike=tuple(alike), is_tied=is_tied)
+    vaguer = sorted((fit for fit in leading if fit not in sharp), key=lambda fit: fit.width)
+    return replace(best[0], alike=tuple(alike), is_tied=is_tied, vaguer=tuple(vaguer))

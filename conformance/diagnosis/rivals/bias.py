@@ -32,6 +32,19 @@ def _late_bias(problem: Problem, *, also_before: bool = False, where_it_fits: bo
     return added(activated, problem.bias[: activated.shape[-1]], problem)
 
 
+def _repeated(times: Callable[[Array, Problem], Array]) -> Forward:
+    """A bias that is added more than once; in half types it may be rounded each time."""
+    at_once, each_time = of_bias(times), of_bias_computed(times)
+
+    def operands(problem: Problem) -> Problem:
+        return (each_time if problem.format.is_half else at_once).operands(problem)
+
+    def z(estimate: Estimate, problem: Problem) -> Estimate:
+        return each_time.z(estimate, problem) if problem.format.is_half else estimate
+
+    return Forward(operands=operands, z=z)
+
+
 def _has_bias(posed: Posed) -> bool:
     return posed.problem.bias is not None
 
@@ -148,14 +161,14 @@ BIAS: tuple[Rival, ...] = (
     forward(
         "bias-scaled",
         "the bias is added once for every feature",
-        of_bias(lambda b, p: b * p.kernel.shape[0]),
+        _repeated(lambda b, p: b * p.kernel.shape[0]),
         applies=_has_bias,
     ),
     *(
         forward(
             "bias-scaled",
             f"the bias is added once for every block of {block} features",
-            of_bias(partial(_of_blocks, block)),
+            _repeated(partial(_of_blocks, block)),
             applies=_has_bias,
         )
         for block in (*BLOCKS[1:], 128, 256)

@@ -88,10 +88,20 @@ def probed(inquiry: Inquiry, failing: Sequence[Question]) -> Iterator[Rival]:
             yield _of_elements(orders)
     biased = [question for question in questions if question.config.use_bias]
     biases = _each(biased, lambda question: _bias(inquiry, question))
-    if any(not use.is_right for use in biases.values()):
+    if any(not use.is_right for use in biases.values()) and _is_of_units(biases):
         yield _of_biases(biases)
         if any(not use.is_right for use in units.values()):
             yield _of_units_and_biases(units, biases)
+
+
+def _is_of_units(biases: Uses) -> bool:
+    """Whether the number of units decides which bias each gets, whatever the number of features."""
+    by_units: dict[int, Use] = {}
+    for (_, units), use in biases.items():
+        first = by_units.setdefault(units, use)
+        if not (np.array_equal(first.origin, use.origin) and np.array_equal(first.times, use.times)):
+            return False
+    return True
 
 
 def _order(inquiry: Inquiry, question: Question) -> NDArray[Any] | None:

@@ -42,7 +42,7 @@ def rescoped(inquiry: Inquiry, fit: Fit, failing: Sequence[Exhibit], right: Sequ
     """
     names = {exhibit.name for exhibit in fit.explained}
     found = list(_further(inquiry, fit, names))
-    candidates = _untied(fit, found) if fit.is_tied else _least_contradicted(fit, found)
+    candidates = _untied(fit, found) if fit.is_tied else [*_least_contradicted(fit, found), *fit.vaguer]
     others = [each for each in failing if each.name in names]
     denying = [each for each in right if each.name in names]
     scoped = (_scoped(each, found, others, denying) for each in candidates)

@@ -12,6 +12,7 @@ from conformance.diagnosis.exhibits import ERRANT, Inquiry, matches, twin
 from conformance.diagnosis.fit import Fit, agrees
 from conformance.diagnosis.rivals.consistent import bias_gradient
 from conformance.diagnosis.rivals.rival import Rival
+from conformance.procedures import GRADIENTS
 from conformance.results import Diagnosis, Result
 
 PLAIN = ("call", "differentiate")
@@ -138,6 +139,18 @@ def _may_be_keras_own(result: Result) -> bool:
     beside a wrong gradient.
     """
     return result.clause.area == "gradients" and result.case.question.config.activation in UNCERTAIN
+
+
+def is_of_gradients(result: Result) -> bool:
+    """Whether gradients are wrong and nothing else is, but what is made of them."""
+    missed = [each for each in result.comparisons if not each.holds]
+    if result.case.question.config.activation in UNCERTAIN and len(missed) > 1:
+        missed = [each for each in missed if each.name != "outputs"]
+    made = (*GRADIENTS, "second_", "dtype of the", "nan_at")
+    stepped = (
+        ("kernel_after", "bias_after", "reported_loss") if result.case.question.procedure in ("fit", "step") else ()
+    )
+    return bool(missed) and all(each.name.startswith((*made, *stepped)) for each in missed)
 
 
 def _is_of_gradients_alone(result: Result) -> bool:

@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 
 from conformance.diagnosis.exhibits import Asked, Inquiry, matches
 from conformance.diagnosis.rivals.rival import scaled
-from conformance.diagnosis.rules.explained import fails_in, fails_plainly, is_made_of_outputs
-from conformance.diagnosis.rules.gradients import is_of_gradients
+from conformance.diagnosis.rules.explained import fails_in, fails_plainly, is_made_of_outputs, is_of_gradients
 from conformance.diagnosis.rules.state import (
     asked_again,
     is_right_again,

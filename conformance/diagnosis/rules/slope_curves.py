@@ -1,0 +1,154 @@
+"""Slopes that are none that is known: of an activation, behind outputs that are right."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from conformance.cases import Question
+from conformance.diagnosis.exhibits import Exhibit, Inquiry, inside
+from conformance.diagnosis.rivals.families import ALIASES
+from conformance.diagnosis.rivals.rival import Rival
+from conformance.diagnosis.rivals.slopes import at_kinks
+from conformance.diagnosis.rules.curves import depends_on_rows, inexactly, told_apart
+from conformance.diagnosis.rules.explained import is_of_gradients
+from conformance.diagnosis.rules.outputs import is_of_activation
+from conformance.results import Diagnosis
+from reference.activations import ACTIVATIONS
+from reference.config import DenseConfig
+from reference.elementwise import Elementwise
+
+#: So many activations at most have slopes of their own that nobody knows.
+CURVES = 3
+
+
+def _slope_grid(inquiry: Inquiry, question: Question) -> Exhibit | None:
+    """The inputs' gradient on the dense grid: upstream times slope, the kernel being 1."""
+    config = DenseConfig(1, question.config.activation, question.config.use_bias, question.config.dtype)
+    asked = Question("differentiate", config, (509, 1), "grid")
+    return _inputs_gradient(inquiry, asked)
+
+
+def _inputs_gradient(inquiry: Inquiry, question: Question) -> Exhibit | None:
+    """None where the outputs are wrong already."""
+    exhibits = inquiry.witness.exhibits(question)
+    if any(exhibit.name == "outputs" and exhibit.fails for exhibit in exhibits):
+        return None
+    found = [exhibit for exhibit in exhibits if exhibit.name == "inputs_gradient"]
+    return found[0] if found and found[0].is_shaped else None
+
+
+def kink_rivals(inquiry: Inquiry, name: str, row: Elementwise, question: Question) -> Iterator[Rival]:
+    grid = _slope_grid(inquiry, question)
+    if grid is None or not row.kinks:
+        return
+    assert grid.got is not None
+    z, wrong = grid.posed.problem.inputs, ~inside(grid.got, grid.right)
+    slopes = grid.got.astype(np.float64) / grid.posed.upstream
+    at = {kink: float(slopes[(z == kink) & wrong][0]) for kink in row.kinks if ((z == kink) & wrong).any()}
+    if at:
+        yield at_kinks(name, row, at)
+
+
+def wrong_slopes(inquiry: Inquiry, failing: Sequence[Exhibit]) -> Iterator[Diagnosis]:
+    """The slopes of few activations that are other functions, but none that are known.
+
+    Where those of many are, that is hardly what is wrong with each of them.
+    """
+    told = list(_curves(inquiry, failing))
+    names = {ALIASES.get(name, name) for name, _ in told}
+    if len(names) <= CURVES:
+        yield from (diagnosis for _, diagnosis in told)
+
+
+def _curves(inquiry: Inquiry, failing: Sequence[Exhibit]) -> Iterator[tuple[str, Diagnosis]]:
+    """With the name of each activation."""
+    for name in dict.fromkeys(exhibit.question.config.activation for exhibit in failing):
+        own = [exhibit for exhibit in failing if exhibit.question.config.activation == name]
+        row = own[0].posed.definition
+        if name == "linear" or not is_of_activation(own, inquiry):
+            continue
+        made = (
+            _slope_curve(inquiry, name, own[0].question)
+            if isinstance(row, Elementwise)
+            else _row_gradient(inquiry, name, own)
+        )
+        yield from ((name, diagnosis) for diagnosis in made)
+
+
+def _row_gradient(inquiry: Inquiry, name: str, failing: Sequence[Exhibit]) -> Iterator[Diagnosis]:
+    """Of an activation of whole rows: that its gradient is another function is all that is seen.
+
+    It is that of the inputs, and of a weight.
+    """
+    names = {exhibit.name for exhibit in failing}
+    if "inputs_gradient" not in names or len(names) < 2:
+        return
+    cases = tuple(r.case.id for r in inquiry.open if r.case.question.config.activation == name and is_of_gradients(r))
+    says = f"the gradient of {name} is another function of its rows, behind outputs that are right"
+    yield Diagnosis(
+        "slope-formula", says, f"{len(failing)} of {len(failing)} failing gradients; none that is known fits", cases
+    )
+
+
+def _is_of_inputs_alone(inquiry: Inquiry, grid: Exhibit) -> bool:
+    """Whether the gradients of the weights are right, and are not made of the slopes that the inputs' gradient shows.
+
+    The kernel of a grid is 1, so that its inputs' gradient is delta; sums of so many terms round so much at most.
+    """
+    assert grid.got is not None
+    delta, inputs = grid.got.astype(np.float64), grid.posed.problem.inputs
+    terms = {"kernel_gradient": inputs * delta, "bias_gradient": delta}
+    others = {each.name: each for each in inquiry.witness.exhibits(grid.question) if each.name in terms}
+    for name, other in others.items():
+        if other.got is None or other.got.size != 1 or other.fails:
+            continue
+        if np.isfinite([terms[name].sum(), *other.right.lower.ravel(), *other.right.upper.ravel()]).all():
+            doubt = (delta.size + 4) * grid.posed.problem.format.unit_roundoff * np.abs(terms[name]).sum()
+            if abs(float(other.got.astype(np.float64).sum()) - terms[name].sum()) > doubt:
+                return True
+    return False
+
+
+def _kinks(name: str) -> tuple[float, ...]:
+    row = ACTIVATIONS[name]
+    return row.kinks if isinstance(row, Elementwise) else ()
+
+
+def _slope_curve(inquiry: Inquiry, name: str, question: Question) -> Iterator[Diagnosis]:
+    parts = [_slope_grid(inquiry, question), _tails(inquiry, question)]
+    found = [part for part in parts if part is not None]
+    if not found or any(_is_of_inputs_alone(inquiry, part) or depends_on_rows(part, inquiry) for part in found):
+        return
+    z = np.concatenate([part.posed.problem.inputs.ravel() for part in found])
+    got = np.concatenate([(np.asarray(part.got, np.float64) / part.posed.upstream).ravel() for part in found])
+    wrong = np.concatenate([(~inside(part.got, part.right)).ravel() for part in found if part.got is not None])
+    cases = tuple(r.case.id for r in inquiry.open if r.case.question.config.activation == name and is_of_gradients(r))
+    if wrong.sum() < 3 or not cases or not (wrong & (np.abs(z) > 2.0**-10) & ~np.isin(z, _kinks(name))).any():
+        return
+    evidence = (
+        f"{int(wrong.sum())} of {wrong.size} slopes on a grid and in the tails are wrong; no formula that is known fits"
+    )
+    if not (wrong & (np.abs(z) <= 3) & (np.abs(z) > 2.0**-10)).any():
+        what = "NaN" if np.isnan(got[wrong]).all() else "0" if (got[wrong] == 0).all() else "wrong"
+        where = [f"below {z[wrong & (z < 0)].max():.5g}"] if (wrong & (z < 0)).any() else []
+        where += [f"above {z[wrong & (z > 0)].min():.5g}"] if (wrong & (z > 0)).any() else []
+        says = f"the slope of {name} is {what} {' and '.join(where)}, and right wherever else it was asked"
+        yield Diagnosis("slope-tail", says, evidence, cases)
+        return
+    row = ACTIVATIONS[name]
+    assert isinstance(row, Elementwise)
+    right = np.asarray(row.slope(z), np.float64)
+    with np.errstate(all="ignore"):
+        error = np.where(wrong & (np.abs(z) <= 3) & np.isfinite(got), np.abs(got - right), -1)
+    place = int(np.argmax(error))
+    what = inexactly(z, got, right, wrong) or "is another function"
+    values = f"it is {told_apart(got[place], right[place])} is right"
+    yield Diagnosis("slope-formula", f"the slope of {name} {what}: at z = {z[place]:.6g} {values}", evidence, cases)
+
+
+def _tails(inquiry: Inquiry, question: Question) -> Exhibit | None:
+    config = DenseConfig(1, question.config.activation, question.config.use_bias, question.config.dtype)
+    asked = Question("differentiate", config, (251, 1), "tails")
+    return _inputs_gradient(inquiry, asked)

@@ -40,8 +40,8 @@ def of_seen_steps(failing: Sequence[Exhibit]) -> Iterator[Rival]:
         is_of_integers = np.log2(ends[1] + step) % 1 == 0
         if is_of_integers and ends[0] in (0.0, -(ends[1] + step)):
             limited = f"{says} between {ends[0]:g} and {ends[1]:.9g}"
-            yield forward("outputs-rounded", limited, _in_steps(mode, step, ends))
-        yield forward("outputs-rounded", says, _in_steps(mode, step, (-np.inf, np.inf)))
+            yield forward("outputs-rounded", limited, Forward(outputs=_outputs(mode, step, np.inf, _between(*ends))))
+        yield forward("outputs-rounded", says, Forward(outputs=_outputs(mode, step, np.inf, _unlimited)))
         half = 2.0 ** np.ceil(np.log2(max(ends[1] + step, -ends[0])))
         wrapped = f"{says}, and wrap around at -{half:g} and {half:g}"
         yield forward("outputs-rounded", wrapped, Forward(outputs=_outputs(mode, step, half, _in_range)))
@@ -66,16 +66,6 @@ def _is_coarse(step: float, exhibit: Exhibit) -> bool:
     values = np.abs(np.asarray(exhibit.got, np.float64))
     values = values[np.isfinite(values) & (values > 0)]
     return not values.size or step > FINER * exhibit.posed.problem.format.unit_roundoff * float(np.median(values))
-
-
-def _in_steps(mode: Mode, step: float, ends: tuple[float, float]) -> Forward:
-    """Rounding is monotone, so that the ends of an interval tell."""
-
-    def outputs(interval: Interval, problem: Problem) -> Interval:
-        low, high = (np.clip(mode(end / step) * step, *ends) for end in (interval.lower, interval.upper))
-        return Interval(problem.format.round(low), problem.format.round(high))
-
-    return Forward(outputs=outputs)
 
 
 def of_seen_fixed_point(failing: Sequence[Exhibit]) -> Iterator[Rival]:
@@ -135,6 +125,10 @@ def _in_range(low: Array, high: Array, half: float, step: float) -> tuple[Array,
 
 def _within(low: Array, high: Array, half: float, step: float) -> tuple[Array, Array]:
     return np.clip(low, -half, half - step), np.clip(high, -half, half - step)
+
+
+def _between(least: float, greatest: float) -> Becomes:
+    return lambda low, high, half, step: (np.clip(low, least, greatest), np.clip(high, least, greatest))
 
 
 def _unlimited(low: Array, high: Array, half: float, step: float) -> tuple[Array, Array]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 
 from conformance.diagnosis.exhibits import Exhibit
-from conformance.diagnosis.rivals.rival import Forward, Rival, forward
+from conformance.diagnosis.rivals.rival import Forward, Rival, forward, monotone
 from reference.bounds import Estimate, Problem
 
 #: So often a value at an end is a limit.
@@ -75,9 +75,4 @@ def of_seen_limits(failing: Sequence[Exhibit]) -> Iterator[Rival]:
 
 
 def _clipped(least: float, greatest: float) -> Callable[[Estimate, Problem], Estimate]:
-    def z(estimate: Estimate, problem: Problem) -> Estimate:
-        low = np.clip(estimate.value - estimate.error, least, greatest)
-        high = np.clip(estimate.value + estimate.error, least, greatest)
-        return Estimate((low + high) / 2, (high - low) / 2)
-
-    return z
+    return lambda estimate, problem: monotone(estimate, lambda end: np.clip(end, least, greatest))

@@ -71,7 +71,7 @@ def _unit_columns(kernel: Array, _: Problem) -> Array:
 def _of_norm(most: float) -> Callable[[Array, Problem], Array]:
     def change(kernel: Array, _: Problem) -> Array:
         norms = np.sqrt((kernel**2).sum(axis=0, keepdims=True))
-        return kernel * np.where(norms > most, most / np.maximum(norms, most), 1.0)
+        return kernel * (most / np.maximum(norms, most))
 
     return change
 

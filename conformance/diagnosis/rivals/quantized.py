@@ -280,8 +280,7 @@ def of_operands() -> Iterator[Rival]:
         yield forward("narrow-storage", f"the kernel is held in {narrow.says}", _in_steps_of(None, narrow))
     for pruned in PRUNED:
         yield forward("kernel-pruned", pruned.says, _in_steps_of(None, pruned))
-    for narrow in KERNELS[:1]:
-        yield forward("narrow-storage", f"the bias is held in {narrow.says}", _bias_in_steps_of(narrow))
+    yield forward("narrow-storage", f"the bias is held in {ONE_SCALE.says}", _bias_in_steps_of(ONE_SCALE))
     for given in INPUTS:
         says = f"the inputs are rounded to {given.says}"
         yield forward("operands-rounded", says, _in_steps_of(given, None))

@@ -76,6 +76,12 @@ class Forward:
         return self.outputs(where(claimed, enclosed, no_claim(enclosed.shape)), problem)
 
 
+def monotone(estimate: Estimate, change: Callable[[Array], Array]) -> Estimate:
+    """A change that keeps the order of numbers: the ends tell."""
+    low, high = (change(estimate.value + side * estimate.error) for side in (-1, 1))
+    return Estimate((low + high) / 2, (high - low) / 2)
+
+
 #: Roundings of an operand that is computed, and of what is computed of it.
 ROUNDINGS = 4
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from conformance.diagnosis.rivals.backward import Gradients, gradient_of, gradients, keeps_units, one
 from conformance.diagnosis.rivals.narrow import NARROW
-from conformance.diagnosis.rivals.rival import Predicted, Rival
+from conformance.diagnosis.rivals.rival import Predicted, Rival, monotone
 from conformance.diagnosis.rivals.slopes import with_slope
 from conformance.procedures import GRADIENTS
 from conformance.truth import Posed
@@ -37,11 +37,7 @@ UPSTREAMS: tuple[tuple[str, Callable[[Array], Array]], ...] = (
 
 
 def _delta_clipped(at: float) -> Callable[[Estimate], Estimate]:
-    def clipped(delta: Estimate) -> Estimate:
-        low, high = (np.clip(delta.value + side * delta.error, -at, at) for side in (-1, 1))
-        return Estimate((low + high) / 2, (high - low) / 2)
-
-    return clipped
+    return lambda delta: monotone(delta, lambda end: np.clip(end, -at, at))
 
 
 def _of_delta(enclosed: Callable[[Estimate], Estimate]) -> Callable[[Posed], Predicted]:
@@ -93,13 +89,7 @@ def _of_outputs(posed: Posed) -> Predicted | None:
 
 
 def _at_rounded(rounds: Callable[[Array], Array], posed: Posed) -> Predicted:
-    """Rounding is monotone, so that the ends tell."""
-
-    def rounded(z: Estimate) -> Estimate:
-        low, high = (rounds(z.value + side * z.error) for side in (-1, 1))
-        return Estimate((low + high) / 2, (high - low) / 2)
-
-    return dict(gradients(posed, slope_at=rounded))
+    return dict(gradients(posed, slope_at=lambda z: monotone(z, rounds)))
 
 
 def _with_upstream(change: Callable[[Array], Array], posed: Posed) -> Gradients:

@@ -13,7 +13,7 @@ from conformance.diagnosis.rivals.gradient_rows import of_rows
 from conformance.diagnosis.rivals.quantized import INPUTS, Held
 from conformance.diagnosis.rivals.rival import ROUNDINGS, Predicted, Rival, permuted
 from conformance.truth import Posed
-from reference.bounds import Estimate, pre_activation, product
+from reference.bounds import Estimate, product
 from reference.dense import flatten_leading
 from reference.formats import Array
 from reference.intervals import Interval, around
@@ -29,9 +29,8 @@ def _unsummed(posed: Posed) -> Gradients:
     leading = problem.inputs.shape[:-2]
     if not leading or not problem.inputs.size:
         return {}
-    z = pre_activation(problem)
-    delta = problem.activation.enclose_vjp(z.value, z.error, flatten_leading(posed.upstream), problem.format)
-    value, error = (each.reshape(-1, problem.inputs.shape[-2], each.shape[-1]) for each in delta)
+    delta = right_delta(posed)
+    value, error = (each.reshape(-1, problem.inputs.shape[-2], each.shape[-1]) for each in (delta.value, delta.error))
     parts = [
         product(rows.T, Estimate(*each), problem.format, problem.allowed_to_kernel_gradient)
         for rows, *each in zip(problem.inputs.reshape(-1, *problem.inputs.shape[-2:]), value, error, strict=True)
@@ -145,9 +144,8 @@ def _summed_over(axis: int) -> Callable[[Posed], Predicted]:
         problem = posed.problem
         if problem.bias is None:
             return {}
-        z = pre_activation(problem)
-        value, error = problem.activation.enclose_vjp(z.value, z.error, flatten_leading(posed.upstream), problem.format)
-        value, error = problem.unflatten(value), problem.unflatten(error)
+        delta = right_delta(posed)
+        value, error = problem.unflatten(delta.value), problem.unflatten(delta.error)
         leading = tuple(range(value.ndim - 1))
         over = {-1: (value.ndim - 1,), 0: (0,), 1: leading[1:], 99: tuple(range(value.ndim))}[axis]
         rounding = value.size * problem.format.unit_roundoff * np.abs(value).sum(axis=over)

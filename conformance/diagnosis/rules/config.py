@@ -32,10 +32,13 @@ def wrong_config(inquiry: Inquiry) -> Iterator[Diagnosis]:
     kept = [r for r in failing if r not in plain and r.verdict is Verdict.FAIL]
     if inquiry.failing("outputs.activation-argument"):
         kept = [r for r in kept if not r.case.question.option("activation_as")]
-    lost = sorted({argument for result in kept for argument in _lost(inquiry, result)})
-    explained = [r for r in kept if _lost(inquiry, r)]
+    lost_of = [(result, _lost(inquiry, result)) for result in kept]
+    lost = sorted({argument for _, names in lost_of for argument in names})
+    explained = [result for result, names in lost_of if names]
     if lost:
-        seeds = [name for name in lost if all(_is_seed_alone(inquiry, result, name) for result in explained)]
+        seeds = [
+            name for name in lost if all(_is_seed_alone(inquiry, copy, name) for copy, own in lost_of if name in own)
+        ]
         what = [f"the seed of {name}" if name in seeds else name for name in lost]
         says = f"a copy by from_config(get_config()) does not keep {listed(what)}"
         cases = _ids([*explained, *_copies(inquiry, lost)])
@@ -96,12 +99,10 @@ def _lost(inquiry: Inquiry, result: Result) -> list[str]:
 def _is_seed_alone(inquiry: Inquiry, result: Result, name: str) -> bool:
     """Whether a copy's weight begins by the initializer that was asked for, and not by the standard one."""
     weight, _, part = name.partition("_")
-    if part != "initializer" or name not in _lost(inquiry, result):
-        return part == "initializer"
-    own, values = (
-        getattr(result.case.question.config, name),
-        inquiry.witness.ask(result.case.question).answer.tensor(weight),
-    )
+    if part != "initializer":
+        return False
+    question = result.case.question
+    own, values = getattr(question.config, name), inquiry.witness.ask(question).answer.tensor(weight)
     if values is None or not own.endswith("_seeded"):
         return False
     begun = Begun(result, own, values.astype(np.float64), None)

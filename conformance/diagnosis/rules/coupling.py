@@ -70,9 +70,9 @@ def _where(inquiry: Inquiry, coupled: Sequence[Question]) -> Trait | None:
     features = base.known_shape[-1]
     asked = [replace(base, input_shape=(*leading, features)) for leading in LEADING]
     asked = [question for question in asked if not inquiry.witness.is_tired]
-    inside = [each for each in asked if _is_wrong(inquiry, each) or _changes_with_others(inquiry, each)]
-    outside = [each for each in asked if each not in inside]
-    return separating([*coupled, *inside], (), outside, by_activation=False)
+    shown = [each for each in asked if _is_wrong(inquiry, each) or _changes_with_others(inquiry, each)]
+    outside = [each for each in asked if each not in shown]
+    return separating([*coupled, *shown], (), outside, by_activation=False)
 
 
 def _is_wrong(inquiry: Inquiry, question: Question) -> bool:

@@ -121,15 +121,14 @@ def _none_of_weights(inquiry: Inquiry) -> Iterator[Diagnosis]:
 def _by_one_kind(inquiry: Inquiry) -> Iterator[Diagnosis]:
     """One regularizer that costs a factor too much, of whichever weight."""
     failing = [each for each in _failing(inquiry, ARGUMENTS) if not each.question.option("frozen")]
-    kinds = {_kind(each, argument) for each in failing for argument in each.parts}
-    for kind in sorted(kinds):
+    alone = [(each.got[0], *each.parts.values()) for each in failing if len(each.parts) == len(each.got) == 1]
+    factors = {float(f"{got / value:.6g}") for got, value in alone if value}
+    if len(factors) != 1:
+        return
+    (factor,) = factors
+    for kind in sorted({_kind(each, argument) for each in failing for argument in each.parts}):
         arguments = {argument for each in failing for argument in ARGUMENTS[:2] if _is_by(kind, each, argument)}
-        alone = [(each.got[0], *each.parts.items()) for each in failing if len(each.parts) == len(each.got) == 1]
-        factors = {float(f"{got / value:.6g}") for got, (_, value) in alone if value}
-        if len(arguments) < 2 or len(factors) != 1:
-            continue
-        (factor,) = factors
-        if not all(_is_scaled(each, kind, factor) for each in failing):
+        if len(arguments) < 2 or not all(_is_scaled(each, kind, factor) for each in failing):
             continue
         words = {0.5: "halved", 2.0: "doubled"}.get(factor, f"{written(factor)} times what it should be")
         says = f"the penalty of a weight by {kind} is {words}, whichever weight it is"

@@ -15,24 +15,22 @@ from conformance.diagnosis.rules.curves import depends_on_rows, inexactly, told_
 from conformance.diagnosis.rules.explained import is_of_gradients
 from conformance.diagnosis.rules.outputs import is_of_activation
 from conformance.results import Diagnosis
-from reference.activations import ACTIVATIONS
 from reference.config import DenseConfig
 from reference.elementwise import Elementwise
 
 #: So many activations at most have slopes of their own that nobody knows.
 CURVES = 3
+#: Where slopes are looked at: a family, and so many rows.
+GRID, TAILS = ("grid", 509), ("tails", 251)
 
 
-def _slope_grid(inquiry: Inquiry, question: Question) -> Exhibit | None:
-    """The inputs' gradient on the dense grid: upstream times slope, the kernel being 1."""
+def _slopes(inquiry: Inquiry, question: Question, family: str, rows: int) -> Exhibit | None:
+    """The inputs' gradient on a grid or in the tails: upstream times slope, the kernel being 1.
+
+    None where the outputs are wrong already.
+    """
     config = DenseConfig(1, question.config.activation, question.config.use_bias, question.config.dtype)
-    asked = Question("differentiate", config, (509, 1), "grid")
-    return _inputs_gradient(inquiry, asked)
-
-
-def _inputs_gradient(inquiry: Inquiry, question: Question) -> Exhibit | None:
-    """None where the outputs are wrong already."""
-    exhibits = inquiry.witness.exhibits(question)
+    exhibits = inquiry.witness.exhibits(Question("differentiate", config, (rows, 1), family))
     if any(exhibit.name == "outputs" and exhibit.fails for exhibit in exhibits):
         return None
     found = [exhibit for exhibit in exhibits if exhibit.name == "inputs_gradient"]
@@ -40,7 +38,7 @@ def _inputs_gradient(inquiry: Inquiry, question: Question) -> Exhibit | None:
 
 
 def kink_rivals(inquiry: Inquiry, name: str, row: Elementwise, question: Question) -> Iterator[Rival]:
-    grid = _slope_grid(inquiry, question)
+    grid = _slopes(inquiry, question, *GRID)
     if grid is None or not row.kinks:
         return
     assert grid.got is not None
@@ -70,7 +68,7 @@ def _curves(inquiry: Inquiry, failing: Sequence[Exhibit]) -> Iterator[tuple[str,
         if name == "linear" or not is_of_activation(own, inquiry):
             continue
         made = (
-            _slope_curve(inquiry, name, own[0].question)
+            _slope_curve(inquiry, name, row, own[0].question)
             if isinstance(row, Elementwise)
             else _row_gradient(inquiry, name, own)
         )
@@ -111,13 +109,8 @@ def _is_of_inputs_alone(inquiry: Inquiry, grid: Exhibit) -> bool:
     return False
 
 
-def _kinks(name: str) -> tuple[float, ...]:
-    row = ACTIVATIONS[name]
-    return row.kinks if isinstance(row, Elementwise) else ()
-
-
-def _slope_curve(inquiry: Inquiry, name: str, question: Question) -> Iterator[Diagnosis]:
-    parts = [_slope_grid(inquiry, question), _tails(inquiry, question)]
+def _slope_curve(inquiry: Inquiry, name: str, row: Elementwise, question: Question) -> Iterator[Diagnosis]:
+    parts = [_slopes(inquiry, question, *points) for points in (GRID, TAILS)]
     found = [part for part in parts if part is not None]
     if not found or any(_is_of_inputs_alone(inquiry, part) or depends_on_rows(part, inquiry) for part in found):
         return
@@ -125,7 +118,7 @@ def _slope_curve(inquiry: Inquiry, name: str, question: Question) -> Iterator[Di
     got = np.concatenate([(np.asarray(part.got, np.float64) / part.posed.upstream).ravel() for part in found])
     wrong = np.concatenate([(~inside(part.got, part.right)).ravel() for part in found if part.got is not None])
     cases = tuple(r.case.id for r in inquiry.open if r.case.question.config.activation == name and is_of_gradients(r))
-    if wrong.sum() < 3 or not cases or not (wrong & (np.abs(z) > 2.0**-10) & ~np.isin(z, _kinks(name))).any():
+    if wrong.sum() < 3 or not cases or not (wrong & (np.abs(z) > 2.0**-10) & ~np.isin(z, row.kinks)).any():
         return
     evidence = (
         f"{int(wrong.sum())} of {wrong.size} slopes on a grid and in the tails are wrong; no formula that is known fits"
@@ -137,8 +130,6 @@ def _slope_curve(inquiry: Inquiry, name: str, question: Question) -> Iterator[Di
         says = f"the slope of {name} is {what} {' and '.join(where)}, and right wherever else it was asked"
         yield Diagnosis("slope-tail", says, evidence, cases)
         return
-    row = ACTIVATIONS[name]
-    assert isinstance(row, Elementwise)
     right = np.asarray(row.slope(z), np.float64)
     with np.errstate(all="ignore"):
         error = np.where(wrong & (np.abs(z) <= 3) & np.isfinite(got), np.abs(got - right), -1)
@@ -146,9 +137,3 @@ def _slope_curve(inquiry: Inquiry, name: str, question: Question) -> Iterator[Di
     what = inexactly(z, got, right, wrong) or "is another function"
     values = f"it is {told_apart(got[place], right[place])} is right"
     yield Diagnosis("slope-formula", f"the slope of {name} {what}: at z = {z[place]:.6g} {values}", evidence, cases)
-
-
-def _tails(inquiry: Inquiry, question: Question) -> Exhibit | None:
-    config = DenseConfig(1, question.config.activation, question.config.use_bias, question.config.dtype)
-    asked = Question("differentiate", config, (251, 1), "tails")
-    return _inputs_gradient(inquiry, asked)

@@ -73,15 +73,18 @@ NARROW: tuple[Narrow, ...] = (
     Narrow("float32", 24, FORMATS["float32"].round),
     Narrow("the sum of two bfloat16", 16, _in_two(ml_dtypes.bfloat16)),
     Narrow("11 bits (TF32, float16)", 11, to_bits(11)),
-    Narrow("11 bits (TF32), ties away from zero,", 11, to_bits_away(11)),
     Narrow("float16", 11, FORMATS["float16"].round),
     Narrow("11 bits by truncation", 11, cut_to_bits(11)),
     Narrow("bfloat16", 8, FORMATS["bfloat16"].round),
-    Narrow("bfloat16, ties away from zero,", 8, to_bits_away(8)),
     Narrow("bfloat16 by truncation", 8, cut_to_bits(8)),
     Narrow("6 bits", 6, to_bits(6)),
     Narrow("float8 (e4m3)", 4, _stored_as(ml_dtypes.float8_e4m3fn)),
     Narrow("float8 (e5m2)", 3, _stored_as(ml_dtypes.float8_e5m2)),
     Narrow("4 bits", 4, to_bits(4)),
+)
+#: Told apart from those by operands alone, among which ties are many.
+AWAY: tuple[Narrow, ...] = (
+    Narrow("11 bits (TF32), ties away from zero,", 11, to_bits_away(11)),
+    Narrow("bfloat16, ties away from zero,", 8, to_bits_away(8)),
 )
 NARROW_SUMS = Grade("narrow sums", "summed in a 16-bit type, operands as they are", sums_narrowly=True)

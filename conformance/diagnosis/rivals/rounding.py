@@ -9,7 +9,7 @@ from functools import partial
 import numpy as np
 
 from conformance.diagnosis.exhibits import Exhibit
-from conformance.diagnosis.rivals.narrow import NARROW, NARROW_SUMS, Narrow, cut_to_bits, to_bits
+from conformance.diagnosis.rivals.narrow import AWAY, NARROW, NARROW_SUMS, Narrow, cut_to_bits, to_bits
 from conformance.diagnosis.rivals.rival import Forward, Rival, forward
 from conformance.diagnosis.rivals.steps import before_activation
 from conformance.diagnosis.rivals.sums import of_sums
@@ -266,7 +266,7 @@ def _bits_in_use(values: Array) -> Array:
 
 def all_roundings() -> Iterator[Rival]:
     """Sharper ones first: of two that fit alike the one that predicts more is the likelier."""
-    for narrow in NARROW:
+    for narrow in (*NARROW, *AWAY):
         bits, applies = narrow.says, _narrower(narrow)
         for says, which in (
             ("inputs and kernel are", {"inputs": True, "kernel": True}),

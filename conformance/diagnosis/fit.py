@@ -81,6 +81,7 @@ def fitting(rivals: Iterable[Rival], failing: Sequence[Exhibit], right: Sequence
         scores = [score for score in (_score(rival, left) for rival in candidates) if score.explained]
         candidates = [score.rival for score in scores]
         fits = [fit for fit in (_confident(score, right) for score in scores) if fit is not None]
+        fits = [fit for fit in fits if not fit.rival.is_vague or _is_of_most(fit, left)]
         best = _only_best([fit for fit in fits if not (found and fit.rival.is_vague)], left)
         if best is None:
             return found
@@ -207,6 +208,13 @@ def _is_of_few_activations(explained: Sequence[Question], contradicting: Sequenc
     ranks = {len(question.input_shape) for question in explained}
     others = [question for question in contradicting if len(question.input_shape) in ranks]
     return len(names) <= 2 and "linear" not in names and any(q.config.activation not in names for q in others)
+
+
+def _is_of_most(fit: Fit, failing: Sequence[Exhibit]) -> bool:
+    """Whether it explains half of the failing tensors of these names at least, of which it says something or not."""
+    names = {exhibit.name for exhibit in fit.explained}
+    own = [each for each in failing if each.name in names and fit.rival.about in ("", each.question.config.activation)]
+    return 2 * len(fit.explained) >= len(own)
 
 
 def _is_broad(score: _Score) -> bool:

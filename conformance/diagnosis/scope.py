@@ -13,11 +13,15 @@ from conformance.diagnosis.wording import listed
 
 @dataclass(frozen=True)
 class Trait:
-    """A property of questions. says: the words that follow a sentence. is_of_dtype: it is one of their dtypes alone."""
+    """A property of questions. says: the words that follow a sentence. is_of_dtype: it is one of their dtypes alone.
+
+    length: which length it is a limit of, if of any.
+    """
 
     says: str
     holds: Callable[[Question], bool]
     is_of_dtype: bool = False
+    length: str = ""
 
 
 def _dtype(question: Question) -> str:
@@ -63,6 +67,35 @@ _FLAGS: tuple[tuple[Callable[[Question], bool], str, str], ...] = (
 )
 #: The last of them is less plain than a name of a dtype.
 _FIRST_FLAGS, _LAST_FLAGS = _FLAGS[:-1], _FLAGS[-1:]
+#: Less plain than numbers.
+_COMPARED: tuple[tuple[Callable[[Question], bool], str, str], ...] = (
+    (
+        lambda question: question.config.units > _last(question.known_shape),
+        "where there are more units than features",
+        "where there are no more units than features",
+    ),
+    (
+        lambda question: _last(question.known_shape[:1]) == _last(question.known_shape),
+        "where there are as many features as entries in the batch",
+        "where there are not as many features as entries in the batch",
+    ),
+    (
+        lambda question: question.config.units < _last(question.known_shape),
+        "where there are more features than units",
+        "where there are no more features than units",
+    ),
+    (lambda question: question.config.units % 2 == 1, "for an odd number of units", "for an even number of units"),
+    (
+        lambda question: _last(question.known_shape) % 2 == 1,
+        "for an odd number of features",
+        "for an even number of features",
+    ),
+    (
+        lambda question: prod(question.known_shape[:-1]) % 2 == 1,
+        "for an odd number of rows",
+        "for an even number of rows",
+    ),
+)
 #: Names, in words; at most so many of them are listed.
 _NAMES: tuple[tuple[Callable[[Question], str], str], ...] = (
     (lambda question: question.config.activation, "with activation {}"),
@@ -87,8 +120,10 @@ def traits(questions: Sequence[Question], *, of_numbers: bool = True, of_activat
         yield Trait(f"for rank {rank}", lambda question: len(question.input_shape) == rank)
     for number, more, fewer in _NUMBERS if of_numbers else ():
         numbers = [number(question) for question in questions]
-        yield Trait(more.format(min(numbers)), _at_least(number, min(numbers)))
-        yield Trait(_in_words(fewer.format(max(numbers))), _at_most(number, max(numbers)))
+        length = "" if "rank" in more else more
+        yield Trait(more.format(min(numbers)), _at_least(number, min(numbers)), length=length)
+        yield Trait(_in_words(fewer.format(max(numbers))), _at_most(number, max(numbers)), length=length)
+    yield from _flagged(questions, _COMPARED if of_numbers else ())
 
 
 def _in_words(says: str) -> str:
@@ -131,17 +166,23 @@ def separating(
         if not any(trait.holds(question) for question in outside):
             return trait
     for one, other in combinations(candidates, 2):
+        if one.length and one.length == other.length:
+            continue  # no defect is one of lengths between two others
         if not any(one.holds(question) and other.holds(question) for question in outside):
             return Trait(f"{one.says}, {other.says}", _both(one, other))
-    return _exception(inside, outside)
+    anywhere = Trait("", lambda question: True)
+    exceptions = (_exception(trait, inside, outside) for trait in (anywhere, *candidates))
+    return next((trait for trait in exceptions if trait is not None), None)
 
 
-def _exception(inside: Sequence[Question], outside: Sequence[Question]) -> Trait | None:
-    """That of all activations but a few, where the others are many."""
-    names, others = ({question.config.activation for question in each} for each in (inside, outside))
+def _exception(trait: Trait, inside: Sequence[Question], outside: Sequence[Question]) -> Trait | None:
+    """The trait for all activations but a few, where the others are many."""
+    left = [question for question in outside if trait.holds(question)]
+    names, others = ({question.config.activation for question in each} for each in (inside, left))
     if names & others or len(names) < _MANY or len(others) > _MANY:
         return None
-    return Trait(f"except with activation {listed(sorted(others))}", lambda q: q.config.activation not in others)
+    excepted = Trait(f"except with activation {listed(sorted(others))}", lambda q: q.config.activation not in others)
+    return Trait(f"{trait.says}, {excepted.says}", _both(trait, excepted)) if trait.says else excepted
 
 
 def described(questions: Iterable[Question]) -> str:

@@ -72,6 +72,21 @@ def dropped_at_random(inputs: Any, kernel: Any, bias: Any, activation: str) -> A
     return activated(pre_activation(inputs * kept.astype(inputs.dtype), kernel, bias), activation)
 
 
+def relu6_for_few_units(inputs: Any, kernel: Any, bias: Any, activation: str) -> Any:
+    is_other = activation == "relu" and kernel.shape[-1] <= 4
+    return activated(pre_activation(inputs, kernel, bias), "relu6" if is_other else activation)
+
+
+def subtracted_where_wide(inputs: Any, kernel: Any, bias: Any, activation: str) -> Any:
+    is_wide = bias is not None and kernel.shape[0] < kernel.shape[1]
+    return activated(pre_activation(inputs, kernel, -bias if is_wide else bias), activation)
+
+
+def other_weights_before_relu(inputs: Any, kernel: Any, bias: Any, activation: str) -> Any:
+    """What comes of it is no function of z."""
+    return activated(pre_activation(inputs, kernel + (activation == "relu"), bias), activation)
+
+
 @pytest.mark.parametrize(
     ("function", "says", "never"),
     [
@@ -79,6 +94,8 @@ def dropped_at_random(inputs: Any, kernel: Any, bias: Any, activation: str) -> A
         (infinity_is_lost_in_most_units, "infinity becomes NaN in ", "spoils"),
         (last_tile_begins_too_early, "some rows hold the outputs of others", " rows and more"),
         (dropped_at_random, "the same inputs get another answer the second time", "view"),
+        (relu6_for_few_units, "relu is relu6 for 4 units and fewer", "square"),
+        (subtracted_where_wide, "the bias is subtracted where there are more units than features", " and fewer"),
     ],
     ids=lambda value: getattr(value, "__name__", ""),
 )
@@ -86,6 +103,31 @@ def test_what_is_wrong_with_outputs_is_said_and_no_more(function: Callable[..., 
     told = [each.says for each in named(load(function, ORACLE.dialect), "outputs", "specials", "state")]
     assert any(each.startswith(says) for each in told)
     assert not any(never in each for each in told)
+
+
+def test_what_is_no_function_of_pre_activations_is_no_other_activation() -> None:
+    told = named(load(other_weights_before_relu, ORACLE.dialect), "outputs", "specials", "state")
+    assert not any("another function" in each.says for each in told)
+
+
+# ---- state ---------------------------------------------------------------------------------------------------------
+
+
+class SumsInItsBias(ReferenceAdapter):
+    """A call with a single row leaves its pre-activations in the bias: whichever call it is, not the first alone."""
+
+    def call(self, layer: ReferenceLayer, inputs: Any) -> Any:
+        outputs = super().call(layer, inputs)
+        if inputs.size and inputs.size == inputs.shape[-1] and layer.bias is not None:
+            z = pre_activation(inputs.reshape(1, -1), layer.kernel, layer.bias)
+            object.__setattr__(layer, "bias", z[0].astype(layer.bias.dtype))
+        return outputs
+
+
+def test_a_batch_that_changes_a_layer_need_not_be_its_first() -> None:
+    implementation = AdapterImplementation(SumsInItsBias("sums", dialect=ORACLE.dialect))
+    told = named(implementation, "outputs", "state")
+    assert [each.defect for each in told] == ["history-dependent"]
 
 
 # ---- gradients -----------------------------------------------------------------------------------------------------
@@ -126,6 +168,53 @@ class MaskOfOtherRows(ReferenceAdapter):
         return {**super().differentiate(linear, inputs, upstream * mask), "outputs": right["outputs"]}
 
 
+class AbsoluteDelta(ReferenceAdapter):
+    """Where slopes are not negative that is as if the upstream gradient lost its sign."""
+
+    def differentiate(self, layer: ReferenceLayer, inputs: Any, upstream: Any) -> Mapping[str, Any]:
+        right, kernel = super().differentiate(layer, inputs, upstream), layer.weights[0]
+        rows = inputs.reshape(-1, inputs.shape[-1]).astype(np.float64)
+        given = upstream.reshape(-1, upstream.shape[-1]).astype(np.float64)
+        delta = np.abs(layer.activation.vjp(pre_activation(rows, *layer.weights), given))
+        wrong = {"kernel_gradient": rows.T @ delta, "inputs_gradient": (delta @ kernel.T).reshape(inputs.shape)}
+        wrong |= {} if layer.bias is None else {"bias_gradient": delta.sum(axis=0)}
+        return {**right, **{name: each.astype(right[name].dtype) for name, each in wrong.items()}}
+
+
+class SlopeOfMeans(ReferenceAdapter):
+    """Slopes are taken at z / units: of small numbers those of relu6 are then relu's."""
+
+    def differentiate(self, layer: ReferenceLayer, inputs: Any, upstream: Any) -> Mapping[str, Any]:
+        row, units = layer.activation, layer.config.units
+        if not isinstance(row, Elementwise) or row is ACTIVATIONS["linear"]:
+            return super().differentiate(layer, inputs, upstream)
+        slopes = replace(row, slope=lambda z: row.slope(z / units))
+        found = super().differentiate(replace(layer, activation=slopes), inputs, upstream)
+        return {**found, "outputs": self.call(layer, inputs)}
+
+
+class MaskOfUpstream(ReferenceAdapter):
+    """relu's mask is that of the upstream gradient."""
+
+    def differentiate(self, layer: ReferenceLayer, inputs: Any, upstream: Any) -> Mapping[str, Any]:
+        if layer.activation is not ACTIVATIONS["relu"]:
+            return super().differentiate(layer, inputs, upstream)
+        linear = replace(layer, activation=ACTIVATIONS["linear"])
+        return {
+            **super().differentiate(linear, inputs, np.maximum(upstream, 0)),
+            "outputs": self.call(layer, inputs),
+        }
+
+
+class SoftmaxByRows(ReferenceAdapter):
+    """Of the first row of a batch the gradient is doubled: no other function of its rows."""
+
+    def differentiate(self, layer: ReferenceLayer, inputs: Any, upstream: Any) -> Mapping[str, Any]:
+        is_softmax = layer.activation is ACTIVATIONS["softmax"]
+        first = np.array([1.0 + is_softmax, *[1.0] * (len(upstream) - 1)][: len(upstream)], upstream.dtype)
+        return super().differentiate(layer, inputs, upstream * first.reshape(-1, *[1] * (upstream.ndim - 1)))
+
+
 class GradientOverOutputs(ReferenceAdapter):
     """Outputs as wide as the inputs come back with the inputs' gradient in their place."""
 
@@ -142,6 +231,10 @@ class GradientOverOutputs(ReferenceAdapter):
         (SlopeOnceMore, ("gradients",), "the slope of "),
         (ByDifferences, ("gradients",), "the slope of "),
         (MaskOfOtherRows, ("gradients",), "another function"),
+        (MaskOfUpstream, ("gradients",), "another function"),
+        (SoftmaxByRows, ("gradients",), "another function"),
+        (SlopeOfMeans, ("gradients",), "the slope of "),
+        (AbsoluteDelta, ("gradients",), "the upstream gradient"),
         (GradientOverOutputs, ("dtypes",), "called on before"),
     ],
 )

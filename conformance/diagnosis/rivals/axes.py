@@ -10,8 +10,8 @@ from math import prod
 import numpy as np
 
 from conformance.diagnosis.rivals.product import BLOCKS
-from conformance.diagnosis.rivals.rival import Forward, Rival, forward, permuted
-from conformance.diagnosis.rivals.steps import Change, added, before_activation, of_outputs, of_product, of_z
+from conformance.diagnosis.rivals.rival import Forward, Rival, forward, moved
+from conformance.diagnosis.rivals.steps import Change, before_activation, of_outputs, of_product, of_z, plus
 from reference.bounds import Estimate, Problem
 from reference.formats import Array
 from reference.intervals import Interval
@@ -47,20 +47,33 @@ def _by_length() -> Forward:
     def operands(problem: Problem) -> Problem:
         axis = axis_of(problem)
         moved_inputs = np.moveaxis(problem.inputs, axis, -1)
-        own = problem.bias
         # where the units do not come to stand last, the bias broadcasts along another axis, or not at all
-        bias = own if axis == problem.inputs.ndim - 1 else None
+        bias = problem.bias if axis == problem.inputs.ndim - 1 else None
         return replace(problem, inputs=moved_inputs, bias=bias)
 
-    def outputs(interval: Interval, problem: Problem) -> Interval:
-        axis = axis_of(problem)
-        back = permuted(interval, lambda values: np.moveaxis(values, -1, axis))
-        own = problem.bias
-        if own is None or axis == problem.inputs.ndim - 1 or back.shape[-1] != len(own):
-            return back
-        return added(back, own, problem)
+    def bound(problem: Problem) -> Interval:
+        axis, own = axis_of(problem), problem.bias
 
-    return Forward(operands=operands, outputs=outputs)
+        def z(estimate: Estimate, _: Problem) -> Estimate:
+            back = moved(estimate, lambda values: np.moveaxis(values, -1, axis))
+            if own is None or axis == problem.inputs.ndim - 1 or back.value.shape[-1] != len(own):
+                return back
+            return plus(back, own, problem)
+
+        return Forward(operands=operands, z=z).bound(problem)
+
+    return Forward(whole=bound)
+
+
+def _with_units_last(first: int) -> Forward:
+    """The product over the first axis from this one on that has the kernel's length; the others stay in their order."""
+
+    def operands(problem: Problem) -> Problem:
+        shape = problem.inputs.shape
+        axis = next(axis for axis in range(first, len(shape)) if shape[axis] == len(problem.kernel))
+        return replace(problem, inputs=np.moveaxis(problem.inputs, axis, -1))
+
+    return Forward(operands=operands)
 
 
 def _squeezed(values: Array) -> Array:
@@ -365,6 +378,16 @@ AXES: tuple[Rival, ...] = (
         "wrong-axis", "the product runs over axis 0, where that is as long as the features", Forward(operands=_along(0))
     ),
     forward("wrong-axis", "the product runs over the first axis that is as long as the kernel", _by_length()),
+    forward(
+        "wrong-axis",
+        "the product runs over the first axis behind the batch that is as long as the kernel, and the units come last",
+        _with_units_last(1),
+    ),
+    forward(
+        "wrong-axis",
+        "the product runs over the first axis, the batch included, that is as long as the kernel",
+        _with_units_last(0),
+    ),
     forward("axes-squeezed", "axes of length 1 are lost", of_outputs(_squeezed)),
     *(
         forward(

@@ -36,6 +36,14 @@ UPSTREAMS: tuple[tuple[str, Callable[[Array], Array]], ...] = (
 )
 
 
+#: What is made of delta, in words.
+DELTAS: tuple[tuple[str, Callable[[Estimate], Estimate]], ...] = (
+    ("loses its sign", lambda delta: Estimate(np.abs(delta.value), delta.error)),
+    ("is taken for 0 where it is negative", lambda delta: monotone(delta, lambda end: np.maximum(end, 0))),
+    ("is taken for 0 where it is positive", lambda delta: monotone(delta, lambda end: np.minimum(end, 0))),
+)
+
+
 def _delta_clipped(at: float) -> Callable[[Estimate], Estimate]:
     return lambda delta: monotone(delta, lambda end: np.clip(end, -at, at))
 
@@ -48,6 +56,8 @@ def of_upstream() -> Iterator[Rival]:
     for at in CLIPPED_AT:
         says = f"the gradient of what is activated is clipped to [-{at:g}, {at:g}]"
         yield Rival("upstream-changed", says, _of_delta(_delta_clipped(at)))
+    for words, enclosed in DELTAS:
+        yield Rival("upstream-changed", f"the gradient of what is activated {words}", _of_delta(enclosed))
     for words, change in UPSTREAMS:
         yield Rival("upstream-changed", f"the upstream gradient {words}", _from_upstream(change))
         for name in GRADIENTS:

@@ -57,6 +57,7 @@ WHOLE: tuple[Rival, ...] = (
     forward("outputs-nan", "the outputs are NaN", of_outputs(lambda y: y * np.nan)),
     forward("outputs-scaled", "the outputs are doubled", of_outputs(lambda y: 2 * y)),
     forward("outputs-scaled", "the outputs are halved", of_outputs(lambda y: y / 2)),
+    forward("pre-activations-negated", "what is activated is negated", z_times(lambda _: -1.0)),
     forward("pre-activations-scaled", "what is activated is doubled", z_times(lambda _: 2.0)),
     forward("pre-activations-scaled", "what is activated is halved", z_times(lambda _: 0.5)),
     forward("rows-reordered", "the batch is reversed", of_outputs(lambda y: y[::-1])),

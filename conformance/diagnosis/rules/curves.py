@@ -34,21 +34,37 @@ NEAR, SLIGHT = 20.0, 1e-3
 CLOSE = np.arange(-2048, 2049) / 256.0
 #: Where two straight lines meet, or two steps, no more of these in a row are neither.
 CORNER = 3
+#: Fewer different values are no table.
+STEPS = 3
 
 
-def depends_on_rows(exhibit: Exhibit, inquiry: Inquiry) -> bool:
-    """Whether the same rows in reverse order get other numbers: then these are no function of the numbers alone."""
+def depends_on_more(exhibit: Exhibit, inquiry: Inquiry, upstream_times: float = -1.0) -> bool:
+    """Whether these are no function of z alone: of outputs, or of the inputs' gradient beside its upstream gradient.
+
+    The same z are asked for again: rows in reverse order, halved inputs under a doubled kernel, the upstream gradient
+    times a number, by which a slope's gradients are multiplied as well.
+    """
     tensors = inquiry.witness.tensors(exhibit.question)
     if tensors is None or exhibit.got is None:
         return False
-    turned = replace(tensors, inputs=tensors.inputs[::-1], upstream=tensors.upstream[::-1])
+    turned = replace(
+        tensors,
+        inputs=tensors.inputs[::-1] / tensors.inputs.dtype.type(2),
+        kernel=tensors.kernel * tensors.kernel.dtype.type(2),
+        upstream=tensors.upstream[::-1] * tensors.upstream.dtype.type(upstream_times),
+    )
     got = inquiry.witness.ask_with(exhibit.question, turned).answer.tensor(exhibit.name)
     if got is None or got.shape != exhibit.got.shape:
         return True
-    one, other = exhibit.got.astype(np.float64), got[::-1].astype(np.float64)
+    times = 1.0 if exhibit.name == "outputs" else 2.0 * upstream_times
+    one, other = exhibit.got.astype(np.float64), got[::-1].astype(np.float64) / times
+    format = exhibit.posed.problem.format
     with np.errstate(all="ignore"):
-        near = np.abs(one - other) <= 4 * exhibit.posed.problem.format.unit_roundoff * np.abs(one)
-    return not (near | (one == other) | (np.isnan(one) & np.isnan(other))).all()
+        near = np.abs(one - other) <= 4 * format.unit_roundoff * np.abs(one)
+    # halves of the smallest numbers are none of the format's any more, and doubles of the largest ones neither
+    held = np.abs(exhibit.posed.problem.inputs).max(axis=-1, keepdims=True) >= 4 * format.smallest_normal
+    ends = ~held | (np.abs(one) >= format.largest / 4) | (np.abs(one) <= 4 * format.smallest_normal)
+    return not (near | (one == other) | (np.isnan(one) & np.isnan(other)) | ends).all()
 
 
 def curve_of(name: str, failing: Sequence[Exhibit], inquiry: Inquiry) -> Iterator[Diagnosis]:
@@ -140,7 +156,7 @@ def _points(name: str, dtype: str, family: str, rows: int, inquiry: Inquiry) -> 
     rows_right = _right_rows(question, inquiry)
     if not found or found[0].got is None or found[0].got.shape != found[0].right.shape or rows_right is None:
         return None
-    if rows_right.all() and depends_on_rows(found[0], inquiry):
+    if rows_right.all() and depends_on_more(found[0], inquiry):
         return None
     exhibit, raw = found[0], found[0].got
     got = raw.astype(np.float64)
@@ -237,8 +253,8 @@ def _structure(name: str, dtype: str, inquiry: Inquiry) -> str | None:
     got, right = outputs.astype(np.float64).ravel(), np.asarray(ACTIVATIONS[name].value(CLOSE), np.float64)
     moves = np.abs(np.diff(right)) > SLIGHT * np.diff(CLOSE)
     still = (np.diff(got) == 0) & moves
-    if still.sum() > moves.sum() / 2 and _longest((np.diff(got) != 0) & moves) <= CORNER:
-        values = len(np.unique(got[:-1][moves]))
+    values = len(np.unique(got[:-1][moves]))
+    if still.sum() > moves.sum() / 2 and _longest((np.diff(got) != 0) & moves) <= CORNER and values >= STEPS:
         return f"moves in steps, as a table does: {values} different values at {int(moves.sum())} arguments"
     noise = 8 * FORMATS[dtype].unit_roundoff * (np.abs(got[:-2]) + 2 * np.abs(got[1:-1]) + np.abs(got[2:]))
     curved, bent = (np.abs(np.diff(values, 2)) > noise for values in (right, got))

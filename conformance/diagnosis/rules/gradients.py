@@ -166,7 +166,9 @@ def _fits(inquiry: Inquiry, failing: list[Exhibit], right: Sequence[Exhibit]) ->
             right,
         )
 
-    own = [partial(_of_one, inquiry, name, left, right) for name in names if name != "linear"]
+    # behind other pre-activations slopes are others, too
+    of_slopes = [] if any(map(_is_of_all_outputs, inquiry.fits)) else [name for name in names if name != "linear"]
+    own = [partial(_of_one, inquiry, name, left, right) for name in of_slopes]
     steps: list[Callable[[], list[Fit]]] = [general, *own]
     if "linear" not in names:
         steps = [*own, general] if len(names) == 1 else [lambda: fitting(of_upstream(), left, right), *own, general]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -13,6 +13,7 @@ from conformance.diagnosis.rules.state import asked_again
 from conformance.diagnosis.wording import names_missed
 from conformance.families import Tensors
 from conformance.results import Diagnosis, Result
+from reference.formats import Array
 
 WEIGHTS, OUTPUTS, MIXED = "dtypes.variables", "dtypes.outputs", "dtypes.mixed-rounds-operands"
 
@@ -36,40 +37,57 @@ def ignored_policy(inquiry: Inquiry) -> Iterator[Diagnosis]:
 
 
 def unrounded_operands(inquiry: Inquiry) -> Iterator[Diagnosis]:
-    """The rule for operands that a mixed policy does not round: what is handed in rounded tells which."""
+    """The rule for operands that a mixed policy does not round: what is handed in rounded, or cut, tells which."""
     failing = inquiry.failing(MIXED)
     asked = asked_again(inquiry, failing)
-    found = [_unrounded(inquiry, each) for each in asked]
-    if found and found[0] and len(set(found)) == 1:
-        says = f"a mixed policy's {found[0]}"
-        evidence = f"{len(asked)} of {len(asked)} layers answer right once these are rounded beforehand"
-        yield Diagnosis("operands-unrounded", says, evidence, tuple(result.case.id for result in failing))
+    for defect, found, evidence in (
+        ("operands-cut", [_cut(inquiry, each) for each in asked], "give the same outputs once these are cut"),
+        ("operands-unrounded", [_unrounded(inquiry, each) for each in asked], "answer right once these are rounded"),
+    ):
+        if found and found[0] and len(set(found)) == 1:
+            cases = tuple(result.case.id for result in failing)
+            told = f"{len(asked)} of {len(asked)} layers {evidence} beforehand"
+            yield Diagnosis(defect, f"a mixed policy's {found[0]} before they are multiplied", told, cases)
+            return
+
+
+#: Operands that may be another's fault than the rest's: in words, and whether these are the inputs, the kernel.
+_OPERANDS = (("inputs", True, False), ("kernels", False, True), ("operands", True, True))
 
 
 def _unrounded(inquiry: Inquiry, asked: Asked) -> str:
-    """Which operands are the cause, in words; empty where rounding them mends nothing, or they are cut off."""
-    if asked.tensors is None or _is_as_cut(inquiry, asked, asked.tensors):
-        return ""
-    rounded = asked.question.config.format.round
-    inputs, kernel = (rounded(each).astype(each.dtype) for each in (asked.tensors.inputs, asked.tensors.kernel))
-    for words, tensors in (
-        ("inputs are not rounded before they are multiplied", replace(asked.tensors, inputs=inputs)),
-        ("kernel is not rounded before it is multiplied", replace(asked.tensors, kernel=kernel)),
-        ("operands are not rounded before they are multiplied", replace(asked.tensors, inputs=inputs, kernel=kernel)),
-    ):
+    """Which operands are the cause, in words; empty where rounding them mends nothing."""
+    for words, tensors in _each_changed(asked, asked.question.config.format.round):
         answered = inquiry.witness.ask_with(asked.question, tensors)
         if matches(answered.answer.tensor("outputs"), answered.truth.bounds["outputs"]):
-            return words
+            return f"{words} are not rounded"
     return ""
 
 
-def _is_as_cut(inquiry: Inquiry, asked: Asked, tensors: Tensors) -> bool:
-    """Whether operands that are cut off beforehand get the same outputs."""
-    cut = cut_to_bits(asked.question.config.format.precision)
-    inputs, kernel = (cut(each.astype(np.float64)).astype(each.dtype) for each in (tensors.inputs, tensors.kernel))
-    answer = inquiry.witness.ask_with(asked.question, replace(tensors, inputs=inputs, kernel=kernel)).answer
-    one, other = answer.tensor("outputs"), asked.answer.tensor("outputs")
-    return one is not None and other is not None and np.array_equal(one, other)
+def _cut(inquiry: Inquiry, asked: Asked) -> str:
+    """Which operands get the same outputs when they are cut off beforehand, and others when they are rounded."""
+    format, own = asked.question.config.format, asked.answer.tensor("outputs")
+    changed = zip(_each_changed(asked, cut_to_bits(format.precision)), _each_changed(asked, format.round), strict=True)
+    for (words, cut), (_, rounded) in changed:
+        given, other = (
+            inquiry.witness.ask_with(asked.question, each).answer.tensor("outputs") for each in (cut, rounded)
+        )
+        if own is None or given is None or other is None:
+            return ""
+        if np.array_equal(given, own) and not np.array_equal(other, own):
+            return f"{words} are cut off, not rounded to nearest,"
+    return ""
+
+
+def _each_changed(asked: Asked, change: Callable[[Array], Array]) -> Iterator[tuple[str, Tensors]]:
+    """The question's tensors with operands that went through this: inputs, the kernel, and both."""
+    tensors = asked.tensors
+    if tensors is not None:
+        for words, *chosen in _OPERANDS:
+            operands = zip(("inputs", "kernel"), chosen, strict=True)
+            made = {name: getattr(tensors, name) for name, is_changed in operands if is_changed}
+            made = {name: change(each.astype(np.float64)).astype(each.dtype) for name, each in made.items()}
+            yield words, replace(tensors, **made)
 
 
 def _depends(result: Result, dtype: str) -> bool:

@@ -14,6 +14,7 @@ import numpy as np
 from conformance.cases import Question
 from conformance.diagnosis.exhibits import Exhibit, Inquiry, apart
 from conformance.diagnosis.fit import ENOUGH, OBSERVED, Fit, agrees, predicted
+from conformance.diagnosis.rules.explained import UNCERTAIN
 from conformance.diagnosis.scope import Trait, separating
 from reference.activations import ACTIVATIONS
 from reference.elementwise import Elementwise
@@ -23,6 +24,8 @@ from reference.formats import POLICIES
 LENGTHS = (1, 2, 3, 4, 5, 8, 9, 12, 16, 17, 32, 33, 64)
 #: And many features of few rows.
 MANY = (65, 100, 130, 300, 600, 1100)
+#: Rows of a grid and of tails.
+TAILS = 251
 #: Axes before the last, for each rank.
 RANKS = (
     *((5,), (1,), (3, 5), (2, 3, 5), (2, 2, 3, 2), (2, 1, 3, 2, 2), (1, 2, 1, 3, 2, 2)),
@@ -84,6 +87,12 @@ def _further(inquiry: Inquiry, fit: Fit, names: Collection[str]) -> Iterator[Exh
     base = _plainest(fit)
     accepted = () if fit.rival.about or fit.rival.is_vague else inquiry.witness.oracle.dialect.activations
     variations = [*_variations(base), *(_with_activation(base, name) for name in sorted(accepted))]
+    if fit.rival.about and isinstance(ACTIVATIONS[base.config.activation], Elementwise):
+        variations += [replace(each, family="grid") for each in variations]  # kinks and far arguments, at all lengths
+        variations += [
+            replace(base, family="tails", input_shape=(TAILS, 1)),
+            replace(base, family="grid", input_shape=(TAILS, 1)),
+        ]
     for question in dict.fromkeys(variations):
         yield from (each for each in inquiry.witness.exhibits(question) if each.name in names and each.is_shaped)
 
@@ -144,7 +153,8 @@ def _is_of_same_kind(fit: Fit, exhibit: Exhibit) -> bool:
     formats = [each.question.config.format for each in fit.explained]
     own = exhibit.question.config.format
     is_plain = all(each.is_half for each in formats) if own.is_half else not fit.rival.about or own in formats
-    return is_plain and _is_of_same_activation(fit, exhibit)
+    is_of_any = not fit.rival.about and exhibit.question.config.activation not in UNCERTAIN
+    return is_plain and (is_of_any or _is_of_same_activation(fit, exhibit))
 
 
 def _is_far(fit: Fit, exhibit: Exhibit) -> bool:

@@ -11,7 +11,7 @@ from conformance.diagnosis.exhibits import Exhibit, Inquiry, inside
 from conformance.diagnosis.rivals.families import ALIASES
 from conformance.diagnosis.rivals.rival import Rival
 from conformance.diagnosis.rivals.slopes import at_kinks
-from conformance.diagnosis.rules.curves import depends_on_rows, inexactly, told_apart
+from conformance.diagnosis.rules.curves import depends_on_more, inexactly, told_apart
 from conformance.diagnosis.rules.explained import is_of_gradients
 from conformance.diagnosis.rules.outputs import is_of_activation
 from conformance.results import Diagnosis
@@ -54,25 +54,21 @@ def wrong_slopes(inquiry: Inquiry, failing: Sequence[Exhibit]) -> Iterator[Diagn
 
     Where those of many are, that is hardly what is wrong with each of them.
     """
-    told = list(_curves(inquiry, failing))
-    names = {ALIASES.get(name, name) for name, _ in told}
-    if len(names) <= CURVES:
-        yield from (diagnosis for _, diagnosis in told)
+    wrong = [exhibit.question.config.activation for exhibit in failing]
+    if len({ALIASES.get(name, name) for name in wrong}) <= CURVES:
+        yield from _curves(inquiry, failing)
 
 
-def _curves(inquiry: Inquiry, failing: Sequence[Exhibit]) -> Iterator[tuple[str, Diagnosis]]:
-    """With the name of each activation."""
+def _curves(inquiry: Inquiry, failing: Sequence[Exhibit]) -> Iterator[Diagnosis]:
     for name in dict.fromkeys(exhibit.question.config.activation for exhibit in failing):
         own = [exhibit for exhibit in failing if exhibit.question.config.activation == name]
         row = own[0].posed.definition
         if name == "linear" or not is_of_activation(own, inquiry):
             continue
-        made = (
-            _slope_curve(inquiry, name, row, own[0].question)
-            if isinstance(row, Elementwise)
-            else _row_gradient(inquiry, name, own)
-        )
-        yield from ((name, diagnosis) for diagnosis in made)
+        if isinstance(row, Elementwise):
+            yield from _slope_curve(inquiry, name, row, own[0].question)
+        else:
+            yield from _row_gradient(inquiry, name, own)
 
 
 def _row_gradient(inquiry: Inquiry, name: str, failing: Sequence[Exhibit]) -> Iterator[Diagnosis]:
@@ -82,6 +78,9 @@ def _row_gradient(inquiry: Inquiry, name: str, failing: Sequence[Exhibit]) -> It
     """
     names = {exhibit.name for exhibit in failing}
     if "inputs_gradient" not in names or len(names) < 2:
+        return
+    asked = [each for each in failing if each.name == "inputs_gradient"][:CURVES]
+    if any(depends_on_more(each, inquiry, upstream_times=1.0) for each in asked):
         return
     cases = tuple(r.case.id for r in inquiry.open if r.case.question.config.activation == name and is_of_gradients(r))
     says = f"the gradient of {name} is another function of its rows, behind outputs that are right"
@@ -112,7 +111,7 @@ def _is_of_inputs_alone(inquiry: Inquiry, grid: Exhibit) -> bool:
 def _slope_curve(inquiry: Inquiry, name: str, row: Elementwise, question: Question) -> Iterator[Diagnosis]:
     parts = [_slopes(inquiry, question, *points) for points in (GRID, TAILS)]
     found = [part for part in parts if part is not None]
-    if not found or any(_is_of_inputs_alone(inquiry, part) or depends_on_rows(part, inquiry) for part in found):
+    if not found or any(_is_of_inputs_alone(inquiry, part) or depends_on_more(part, inquiry) for part in found):
         return
     z = np.concatenate([part.posed.problem.inputs.ravel() for part in found])
     got = np.concatenate([(np.asarray(part.got, np.float64) / part.posed.upstream).ravel() for part in found])

@@ -62,6 +62,8 @@ def _policies(results: Sequence[Result]) -> str:
         "argument": "by name",
     }
     given = [forms.get(each, each) for each in options(results, "policy_by")]
+    if options(results, "policy_by") == ["global"]:
+        return f"the global policy that it was made under is not the layer's: {observed(results)}"
     dtypes = {each.got for each in missed(results) if each.name == "dtype"}
     what = "ignored" if dtypes == {"'float32'"} else "not taken for what it is"
     return f"a dtype that is given {listed(given)} is {what}: {observed(results)}"

@@ -32,7 +32,7 @@ def _flattened(layer: ReferenceLayer, inputs: Array) -> Array:
     kernel, bias = layer.weights
     if inputs.ndim == 2 or not inputs.size:
         return _activated(layer, affine(layer.rounded(inputs), kernel, bias))
-    flat = inputs.reshape(len(inputs), -1).astype(np.float64)
+    flat = layer.rounded(inputs).reshape(len(inputs), -1)
     return _activated(layer, affine(flat[:, : len(kernel)], kernel, bias))
 
 

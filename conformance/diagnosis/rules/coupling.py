@@ -21,6 +21,8 @@ LEADING = (
 )
 #: So many units tell the rows of a batch apart.
 DISTINCT = 3
+#: So many activations at most are told one by one.
+LISTED = 3
 
 
 def coupled_rows(inquiry: Inquiry) -> Iterator[Diagnosis]:
@@ -57,10 +59,14 @@ def coupled_rows(inquiry: Inquiry) -> Iterator[Diagnosis]:
             yield Diagnosis("rows-repeated", says, f"{len(held)} of {len(held)} {evidence}", cases)
         return
     where = _where(inquiry, coupled) if "linear" in names else None
-    of = f"with {listed(sorted(names)[:3])}" if "linear" not in names else where.says if where is not None else ""
+    of = _with(sorted(names)) if "linear" not in names else where.says if where is not None else ""
     says = f"the outputs of a row depend on the other rows of its batch {of}".strip()
     evidence = f"of {len(coupled)} of {len(questions)} batches one row's outputs change when the others do"
     yield Diagnosis("rows-coupled", says, evidence, cases)
+
+
+def _with(names: Sequence[str]) -> str:
+    return f"with {listed(names)}" if len(names) <= LISTED else "where there is an activation"
 
 
 def _where(inquiry: Inquiry, coupled: Sequence[Question]) -> Trait | None:

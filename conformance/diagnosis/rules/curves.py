@@ -81,8 +81,8 @@ def curve_of(name: str, failing: Sequence[Exhibit], inquiry: Inquiry) -> Iterato
         if result.case.question.config.activation == name
         and result.clause.area in ("outputs", "dtypes", "specials", "gradients", "shapes", "state")
     )
-    if wrong.sum() < ENOUGH or not cases:
-        return
+    if wrong.sum() < ENOUGH or not cases or len(np.unique(got)) == 1:
+        return  # of one value for all arguments the product may be what is lost
     of = _of_dtypes(name, inquiry)
     in_middle = bool((wrong & (np.abs(z) <= MIDDLE) & (np.abs(z) > 2.0**-10)).any())
     what, where = _content(got[wrong], z[wrong]), _places(name, z, wrong)

@@ -69,6 +69,13 @@ def _policies(results: Sequence[Result]) -> str:
     return f"a dtype that is given {listed(given)} is {what}: {observed(results)}"
 
 
+def _dtypes_of_gradients(results: Sequence[Result]) -> str:
+    """What is missing has no dtype."""
+    is_missing = all(each.got == "None" for each in missed(results) if each.name.startswith("dtype"))
+    what = "is missing" if is_missing else "has another dtype than what it belongs to"
+    return f"a gradient {what}: {observed(results)}"
+
+
 def _attributes(results: Sequence[Result]) -> str:
     """Each attribute once."""
     told = {each.name: f"{each.name} is {each.got} where {each.allowed} is right" for each in missed(results)}
@@ -202,7 +209,7 @@ TOPICS: tuple[Topic, ...] = (
     Topic("policy-ignored", ("dtypes.policy-argument",), _policies),
     Topic("declared-dtype-wrong", ("dtypes.declared",), _observed("a symbolic call declares a wrong dtype")),
     Topic("narrow-storage", ("dtypes.weights-kept",), _observed("weights are not kept to the last bit")),
-    Topic("gradient-dtype", ("dtypes.gradients",), _observed("a gradient has another dtype than what it belongs to")),
+    Topic("gradient-dtype", ("dtypes.gradients",), _dtypes_of_gradients),
     Topic(
         "operands-unrounded",
         ("dtypes.mixed-rounds-operands",),

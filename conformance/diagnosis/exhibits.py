@@ -101,10 +101,16 @@ class Witness:
 
     def exhibits(self, question: Question) -> list[Exhibit]:
         """Every tensor that the reference bounds; none where the answer was an exception or the tensors are special."""
-        asked = self.ask(question)
+        return self._exhibits_of(self.ask(question))
+
+    def exhibits_with(self, question: Question, tensors: Tensors) -> list[Exhibit]:
+        """The same of other tensors than the question's own."""
+        return self._exhibits_of(self.ask_with(question, tensors))
+
+    def _exhibits_of(self, asked: Asked) -> list[Exhibit]:
         if asked.tensors is None or asked.answer.raised or asked.answer.lacks:
             return []
-        posed = self.posed(question, asked.tensors)
+        posed = self.posed(asked.question, asked.tensors)
         found = [
             Exhibit(posed, name, asked.answer.tensor(name), right, not _holds(asked.answer.tensor(name), right))
             for name, right in asked.truth.bounds.items()

@@ -171,13 +171,17 @@ def separating(
         if not any(one.holds(question) and other.holds(question) for question in outside):
             return Trait(f"{one.says}, {other.says}", _both(one, other))
     anywhere = Trait("", lambda question: True)
-    exceptions = (_exception(trait, inside, outside) for trait in (anywhere, *candidates))
+    exceptions = (_exception(trait, inside, failing, right) for trait in (anywhere, *candidates))
     return next((trait for trait in exceptions if trait is not None), None)
 
 
-def _exception(trait: Trait, inside: Sequence[Question], outside: Sequence[Question]) -> Trait | None:
-    """The trait for all activations but a few, where the others are many."""
-    left = [question for question in outside if trait.holds(question)]
+def _exception(
+    trait: Trait, inside: Sequence[Question], failing: Sequence[Question], right: Sequence[Question]
+) -> Trait | None:
+    """The trait for all activations but a few that are right, where the others are many."""
+    if any(trait.holds(question) for question in failing):
+        return None
+    left = [question for question in right if trait.holds(question)]
     names, others = ({question.config.activation for question in each} for each in (inside, left))
     if names & others or len(names) < _MANY or len(others) > _MANY:
         return None

@@ -23,12 +23,16 @@ from reference.intervals import Interval
 # ---- one factor ----------------------------------------------------------------------------------------------------
 
 
+#: A smaller factor is none, but for roundings.
+SLIGHTEST = 2.0**-12
+
+
 def factor_rivals(failing: Sequence[Exhibit]) -> Iterator[Rival]:
     """Of linear outputs: all of them, the product alone, or the bias alone, times one number; or one number more."""
     linear = [exhibit for exhibit in failing if _is_linear(exhibit) and exhibit.question.family != "tails"]
     for defect, says, parts, predict in _FACTORS:
         number = _one_number(linear, parts)
-        if number is not None and number not in _TAKEN.get(defect, (0.0,)):
+        if number is not None and abs(number) >= SLIGHTEST and number not in _TAKEN.get(defect, ()):
             yield Rival(defect, says.format(written(number)), predict(number))
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from conformance.cases import Question
 from conformance.diagnosis.exhibits import Exhibit, Inquiry, inside
@@ -34,6 +36,8 @@ NEAR, SLIGHT = 20.0, 1e-3
 CLOSE = np.arange(-2048, 2049) / 256.0
 #: Where two straight lines meet, or two steps, no more of these in a row are neither.
 CORNER = 3
+#: So many units, all alike, are asked beside one.
+UNITS = 8
 #: Fewer different values are no table.
 STEPS = 3
 
@@ -41,30 +45,49 @@ STEPS = 3
 def depends_on_more(exhibit: Exhibit, inquiry: Inquiry, upstream_times: float = -1.0) -> bool:
     """Whether these are no function of z alone: of outputs, or of the inputs' gradient beside its upstream gradient.
 
-    The same z are asked for again: rows in reverse order, halved inputs under a doubled kernel, the upstream gradient
-    times a number, by which a slope's gradients are multiplied as well.
+    The same z are asked for again: some of the rows in reverse order, halved inputs under a doubled kernel, the
+    upstream gradient times a number, by which a slope's gradients are multiplied as well; of one unit several alike.
     """
     tensors = inquiry.witness.tensors(exhibit.question)
     if tensors is None or exhibit.got is None:
         return False
+    rows = np.arange(len(tensors.inputs))[::-1][: 1 + len(tensors.inputs) // 2]
     turned = replace(
         tensors,
-        inputs=tensors.inputs[::-1] / tensors.inputs.dtype.type(2),
+        inputs=tensors.inputs[rows] / tensors.inputs.dtype.type(2),
         kernel=tensors.kernel * tensors.kernel.dtype.type(2),
-        upstream=tensors.upstream[::-1] * tensors.upstream.dtype.type(upstream_times),
+        upstream=tensors.upstream[rows] * tensors.upstream.dtype.type(upstream_times),
     )
-    got = inquiry.witness.ask_with(exhibit.question, turned).answer.tensor(exhibit.name)
-    if got is None or got.shape != exhibit.got.shape:
+    of_rows = replace(exhibit.question, input_shape=(len(rows), *exhibit.question.input_shape[1:]))
+    got = inquiry.witness.ask_with(of_rows, turned).answer.tensor(exhibit.name)
+    if not _is_the_same(exhibit, rows, got, 1.0 if exhibit.name == "outputs" else 2.0 * upstream_times):
         return True
-    times = 1.0 if exhibit.name == "outputs" else 2.0 * upstream_times
-    one, other = exhibit.got.astype(np.float64), got[::-1].astype(np.float64) / times
-    format = exhibit.posed.problem.format
+    if tensors.kernel.shape != (1, 1):
+        return False
+    several = replace(
+        tensors,
+        kernel=np.repeat(tensors.kernel, UNITS, axis=1),
+        bias=None if tensors.bias is None else np.repeat(tensors.bias, UNITS),
+        upstream=np.repeat(tensors.upstream, UNITS, axis=-1),
+    )
+    of_units = replace(exhibit.question, config=replace(exhibit.question.config, units=UNITS))
+    got = inquiry.witness.ask_with(of_units, several).answer.tensor(exhibit.name)
+    return not _is_the_same(exhibit, np.arange(len(tensors.inputs)), got, 1.0 if exhibit.name == "outputs" else UNITS)
+
+
+def _is_the_same(exhibit: Exhibit, rows: NDArray[Any], other: NDArray[Any] | None, times: float) -> bool:
+    """Whether these are the exhibit's rows times a number, in every unit."""
+    assert exhibit.got is not None
+    if other is None or other.shape[:-1] != exhibit.got[rows].shape[:-1]:
+        return False
+    format, got = exhibit.posed.problem.format, exhibit.got[rows].astype(np.float64)
     with np.errstate(all="ignore"):
-        near = np.abs(one - other) <= 4 * format.unit_roundoff * np.abs(one)
+        given = other.astype(np.float64) / times
+        near = np.abs(got - given) <= 4 * format.unit_roundoff * np.abs(got)
     # halves of the smallest numbers are none of the format's any more, and doubles of the largest ones neither
-    held = np.abs(exhibit.posed.problem.inputs).max(axis=-1, keepdims=True) >= 4 * format.smallest_normal
-    ends = ~held | (np.abs(one) >= format.largest / 4) | (np.abs(one) <= 4 * format.smallest_normal)
-    return not (near | (one == other) | (np.isnan(one) & np.isnan(other)) | ends).all()
+    held = np.abs(exhibit.posed.problem.inputs[rows]).max(axis=-1, keepdims=True) >= 4 * format.smallest_normal
+    ends = ~held | (np.abs(got) >= format.largest / (4 * UNITS)) | (np.abs(got) <= 4 * format.smallest_normal)
+    return bool((near | (got == given) | (np.isnan(got) & np.isnan(given)) | ends).all())
 
 
 def curve_of(name: str, failing: Sequence[Exhibit], inquiry: Inquiry) -> Iterator[Diagnosis]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -22,7 +22,7 @@ from conformance.diagnosis.rivals.upstreams import of_upstream
 from conformance.diagnosis.rules.explained import PLAIN, UNCERTAIN, fails_in, is_of_gradients
 from conformance.diagnosis.rules.outputs import exhibits, is_of_activation
 from conformance.diagnosis.rules.rescope import rescoped
-from conformance.diagnosis.rules.slope_curves import kink_rivals, wrong_slopes
+from conformance.diagnosis.rules.slope_curves import CURVES, kink_rivals, wrong_slopes
 from conformance.families import draw
 from conformance.procedures import GRADIENTS
 from conformance.results import Diagnosis, Result, Verdict
@@ -41,15 +41,26 @@ def wrong_gradients(inquiry: Inquiry) -> Iterator[Diagnosis]:
     right = [exhibit for exhibit in right if exhibit.name in GRADIENTS]
     told = {exhibit.name for fit in inquiry.fits if not fit.rival.about for exhibit in fit.explained}
     left = failing = [exhibit for exhibit in failing if exhibit.name not in told]
+    wrong = {exhibit.question.config.activation for exhibit in failing}
+    confirmed: list[Fit] = []
     for found in _fits(inquiry, failing, right):
         fit = rescoped(inquiry, found, left, right)
-        if fit is None:
-            continue
-        inquiry.fits.append(fit)
-        yield concluded(fit, inquiry)
-        left = [exhibit for exhibit in left if exhibit not in fit.explained]
+        if fit is not None:
+            confirmed.append(fit)
+            left = [exhibit for exhibit in left if exhibit not in fit.explained]
+    for fit in confirmed:
+        if _is_no_coincidence(fit, confirmed, wrong):
+            inquiry.fits.append(fit)
+            yield concluded(fit, inquiry)
+    left = [exhibit for exhibit in failing if not any(exhibit in fit.explained for fit in inquiry.fits)]
     if not inquiry.is_unsure and not any(_is_of_all_outputs(fit) for fit in inquiry.fits):
         yield from wrong_slopes(inquiry, left)
+
+
+def _is_no_coincidence(fit: Fit, fits: Sequence[Fit], wrong: Collection[str]) -> bool:
+    """Of slopes that are wrong with many activations a few are like another by chance."""
+    named = {each.rival.about for each in fits if each.rival.about}
+    return not fit.rival.about or len(wrong) <= CURVES or 2 * len(named) >= len(wrong)
 
 
 def _is_of_all_outputs(fit: Fit) -> bool:

@@ -25,6 +25,8 @@ from reference.formats import Array
 
 #: So many kernels are looked at, of as many features or units at most.
 NUMBERS, MOST = 16, 600
+#: So many features have most cases: the bias of so many is looked at as well.
+PLAIN = 7
 #: So many weights are told apart by their numbers.
 DISTINCT = 2**15
 #: What a weight may be multiplied by, and the words for it; where it is none of these nothing is concluded.
@@ -87,6 +89,7 @@ def probed(inquiry: Inquiry, failing: Sequence[Question]) -> Iterator[Rival]:
         if any((order != np.arange(order.size)).any() for order in orders.values()):
             yield _of_elements(orders)
     biased = [question for question in questions if question.config.use_bias]
+    biased += [replace(question, input_shape=(*question.known_shape[:-1], PLAIN)) for question in biased]
     biases = _each(biased, lambda question: _bias(inquiry, question))
     if any(not use.is_right for use in biases.values()) and _is_of_units(biases):
         yield _of_biases(biases)
@@ -204,6 +207,8 @@ def _in_use(inquiry: Inquiry, question: Question) -> tuple[Array, Array] | None:
 def _bias(inquiry: Inquiry, question: Question) -> Use | None:
     """Which bias each unit gets: odd numbers, none of which is another one's double."""
     features, units = question.known_shape[-1], question.config.units
+    if not features:
+        return None
     asked = replace(question, procedure="call", input_shape=(3, features), family="integers")
     bias = 2.0 * np.arange(units) + 1
     got = _answer(inquiry, asked, np.ones((3, features)), np.zeros((features, units)), bias)

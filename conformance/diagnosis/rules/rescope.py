@@ -32,6 +32,8 @@ RANKS = (
     *((1, 1), (1, 4), (4, 1), (1, 1, 1), (2, 1, 3)),
     *((3, 13), (2, 40), (40, 2), (2, 5, 9)),  # many rows in few entries of the batch, and few in many
 )
+#: By what numbers are made larger and smaller.
+SIZES = (2.0**6, 2.0**-6, 2.0**-12)
 #: So many times what one rounding may do is no other defect.
 ROUNDINGS = 16
 #: So many elements of inputs or kernels are enough.
@@ -74,8 +76,13 @@ def _scoped(fit: Fit, found: Sequence[Exhibit], others: Sequence[Exhibit], right
         explained = [each.question for each in fit.explained]
         denied = [each.question for each in right if agrees(fit.rival, each) is False]
         by_activation = fit.rival.defect.startswith("activation")
+        failing = [*contradicted, *otherwise]
+        is_seen = fit.rival.defect in OBSERVED  # what is seen is so, whatever fails in another way
         where = separating(
-            [*explained, *inside], [*contradicted, *otherwise], [*denied, *outside], by_activation=by_activation
+            [*explained, *inside],
+            () if is_seen else failing,
+            [*denied, *outside, *(failing if is_seen else ())],
+            by_activation=by_activation,
         )
     if where is None or (where.is_of_dtype and fit.rival.about and (contradicted or fails_otherwise)):
         return None  # an activation that fails in another way in other dtypes is not quite this formula
@@ -95,6 +102,20 @@ def _further(inquiry: Inquiry, fit: Fit, names: Collection[str]) -> Iterator[Exh
         ]
     for question in dict.fromkeys(variations):
         yield from (each for each in inquiry.witness.exhibits(question) if each.name in names and each.is_shaped)
+    yield from (each for each in _of_other_sizes(inquiry, base) if each.name in names and each.is_shaped)
+
+
+def _of_other_sizes(inquiry: Inquiry, base: Question) -> Iterator[Exhibit]:
+    """The same with larger and smaller numbers, one operand at a time: what is said of them should hold there, too."""
+    question = replace(base, family="normal", seed=base.seed + 404)
+    tensors = inquiry.witness.tensors(question)
+    if tensors is None or 0 in base.known_shape or base.config.format.is_half:
+        return
+    for name in ("inputs", "kernel", "upstream"):
+        for factor in SIZES if name != "upstream" or base.procedure == "differentiate" else ():
+            values = getattr(tensors, name)
+            scaled = replace(tensors, **{name: values * values.dtype.type(factor)})
+            yield from inquiry.witness.exhibits_with(question, scaled)
 
 
 def _plainest(fit: Fit) -> Question:

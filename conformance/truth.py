@@ -9,7 +9,7 @@ from math import prod
 
 import numpy as np
 
-from conformance.cases import Json, Question
+from conformance.cases import Json, Question, Shape
 from conformance.families import FAMILIES, Tensors
 from conformance.procedures import GRADIENTS, PROCEDURES
 from reference.activations import Activation
@@ -18,7 +18,7 @@ from reference.config import DenseConfig
 from reference.constraints import CONSTRAINTS
 from reference.dense import backward, forward, kernel_shape, output_shape, parameter_count, pre_activations
 from reference.dialects import Dialect, activation
-from reference.formats import FORMATS, Array, Format
+from reference.formats import FORMATS, Array, Format, Mask
 from reference.grades import Grade
 from reference.intervals import Interval, around, no_claim, point, where
 from reference.regularizers import REGULARIZERS
@@ -300,8 +300,14 @@ def _beside_nan(
 def _with_limits(problem: Problem, outputs: Interval) -> Interval:
     """Where a pre-activation is infinite the activation's limit alone is right. NaN is a place, not an interval."""
     z = pre_activations(problem.inputs, problem.kernel, problem.bias)
-    limits = where(np.isinf(z), point(problem.activation.value(z)), outputs)
-    return where(np.isnan(z), no_claim(z.shape), limits)
+    infinite, nan = (_by_output(places, outputs.shape) for places in (np.isinf(z), np.isnan(z)))
+    limits = where(infinite, point(problem.activation.value(z)), outputs)
+    return where(nan, no_claim(outputs.shape), limits)
+
+
+def _by_output(places: Mask, shape: Shape) -> Mask:
+    """Of the units that make one output together, as the halves of glu do, whether one is such a place."""
+    return places if places.shape == shape else np.asarray(places.reshape(*shape[:-1], -1, shape[-1]).any(axis=-2))
 
 
 @np.errstate(all="ignore")

@@ -87,6 +87,25 @@ def other_weights_before_relu(inputs: Any, kernel: Any, bias: Any, activation: s
     return activated(pre_activation(inputs, kernel + (activation == "relu"), bias), activation)
 
 
+def one_value(inputs: Any, kernel: Any, bias: Any, activation: str) -> Any:
+    """Half of one, whatever is activated."""
+    right = activated(pre_activation(inputs, kernel, bias), activation)
+    return np.full_like(right, 0.5) if activation == "hard_sigmoid" else right
+
+
+def no_inputs_before_sigmoid(inputs: Any, kernel: Any, bias: Any, activation: str) -> Any:
+    """On a grid, where the bias is 0, that is one value as well."""
+    return activated(pre_activation(inputs * (activation != "sigmoid"), kernel, bias), activation)
+
+
+def kernel_by_another_pitch(inputs: Any, kernel: Any, bias: Any, activation: str) -> Any:
+    """Rows of the kernel lie as far apart as there are features: of a single unit the first one alone is met."""
+    features, units = kernel.shape
+    lying = np.concatenate([kernel.ravel(), np.zeros(features * features, kernel.dtype)])
+    read = lying[np.arange(features)[:, None] * features + np.arange(units)]
+    return activated(pre_activation(inputs, read, bias), activation)
+
+
 @pytest.mark.parametrize(
     ("function", "says", "never"),
     [
@@ -94,6 +113,7 @@ def other_weights_before_relu(inputs: Any, kernel: Any, bias: Any, activation: s
         (infinity_is_lost_in_most_units, "infinity becomes NaN in ", "spoils"),
         (last_tile_begins_too_early, "some rows hold the outputs of others", " rows and more"),
         (dropped_at_random, "the same inputs get another answer the second time", "view"),
+        (one_value, "hard_sigmoid is always 0.5", "another function"),
         (relu6_for_few_units, "relu is relu6 for 4 units and fewer", "square"),
         (subtracted_where_wide, "the bias is subtracted where there are more units than features", " and fewer"),
     ],
@@ -105,9 +125,18 @@ def test_what_is_wrong_with_outputs_is_said_and_no_more(function: Callable[..., 
     assert not any(never in each for each in told)
 
 
-def test_what_is_no_function_of_pre_activations_is_no_other_activation() -> None:
-    told = named(load(other_weights_before_relu, ORACLE.dialect), "outputs", "specials", "state")
-    assert not any("another function" in each.says for each in told)
+@pytest.mark.parametrize(
+    ("function", "never"),
+    [
+        (other_weights_before_relu, "another function"),
+        (no_inputs_before_sigmoid, "sigmoid is "),
+        (kernel_by_another_pitch, "features"),
+    ],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+def test_what_is_like_a_defect_in_part_is_not_named_for_it(function: Callable[..., Any], never: str) -> None:
+    told = named(load(function, ORACLE.dialect), "outputs", "specials", "state")
+    assert not any(never in each.says for each in told)
 
 
 # ---- state ---------------------------------------------------------------------------------------------------------

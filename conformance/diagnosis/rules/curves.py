@@ -104,8 +104,11 @@ def curve_of(name: str, failing: Sequence[Exhibit], inquiry: Inquiry) -> Iterato
         if result.case.question.config.activation == name
         and result.clause.area in ("outputs", "dtypes", "specials", "gradients", "shapes", "state")
     )
-    if wrong.sum() < ENOUGH or not cases or len(np.unique(got)) == 1:
-        return  # of one value for all arguments the product may be what is lost
+    if wrong.sum() < ENOUGH or not cases:
+        return
+    if len(np.unique(got)) == 1:
+        yield from _of_one_value(name, float(got[0]), failing, cases)
+        return
     of = _of_dtypes(name, inquiry)
     in_middle = bool((wrong & (np.abs(z) <= MIDDLE) & (np.abs(z) > 2.0**-10)).any())
     what, where = _content(got[wrong], z[wrong]), _places(name, z, wrong)
@@ -121,6 +124,17 @@ def curve_of(name: str, failing: Sequence[Exhibit], inquiry: Inquiry) -> Iterato
         example = "" if what != OFF else f": {_largest(name, z, got, wrong, right)}"
         says = f"{name} {what} {where}{of}, and is right wherever else it was asked{example}"
         yield Diagnosis("activation-tail", says, evidence, cases)
+
+
+def _of_one_value(name: str, value: float, failing: Sequence[Exhibit], cases: tuple[str, ...]) -> Iterator[Diagnosis]:
+    """Of one value for all arguments the product may be what is lost: the bias tells, where there is one."""
+    own = [each for each in failing if each.question.config.use_bias and each.question.family not in ("grid", "tails")]
+    if own and all(each.got is not None and (each.got == value).all() for each in own):
+        says, evidence = (
+            f"{name} is always {value:.6g}",
+            f"{len(own)} of {len(own)} failing tensors with a bias as well",
+        )
+        yield Diagnosis("activation-formula", says, evidence, cases)
 
 
 def _of_dtypes(name: str, inquiry: Inquiry) -> str:

@@ -80,9 +80,9 @@ def probed(inquiry: Inquiry, failing: Sequence[Question]) -> Iterator[Rival]:
     by_feature = {numbers: _use(got, weights) for numbers, (got, weights) in kernels.items()}
     by_unit = {numbers: _use(got.T, weights.T) for numbers, (got, weights) in kernels.items()}
     features, units = _uses(by_feature), _uses(by_unit)
-    if any(not use.is_right for use in features.values()):
+    if len(features) == len(kernels) and any(not use.is_right for use in features.values()):
         yield _of_features(features)
-    if any(not use.is_right for use in units.values()):
+    if len(units) == len(kernels) and any(not use.is_right for use in units.values()):
         yield _of_units(units)
     if any(use is None for use in (*by_feature.values(), *by_unit.values())):
         orders = _each(questions, lambda question: _order(inquiry, question))
@@ -93,7 +93,7 @@ def probed(inquiry: Inquiry, failing: Sequence[Question]) -> Iterator[Rival]:
     biases = _each(biased, lambda question: _bias(inquiry, question))
     if any(not use.is_right for use in biases.values()) and _is_of_units(biases):
         yield _of_biases(biases)
-        if any(not use.is_right for use in units.values()):
+        if len(units) == len(kernels) and any(not use.is_right for use in units.values()):
             yield _of_units_and_biases(units, biases)
 
 

@@ -103,6 +103,17 @@ def nameless_copy() -> Any:
     return NamelessCopy
 
 
+def lenient_copy() -> Any:
+    """The constructor alone refuses what it does not know."""
+
+    class LenientCopy(plain()):  # type: ignore[misc]
+        @classmethod
+        def from_config(cls, config: Any) -> Any:
+            return super().from_config({name: value for name, value in config.items() if name != "no_such_argument"})
+
+    return LenientCopy
+
+
 def kernel_held() -> Any:
     class KernelHeld(plain()):  # type: ignore[misc]
         def make(self, name: str, shape: Any, **changed: Any) -> Any:
@@ -154,6 +165,7 @@ def moved_by_calls() -> Any:
         ),
         (masked_zeroed, ("composition", "losses"), {"mask-wrong": "behind a mask the outputs are others"}),
         (nameless_copy, ("saving",), {"config-incomplete": "does not keep name"}),
+        (lenient_copy, ("errors",), {"odd-argument-accepted": "is accepted: keyword unknown in a config"}),
         (kernel_held, ("parameters",), {"weights-not-trainable": "the kernel is not trainable"}),
         (
             bias_by_the_kernels_regularizer,

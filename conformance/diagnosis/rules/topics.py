@@ -49,8 +49,11 @@ def _raised(words: str) -> Callable[[Sequence[Result]], str]:
 
 
 def _odd(results: Sequence[Result]) -> str:
-    """Odd arguments by the names that the suite gives them."""
-    words = [each.replace("-", " ") for each in options(results, "odd")]
+    """Odd arguments by the names that the suite gives them; in a config those that the constructor refuses."""
+    in_configs = [result for result in results if result.case.question.option("by") == "config"]
+    given = options([result for result in results if result not in in_configs], "odd")
+    words = [each.replace("-", " ") for each in given]
+    words += [f"{each.replace('-', ' ')} in a config" for each in options(in_configs, "odd") if each not in given]
     return f"what Keras refuses is accepted: {listed(words)}"
 
 

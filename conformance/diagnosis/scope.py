@@ -43,6 +43,11 @@ _NUMBERS: tuple[tuple[Callable[[Question], int], str, str], ...] = (
 #: Yes or no, in words for either.
 _FLAGS: tuple[tuple[Callable[[Question], bool], str, str], ...] = (
     (lambda question: question.config.use_bias, "with bias", "without bias"),
+    (
+        lambda question: question.procedure == "differentiate",
+        "where gradients are taken",
+        "where no gradients are taken",
+    ),
     (lambda question: question.known_shape[:1] == (0,), "for a batch of length 0", "for batches that have a length"),
     (lambda question: 0 in question.known_shape[:-1], "for inputs without rows", "for inputs that have rows"),
     (

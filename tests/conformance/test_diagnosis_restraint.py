@@ -93,11 +93,6 @@ def one_value(inputs: Any, kernel: Any, bias: Any, activation: str) -> Any:
     return np.full_like(right, 0.5) if activation == "hard_sigmoid" else right
 
 
-def no_inputs_before_sigmoid(inputs: Any, kernel: Any, bias: Any, activation: str) -> Any:
-    """On a grid, where the bias is 0, that is one value as well."""
-    return activated(pre_activation(inputs * (activation != "sigmoid"), kernel, bias), activation)
-
-
 def kernel_by_another_pitch(inputs: Any, kernel: Any, bias: Any, activation: str) -> Any:
     """Rows of the kernel lie as far apart as there are features: of a single unit the first one alone is met."""
     features, units = kernel.shape
@@ -129,7 +124,6 @@ def test_what_is_wrong_with_outputs_is_said_and_no_more(function: Callable[..., 
     ("function", "never"),
     [
         (other_weights_before_relu, "another function"),
-        (no_inputs_before_sigmoid, "sigmoid is "),
         (kernel_by_another_pitch, "features"),
     ],
     ids=lambda value: getattr(value, "__name__", ""),
@@ -244,6 +238,30 @@ class SoftmaxByRows(ReferenceAdapter):
         return super().differentiate(layer, inputs, upstream * first.reshape(-1, *[1] * (upstream.ndim - 1)))
 
 
+class SoftmaxOverSteps(ReferenceAdapter):
+    """Above rank 2 softmax's gradient is that over axis 1: of whole batches, not of its rows."""
+
+    def differentiate(self, layer: ReferenceLayer, inputs: Any, upstream: Any) -> Mapping[str, Any]:
+        found = super().differentiate(layer, inputs, upstream)
+        if layer.activation is not ACTIVATIONS["softmax"] or inputs.ndim < 3:
+            return found
+        weighted = found["outputs"] * upstream
+        delta = weighted - found["outputs"] * weighted.sum(axis=1, keepdims=True)
+        kernel_gradient = np.tensordot(inputs, delta, (range(inputs.ndim - 1), range(delta.ndim - 1)))
+        wrong = {"inputs_gradient": delta @ layer.kernel.T, "kernel_gradient": kernel_gradient}
+        return {**found, **{name: each.astype(inputs.dtype) for name, each in wrong.items()}}
+
+
+class ForgetsActivationBesideGradients(ReferenceAdapter):
+    """The outputs that come with gradients are pre-activations; those of a call are right."""
+
+    def differentiate(self, layer: ReferenceLayer, inputs: Any, upstream: Any) -> Mapping[str, Any]:
+        found = super().differentiate(layer, inputs, upstream)
+        if not isinstance(layer.activation, Elementwise):
+            return found
+        return {**found, "outputs": self.call(replace(layer, activation=ACTIVATIONS["linear"]), inputs)}
+
+
 class GradientOverOutputs(ReferenceAdapter):
     """Outputs as wide as the inputs come back with the inputs' gradient in their place."""
 
@@ -262,6 +280,8 @@ class GradientOverOutputs(ReferenceAdapter):
         (MaskOfOtherRows, ("gradients",), "another function"),
         (MaskOfUpstream, ("gradients",), "another function"),
         (SoftmaxByRows, ("gradients",), "another function"),
+        (SoftmaxOverSteps, ("gradients",), "another function"),
+        (ForgetsActivationBesideGradients, ("outputs", "gradients"), "and fewer"),
         (SlopeOfMeans, ("gradients",), "the slope of "),
         (AbsoluteDelta, ("gradients",), "the upstream gradient"),
         (GradientOverOutputs, ("dtypes",), "called on before"),

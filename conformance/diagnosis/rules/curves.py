@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from conformance.cases import Question
 from conformance.diagnosis.exhibits import Exhibit, Inquiry, inside
 from conformance.diagnosis.wording import listed
+from conformance.families import Tensors
 from conformance.results import Diagnosis, Result
 from reference.activations import ACTIVATIONS
 from reference.config import DenseConfig
@@ -62,6 +63,8 @@ def depends_on_more(exhibit: Exhibit, inquiry: Inquiry, upstream_times: float = 
     got = inquiry.witness.ask_with(of_rows, turned).answer.tensor(exhibit.name)
     if not _is_the_same(exhibit, rows, got, 1.0 if exhibit.name == "outputs" else 2.0 * upstream_times):
         return True
+    if tensors.inputs.ndim > 2 and _depends_on_rank(exhibit, tensors, inquiry):
+        return True
     if tensors.kernel.shape != (1, 1):
         return False
     several = replace(
@@ -73,6 +76,15 @@ def depends_on_more(exhibit: Exhibit, inquiry: Inquiry, upstream_times: float = 
     of_units = replace(exhibit.question, config=replace(exhibit.question.config, units=UNITS))
     got = inquiry.witness.ask_with(of_units, several).answer.tensor(exhibit.name)
     return not _is_the_same(exhibit, np.arange(len(tensors.inputs)), got, 1.0 if exhibit.name == "outputs" else UNITS)
+
+
+def _depends_on_rank(exhibit: Exhibit, tensors: Tensors, inquiry: Inquiry) -> bool:
+    """Whether the same rows, in a batch without other axes, get other numbers."""
+    inputs, upstream = (each.reshape(-1, each.shape[-1]) for each in (tensors.inputs, tensors.upstream))
+    asked = replace(exhibit.question, input_shape=inputs.shape)
+    given = inquiry.witness.ask_with(asked, replace(tensors, inputs=inputs, upstream=upstream))
+    got, own = given.answer.tensor(exhibit.name), exhibit.got
+    return own is None or got is None or not np.array_equal(got, own.reshape(-1, own.shape[-1]), equal_nan=True)
 
 
 def _is_the_same(exhibit: Exhibit, rows: NDArray[Any], other: NDArray[Any] | None, times: float) -> bool:

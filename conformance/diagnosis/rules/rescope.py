@@ -24,6 +24,8 @@ from reference.formats import POLICIES
 LENGTHS = (1, 2, 3, 4, 5, 8, 9, 12, 16, 17, 32, 33, 64)
 #: And many features of few rows.
 MANY = (65, 100, 130, 300, 600, 1100)
+#: What else gives outputs.
+_OTHER = {"call": "differentiate", "differentiate": "call"}
 #: Rows of a grid and of tails.
 TAILS = 251
 #: Axes before the last, for each rank.
@@ -33,7 +35,7 @@ RANKS = (
     *((3, 13), (2, 40), (40, 2), (2, 5, 9)),  # many rows in few entries of the batch, and few in many
 )
 #: By what numbers are made larger and smaller.
-SIZES = (2.0**6, 2.0**-6, 2.0**-12)
+SIZES = (2.0**20, 2.0**6, 2.0**-6, 2.0**-30)
 #: So many times what one rounding may do is no other defect.
 ROUNDINGS = 16
 #: So many elements of inputs or kernels are enough.
@@ -94,6 +96,8 @@ def _further(inquiry: Inquiry, fit: Fit, names: Collection[str]) -> Iterator[Exh
     base = _plainest(fit)
     accepted = () if fit.rival.about or fit.rival.is_vague else inquiry.witness.oracle.dialect.activations
     variations = [*_variations(base), *(_with_activation(base, name) for name in sorted(accepted))]
+    if "outputs" in names:
+        variations += [replace(each, procedure=_OTHER[each.procedure]) for each in variations[:1]]
     if fit.rival.about and isinstance(ACTIVATIONS[base.config.activation], Elementwise):
         variations += [replace(each, family="grid") for each in variations]  # kinks and far arguments, at all lengths
         variations += [
@@ -106,16 +110,18 @@ def _further(inquiry: Inquiry, fit: Fit, names: Collection[str]) -> Iterator[Exh
 
 
 def _of_other_sizes(inquiry: Inquiry, base: Question) -> Iterator[Exhibit]:
-    """The same with larger and smaller numbers, one operand at a time: what is said of them should hold there, too."""
+    """The same with larger and smaller inputs, weights or upstream gradients: what is said of them should hold, too."""
     question = replace(base, family="normal", seed=base.seed + 404)
     tensors = inquiry.witness.tensors(question)
     if tensors is None or 0 in base.known_shape or base.config.format.is_half:
         return
-    for name in ("inputs", "kernel", "upstream"):
-        for factor in SIZES if name != "upstream" or base.procedure == "differentiate" else ():
-            values = getattr(tensors, name)
-            scaled = replace(tensors, **{name: values * values.dtype.type(factor)})
-            yield from inquiry.witness.exhibits_with(question, scaled)
+    weights = ("kernel",) if tensors.bias is None else ("kernel", "bias")
+    given = (("inputs",), weights, ("upstream",)) if base.procedure == "differentiate" else (("inputs",), weights)
+    for names in given:
+        for factor in SIZES:
+            operands = {name: getattr(tensors, name) for name in names}
+            scaled = {name: values * values.dtype.type(factor) for name, values in operands.items()}
+            yield from inquiry.witness.exhibits_with(question, replace(tensors, **scaled))
 
 
 def _plainest(fit: Fit) -> Question:

@@ -72,16 +72,6 @@ def dropped_at_random(inputs: Any, kernel: Any, bias: Any, activation: str) -> A
     return activated(pre_activation(inputs * kept.astype(inputs.dtype), kernel, bias), activation)
 
 
-def relu6_for_few_units(inputs: Any, kernel: Any, bias: Any, activation: str) -> Any:
-    is_other = activation == "relu" and kernel.shape[-1] <= 4
-    return activated(pre_activation(inputs, kernel, bias), "relu6" if is_other else activation)
-
-
-def subtracted_where_wide(inputs: Any, kernel: Any, bias: Any, activation: str) -> Any:
-    is_wide = bias is not None and kernel.shape[0] < kernel.shape[1]
-    return activated(pre_activation(inputs, kernel, -bias if is_wide else bias), activation)
-
-
 def other_weights_before_relu(inputs: Any, kernel: Any, bias: Any, activation: str) -> Any:
     """What comes of it is no function of z."""
     return activated(pre_activation(inputs, kernel + (activation == "relu"), bias), activation)
@@ -109,8 +99,6 @@ def kernel_by_another_pitch(inputs: Any, kernel: Any, bias: Any, activation: str
         (last_tile_begins_too_early, "some rows hold the outputs of others", " rows and more"),
         (dropped_at_random, "the same inputs get another answer the second time", "view"),
         (one_value, "hard_sigmoid is always 0.5", "another function"),
-        (relu6_for_few_units, "relu is relu6 for 4 units and fewer", "square"),
-        (subtracted_where_wide, "the bias is subtracted where there are more units than features", " and fewer"),
     ],
     ids=lambda value: getattr(value, "__name__", ""),
 )

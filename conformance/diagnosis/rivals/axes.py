@@ -378,15 +378,12 @@ AXES: tuple[Rival, ...] = (
         "wrong-axis", "the product runs over axis 0, where that is as long as the features", Forward(operands=_along(0))
     ),
     forward("wrong-axis", "the product runs over the first axis that is as long as the kernel", _by_length()),
-    forward(
-        "wrong-axis",
-        "the product runs over the first axis behind the batch that is as long as the kernel, and the units come last",
-        _with_units_last(1),
-    ),
-    forward(
-        "wrong-axis",
-        "the product runs over the first axis, the batch included, that is as long as the kernel",
-        _with_units_last(0),
+    *(
+        forward("wrong-axis", f"the product runs over the first axis{of} as the kernel; the units come last", step)
+        for of, step in (
+            (" behind the batch that is as long", _with_units_last(1)),
+            (", the batch included, that is as long", _with_units_last(0)),
+        )
     ),
     forward("axes-squeezed", "axes of length 1 are lost", of_outputs(_squeezed)),
     *(

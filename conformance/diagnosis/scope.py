@@ -107,6 +107,8 @@ _NAMES: tuple[tuple[Callable[[Question], str], str], ...] = (
     (_dtype, "in {}"),
 )
 _LISTED = 3
+#: So many activations may fail for a reason of their own beside what is wrong with all.
+OWN_DEFECTS = 1
 #: So many activations are most of them.
 _MANY = 6
 
@@ -183,10 +185,11 @@ def separating(
 def _exception(
     trait: Trait, inside: Sequence[Question], failing: Sequence[Question], right: Sequence[Question]
 ) -> Trait | None:
-    """The trait for all activations but a few that are right, where the others are many."""
-    if any(trait.holds(question) for question in failing):
+    """The trait for all activations but a few that are right, and one that has a defect of its own, perhaps."""
+    odd = {question.config.activation for question in failing if trait.holds(question)}
+    if len(odd) > OWN_DEFECTS:
         return None
-    left = [question for question in right if trait.holds(question)]
+    left = [question for question in (*failing, *right) if trait.holds(question)]
     names, others = ({question.config.activation for question in each} for each in (inside, left))
     if names & others or len(names) < _MANY or len(others) > _MANY:
         return None

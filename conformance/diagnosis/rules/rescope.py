@@ -15,7 +15,7 @@ from conformance.cases import Question
 from conformance.diagnosis.exhibits import Exhibit, Inquiry, apart
 from conformance.diagnosis.fit import ENOUGH, OBSERVED, Fit, agrees, predicted
 from conformance.diagnosis.rules.explained import UNCERTAIN
-from conformance.diagnosis.scope import Trait, separating
+from conformance.diagnosis.scope import OWN_DEFECTS, Trait, separating
 from reference.activations import ACTIVATIONS
 from reference.elementwise import Elementwise
 from reference.formats import POLICIES
@@ -71,6 +71,7 @@ def _scoped(fit: Fit, found: Sequence[Exhibit], others: Sequence[Exhibit], right
             inside.append(exhibit.question)
         if is_so is False and not exhibit.fails and (_is_of_same_activation(fit, exhibit) or _would_fail(fit, exhibit)):
             outside.append(exhibit.question)
+    otherwise = _beyond_own_defects(fit, otherwise)
     contradicted = [each.question for each in others if each not in fit.explained and agrees(fit.rival, each) is False]
     where: Trait | None = fit.where
     denied_by = (*outside, *otherwise)
@@ -89,6 +90,14 @@ def _scoped(fit: Fit, found: Sequence[Exhibit], others: Sequence[Exhibit], right
     if where is None or (where.is_of_dtype and fit.rival.about and (contradicted or fails_otherwise)):
         return None  # an activation that fails in another way in other dtypes is not quite this formula
     return replace(fit, where=where)
+
+
+def _beyond_own_defects(fit: Fit, otherwise: Sequence[Question]) -> list[Question]:
+    """Without those of one other activation, which may have a defect of its own; what is seen has no exceptions."""
+    own = {each.question.config.activation for each in fit.explained}
+    others = {question.config.activation for question in otherwise} - own
+    is_own = len(others) <= OWN_DEFECTS and fit.rival.defect not in OBSERVED
+    return [question for question in otherwise if not is_own or question.config.activation in own]
 
 
 def _further(inquiry: Inquiry, fit: Fit, names: Collection[str]) -> Iterator[Exhibit]:

@@ -76,8 +76,8 @@ def of_upstream() -> Iterator[Rival]:
         lambda posed: dict(gradients(posed, forward=lambda problem: replace(problem, bias=None))),
     )
     for says, speaks in (
-        ("the activation's slope is left out of all gradients", keeps_units),
         ("the slope of an activation of single elements is left out of all gradients", _is_elementwise),
+        ("the activation's slope is left out of all gradients", keeps_units),
     ):
         yield Rival("slope-missing", says, partial(_without_slope, speaks))
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import prod
 
 import pytest
 
@@ -44,14 +43,6 @@ class Within:
         return (self.wrong if self.where(question) else self.right).answer(question, tensors)
 
 
-def rank(question: Question) -> int:
-    return len(question.input_shape)
-
-
-def rows(question: Question) -> int:
-    return prod(question.known_shape[:-1])
-
-
 def features(question: Question) -> int:
     return question.known_shape[-1] if question.input_shape else 0
 
@@ -66,10 +57,8 @@ def units(question: Question) -> int:
         ("bias-dropped", lambda q: features(q) > 4, "the bias is not added for 5 features and more"),
         ("bias-subtracted", lambda q: units(q) > features(q), "where there are more units than features"),
         ("features-reversed", lambda q: units(q) % 2 == 1, "the features are reversed for an odd number of units"),
-        ("outputs-through-float16", lambda q: rank(q) > 2, "rounded to float16 for rank 3 and above"),
         ("relu-with-ceiling", lambda q: units(q) <= 4, "relu is relu6 for 4 units and fewer"),
         ("kernel-gradient-in-fours", lambda q: q.config.dtype != "float32", "alone but for float32"),
-        ("upstream-averaged", lambda q: q.config.use_bias, "divided by the length of the batch with bias"),
     ],
 )
 def test_a_place_is_told_as_it_is(mutant: str, where: Where, says: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -194,6 +194,12 @@ class Inquiry:
     def consequences(self, *clauses: str) -> list[Result]:
         """The same, with those that are held back."""
         return [result for result in (*self.open, *self.held_back) if result.clause.id.startswith(clauses)]
+
+
+def changed(tensors: Tensors, names: Iterable[str], change: Callable[[NDArray[Any]], NDArray[Any]]) -> Tensors:
+    """Those of these names through a change, and in their own dtype again."""
+    operands = {name: getattr(tensors, name) for name in names}
+    return replace(tensors, **{name: change(values).astype(values.dtype) for name, values in operands.items()})
 
 
 def matches(got: NDArray[Any] | None, within: Interval) -> bool:

@@ -8,18 +8,14 @@ from dataclasses import dataclass
 import pytest
 
 from conformance.answers import Answer
-from conformance.cases import Question, Tier
-from conformance.diagnosis.conclude import diagnose
-from conformance.diagnosis.rules.seen import SEEN
+from conformance.cases import Question
 from conformance.families import Tensors
 from conformance.implementations.adapter import AdapterImplementation
 from conformance.implementations.mutants import MUTANTS
 from conformance.implementations.protocol import Implementation
 from conformance.implementations.reference import ReferenceAdapter
-from conformance.recording import oracle_named
-from conformance.run import Selection, run
+from tests.diagnosed import ORACLE, named
 
-ORACLE = oracle_named("recorded")
 Where = Callable[[Question], bool]
 
 
@@ -65,7 +61,6 @@ def test_a_place_is_told_as_it_is(mutant: str, where: Where, says: str) -> None:
     wrong = MUTANTS[mutant].make(ORACLE.dialect)
     right = AdapterImplementation(ReferenceAdapter(mutant, dialect=ORACLE.dialect, capabilities=wrong.capabilities))
     implementation = Within(wrong, right, where)
-    (report,) = run([implementation], Selection(tier=Tier.SMOKE, areas=("outputs", "gradients", "dtypes")), ORACLE)
-    told = [each for each in diagnose(report, implementation, ORACLE) if each.defect and each.defect not in SEEN]
+    told = named(implementation, "outputs", "gradients", "dtypes")
     assert len({each.defect for each in told}) == 1
     assert says in told[0].says

@@ -9,31 +9,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from conformance.cases import Tier
 from conformance.diagnosis import conclude
-from conformance.diagnosis.conclude import diagnose
-from conformance.diagnosis.rules.seen import SEEN
 from conformance.diagnosis.rules.specials import wrong_specials
 from conformance.diagnosis.rules.state import wrong_state
 from conformance.implementations.adapter import AdapterImplementation
 from conformance.implementations.load import load
 from conformance.implementations.mutants import MUTANTS
-from conformance.implementations.protocol import Implementation
 from conformance.implementations.reference import ReferenceAdapter, ReferenceLayer
-from conformance.recording import oracle_named
-from conformance.results import Diagnosis
-from conformance.run import Selection, run
 from reference.activations import ACTIVATIONS
 from reference.elementwise import Elementwise
-
-ORACLE = oracle_named("recorded")
-
-
-def named(implementation: Implementation, *areas: str) -> list[Diagnosis]:
-    (report,) = run([implementation], Selection(tier=Tier.SMOKE, areas=areas), ORACLE)
-    assert report.accusations
-    return [told for told in diagnose(report, implementation, ORACLE) if told.defect and told.defect not in SEEN]
-
+from tests.diagnosed import ORACLE, named
 
 # ---- outputs -------------------------------------------------------------------------------------------------------
 

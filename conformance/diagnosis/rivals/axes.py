@@ -37,22 +37,24 @@ def _along(axis: int) -> Callable[[Problem], Problem]:
     return operands
 
 
+def _axis_by_length(problem: Problem, first: int) -> int:
+    """The first axis from this one on that has the kernel's length, as the last one has."""
+    shape = problem.inputs.shape
+    return next(axis for axis in range(first, len(shape)) if shape[axis] == len(problem.kernel))
+
+
 def _by_length() -> Forward:
     """The product over the first axis behind the batch that has the kernel's length; the units stand there."""
 
-    def axis_of(problem: Problem) -> int:
-        shape = problem.inputs.shape
-        return next(axis for axis in (*range(1, len(shape)), 0) if shape[axis] == len(problem.kernel))
-
     def operands(problem: Problem) -> Problem:
-        axis = axis_of(problem)
+        axis = _axis_by_length(problem, 1)
         moved_inputs = np.moveaxis(problem.inputs, axis, -1)
         # where the units do not come to stand last, the bias broadcasts along another axis, or not at all
         bias = problem.bias if axis == problem.inputs.ndim - 1 else None
         return replace(problem, inputs=moved_inputs, bias=bias)
 
     def bound(problem: Problem) -> Interval:
-        axis, own = axis_of(problem), problem.bias
+        axis, own = _axis_by_length(problem, 1), problem.bias
 
         def z(estimate: Estimate, _: Problem) -> Estimate:
             back = moved(estimate, lambda values: np.moveaxis(values, -1, axis))
@@ -69,9 +71,7 @@ def _with_units_last(first: int) -> Forward:
     """The product over the first axis from this one on that has the kernel's length; the others stay in their order."""
 
     def operands(problem: Problem) -> Problem:
-        shape = problem.inputs.shape
-        axis = next(axis for axis in range(first, len(shape)) if shape[axis] == len(problem.kernel))
-        return replace(problem, inputs=np.moveaxis(problem.inputs, axis, -1))
+        return replace(problem, inputs=np.moveaxis(problem.inputs, _axis_by_length(problem, first), -1))
 
     return Forward(operands=operands)
 

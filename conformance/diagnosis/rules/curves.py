@@ -142,11 +142,8 @@ def _of_one_value(name: str, value: float, failing: Sequence[Exhibit], cases: tu
     """Of one value for all arguments the product may be what is lost: the bias tells, where there is one."""
     own = [each for each in failing if each.question.config.use_bias and each.question.family not in ("grid", "tails")]
     if own and all(each.got is not None and (each.got == value).all() for each in own):
-        says, evidence = (
-            f"{name} is always {value:.6g}",
-            f"{len(own)} of {len(own)} failing tensors with a bias as well",
-        )
-        yield Diagnosis("activation-formula", says, evidence, cases)
+        evidence = f"{len(own)} of {len(own)} failing tensors with a bias as well"
+        yield Diagnosis("activation-formula", f"{name} is always {value:.6g}", evidence, cases)
 
 
 def _of_dtypes(name: str, inquiry: Inquiry) -> str:

@@ -76,19 +76,16 @@ def first_batches(inquiry: Inquiry) -> Iterator[Diagnosis]:
     before = listed([word for name, word in words.items() if name in names]) if names else "another batch"
     zeros = bool(names) and all(_is_zero_beyond(each) for each in asked_again(inquiry, failing))
     what = "rows beyond the length of the first batch are 0" if zeros else observed(failing)
-    says = f"the length of a layer's first batch decides its later answers: after {before} {what}"
-    defect = "first-batch-decides"
     single = [result for result in inquiry.failing(ROWS) if fails_in(result, "row_by_row")]
     if single:  # batches of one length, which get others' answers as well
-        defect, says = (
-            "history-dependent",
-            f"what a layer was called on before decides its answers: after {before} {what}",
-        )
+        defect, decides = "history-dependent", "what a layer was called on before decides its answers"
+    else:
+        defect, decides = "first-batch-decides", "the length of a layer's first batch decides its later answers"
     evidence = f"{len(failing)} of {len(failing)} questions, put to layers that were called on other batches before"
     fresh = right_when_fresh(inquiry)
     follow = [each for each in inquiry.open if fresh and is_made_of_outputs(each)]
     cases = tuple(dict.fromkeys(result.case.id for result in (*failing, *single, *follow)))
-    yield Diagnosis(defect, says, evidence, cases)
+    yield Diagnosis(defect, f"{decides}: after {before} {what}", evidence, cases)
 
 
 def _is_zero_beyond(asked: Asked) -> bool:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 
 import numpy as np
 
-from conformance.diagnosis.exhibits import Asked, Inquiry, matches
+from conformance.diagnosis.exhibits import Asked, Inquiry, changed, matches
 from conformance.diagnosis.rivals.narrow import cut_to_bits
 from conformance.diagnosis.rules.state import asked_again
 from conformance.diagnosis.wording import names_missed
@@ -40,10 +39,11 @@ def unrounded_operands(inquiry: Inquiry) -> Iterator[Diagnosis]:
     """The rule for operands that a mixed policy does not round: what is handed in rounded, or cut, tells which."""
     failing = inquiry.failing(MIXED)
     asked = asked_again(inquiry, failing)
-    for defect, found, evidence in (
-        ("operands-cut", [_cut(inquiry, each) for each in asked], "give the same outputs once these are cut"),
-        ("operands-unrounded", [_unrounded(inquiry, each) for each in asked], "answer right once these are rounded"),
+    for defect, look, evidence in (
+        ("operands-cut", _cut, "give the same outputs once these are cut"),
+        ("operands-unrounded", _unrounded, "answer right once these are rounded"),
     ):
+        found = [look(inquiry, each) for each in asked]
         if found and found[0] and len(set(found)) == 1:
             cases = tuple(result.case.id for result in failing)
             told = f"{len(asked)} of {len(asked)} layers {evidence} beforehand"
@@ -51,8 +51,8 @@ def unrounded_operands(inquiry: Inquiry) -> Iterator[Diagnosis]:
             return
 
 
-#: Operands that may be another's fault than the rest's: in words, and whether these are the inputs, the kernel.
-_OPERANDS = (("inputs", True, False), ("kernels", False, True), ("operands", True, True))
+#: Operands that may be at fault together, and the word for them.
+_OPERANDS = (("inputs", ("inputs",)), ("kernels", ("kernel",)), ("operands", ("inputs", "kernel")))
 
 
 def _unrounded(inquiry: Inquiry, asked: Asked) -> str:
@@ -67,8 +67,8 @@ def _unrounded(inquiry: Inquiry, asked: Asked) -> str:
 def _cut(inquiry: Inquiry, asked: Asked) -> str:
     """Which operands get the same outputs when they are cut off beforehand, and others when they are rounded."""
     format, own = asked.question.config.format, asked.answer.tensor("outputs")
-    changed = zip(_each_changed(asked, cut_to_bits(format.precision)), _each_changed(asked, format.round), strict=True)
-    for (words, cut), (_, rounded) in changed:
+    pairs = zip(_each_changed(asked, cut_to_bits(format.precision)), _each_changed(asked, format.round), strict=True)
+    for (words, cut), (_, rounded) in pairs:
         given, other = (
             inquiry.witness.ask_with(asked.question, each).answer.tensor("outputs") for each in (cut, rounded)
         )
@@ -81,13 +81,9 @@ def _cut(inquiry: Inquiry, asked: Asked) -> str:
 
 def _each_changed(asked: Asked, change: Callable[[Array], Array]) -> Iterator[tuple[str, Tensors]]:
     """The question's tensors with operands that went through this: inputs, the kernel, and both."""
-    tensors = asked.tensors
-    if tensors is not None:
-        for words, *chosen in _OPERANDS:
-            operands = zip(("inputs", "kernel"), chosen, strict=True)
-            made = {name: getattr(tensors, name) for name, is_changed in operands if is_changed}
-            made = {name: change(each.astype(np.float64)).astype(each.dtype) for name, each in made.items()}
-            yield words, replace(tensors, **made)
+    if asked.tensors is not None:
+        for word, names in _OPERANDS:
+            yield word, changed(asked.tensors, names, lambda values: change(values.astype(np.float64)))
 
 
 def _depends(result: Result, dtype: str) -> bool:

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from math import prod
 
 import numpy as np
 
 from conformance.cases import Question
-from conformance.diagnosis.exhibits import Exhibit, Inquiry, apart
+from conformance.diagnosis.exhibits import Exhibit, Inquiry, apart, changed
 from conformance.diagnosis.fit import ENOUGH, OBSERVED, Fit, agrees, predicted
 from conformance.diagnosis.rules.explained import UNCERTAIN
 from conformance.diagnosis.scope import OWN_DEFECTS, Trait, separating
@@ -128,9 +129,8 @@ def _of_other_sizes(inquiry: Inquiry, base: Question) -> Iterator[Exhibit]:
     given = (("inputs",), weights, ("upstream",)) if base.procedure == "differentiate" else (("inputs",), weights)
     for names in given:
         for factor in SIZES:
-            operands = {name: getattr(tensors, name) for name in names}
-            scaled = {name: values * values.dtype.type(factor) for name, values in operands.items()}
-            yield from inquiry.witness.exhibits_with(question, replace(tensors, **scaled))
+            scaled = changed(tensors, names, partial(np.multiply, factor))
+            yield from inquiry.witness.exhibits_with(question, scaled)
 
 
 def _plainest(fit: Fit) -> Question:

@@ -9,6 +9,7 @@ from math import prod
 
 from conformance.cases import Question
 from conformance.diagnosis.wording import listed
+from reference.formats import POLICIES
 
 
 @dataclass(frozen=True)
@@ -120,6 +121,9 @@ def traits(questions: Sequence[Question], *, of_numbers: bool = True, of_activat
         names = sorted({named(question) for question in questions})
         if len(names) <= (_LISTED if named is _dtype else _MANY):
             yield Trait(words.format(listed(names)), _among(named, names), named is _dtype)
+        elif named is _dtype and len(names) == len(POLICIES) - 1:
+            (other,) = {*POLICIES} - {*names}
+            yield Trait(f"in all dtypes but {other}", _among(named, names), is_of_dtype=True)
     yield from (replace(each, is_of_dtype=True) for each in _flagged(questions, _LAST_FLAGS))
     ranks = {len(question.input_shape) for question in questions}
     if len(ranks) == 1 and of_numbers:

@@ -76,9 +76,17 @@ def kernel_by_another_pitch(inputs: Any, kernel: Any, bias: Any, activation: str
     return activated(pre_activation(inputs, read, bias), activation)
 
 
+def relu6_as_a_difference(inputs: Any, kernel: Any, bias: Any, activation: str) -> Any:
+    """Far from 0 two large numbers cancel, and infinities make NaN."""
+    z = pre_activation(inputs, kernel, bias)
+    right = activated(z, activation)
+    return np.maximum(z, 0) - np.maximum(z - z.dtype.type(6), 0) if activation == "relu6" else right
+
+
 @pytest.mark.parametrize(
     ("function", "says", "never"),
     [
+        (relu6_as_a_difference, "relu6 stays at 0 and at 8 above 3.9", "is 0 above"),
         (gelu_in_a_range, "gelu is another function", "straight lines"),
         (infinity_is_lost_in_most_units, "infinity becomes NaN in ", "spoils"),
         (last_tile_begins_too_early, "some rows hold the outputs of others", " rows and more"),
@@ -104,6 +112,45 @@ def test_what_is_wrong_with_outputs_is_said_and_no_more(function: Callable[..., 
 def test_what_is_like_a_defect_in_part_is_not_named_for_it(function: Callable[..., Any], never: str) -> None:
     told = named(load(function, ORACLE.dialect), "outputs", "specials", "state")
     assert not any(never in each.says for each in told)
+
+
+class RefusesOddWidths(ReferenceAdapter):
+    """Half types are refused but where features and units fill whole blocks: no case of them does."""
+
+    def call(self, layer: ReferenceLayer, inputs: Any) -> Any:
+        if layer.config.format.is_half and (inputs.shape[-1] % 8 or layer.config.units % 8):
+            raise ValueError("not a multiple of 8")
+        return super().call(layer, inputs)
+
+
+class RefusesOddRowsWithoutFeatures(ReferenceAdapter):
+    def call(self, layer: ReferenceLayer, inputs: Any) -> Any:
+        if inputs.shape[-1] == 0 and len(inputs) % 2:
+            raise ValueError("cannot reshape")
+        return super().call(layer, inputs)
+
+
+class NegatesFractions(ReferenceAdapter):
+    """Weights of more digits than a half type holds lose their sign: those that were rounded before do not."""
+
+    def load(self, layer: ReferenceLayer, kernel: Any, bias: Any) -> Any:
+        cut = np.rint(kernel.astype(np.float64) * 16) / 16
+        return super().load(layer, np.where(kernel == cut, kernel, -kernel).astype(kernel.dtype), bias)
+
+
+@pytest.mark.parametrize(
+    ("adapter", "says", "never"),
+    [
+        (RefusesOddWidths, "it raises now and then in half types", "raises in half types"),
+        (RefusesOddRowsWithoutFeatures, "for inputs without features, for an odd number of rows", "rank"),
+        (NegatesFractions, "", "not rounded"),
+    ],
+)
+def test_what_is_wrong_of_some_layers_is_said_of_those(adapter: type[ReferenceAdapter], says: str, never: str) -> None:
+    implementation = AdapterImplementation(adapter(adapter.__name__, dialect=ORACLE.dialect))
+    told = [each.says for each in named(implementation, "outputs", "dtypes", "shapes")]
+    assert not says or any(says in each for each in told)
+    assert not any(never in each for each in told)
 
 
 # ---- state ---------------------------------------------------------------------------------------------------------

@@ -24,9 +24,9 @@ def of_every_activation() -> Iterator[Rival]:
     """None applied, each applied twice, relu beside each, or one in the place of all."""
     yield _rival("activation-missing", "no activation is applied", _by("linear"))
     yield _rival("activation-formula", "every activation is applied twice", _twice)
-    yield _rival("activation-formula", "relu is applied after every activation", _before_relu, of_halves=True)
+    yield _rival("activation-formula", "relu is applied to what the activation gives", _before_relu, of_halves=True)
     for name in ALWAYS:
-        yield _rival("activation-formula", f"{name} is applied, whatever the activation is", _by(name))
+        yield _rival("activation-formula", f"{name} is applied in place of the activation", _by(name))
     for words, applied in _PARTS:
         for of_rows in (True, False):
             says = f"no activation is applied to {words}"

@@ -17,7 +17,7 @@ from conformance.results import Diagnosis, Result
 from reference.activations import ACTIVATIONS
 from reference.config import DenseConfig
 from reference.elementwise import Elementwise
-from reference.formats import FORMATS, Array, Mask
+from reference.formats import FORMATS, POLICIES, Array, Mask
 
 #: Where an activation is followed over a range.
 CURVES = ("outputs.activation-formula", "outputs.activation-tails")
@@ -41,6 +41,12 @@ CORNER = 3
 UNITS = 8
 #: Fewer different values are no table.
 STEPS = 3
+#: Large arguments are powers of two times these; and how the ends of all arguments are called.
+MANTISSAS = (1.0, 1.171875, 1.6640625)
+ENDS = ("minus infinity", "infinity")
+
+#: Arguments, values, which of them are wrong, and the right ones.
+_Points = tuple[Array, Array, Mask, Array]
 
 
 def depends_on_more(exhibit: Exhibit, inquiry: Inquiry, upstream_times: float = -1.0) -> bool:
@@ -109,6 +115,7 @@ def curve_of(name: str, failing: Sequence[Exhibit], inquiry: Inquiry) -> Iterato
     usable = [part for part in parts if part is not None]
     if len(usable) < len(parts):
         return
+    usable += _far_points(name, dtype, inquiry)
     z, got, wrong, right = (np.concatenate(values) for values in zip(*usable, strict=True))
     cases = tuple(
         result.case.id
@@ -134,7 +141,8 @@ def curve_of(name: str, failing: Sequence[Exhibit], inquiry: Inquiry) -> Iterato
         yield Diagnosis("activation-formula", says, evidence, cases)
     else:
         example = "" if what != OFF else f": {_largest(name, z, got, wrong, right)}"
-        says = f"{name} {what} {where}{of}, and is right wherever else it was asked{example}"
+        beyond = _at_infinity(name, dtype, inquiry)
+        says = f"{name} {what} {where}{of}{beyond}, and is right wherever else it was asked{example}"
         yield Diagnosis("activation-tail", says, evidence, cases)
 
 
@@ -193,7 +201,7 @@ def _right_rows(question: Question, inquiry: Inquiry) -> Mask | None:
     return right if right.all() or (is_apart and right.mean() > MOSTLY) else None
 
 
-def _points(name: str, dtype: str, family: str, rows: int, inquiry: Inquiry) -> tuple[Array, Array, Mask, Array] | None:
+def _points(name: str, dtype: str, family: str, rows: int, inquiry: Inquiry) -> _Points | None:
     """Arguments, values, which of them are wrong, and the right ones; of whole rows the largest argument counts."""
     row = ACTIVATIONS[name]
     units = 1 if isinstance(row, Elementwise) else 3 if row.units_per_output == 1 else 2
@@ -211,6 +219,42 @@ def _points(name: str, dtype: str, family: str, rows: int, inquiry: Inquiry) -> 
     wrong, right = ~inside(raw, exhibit.right), exhibit.right.middle
     kept = np.broadcast_to(rows_right[:, None], got.shape).ravel()
     return np.broadcast_to(z, got.shape).ravel()[kept], got.ravel()[kept], wrong.ravel()[kept], right.ravel()[kept]
+
+
+def _asked_at(z: Array, name: str, dtype: str, inquiry: Inquiry) -> _Points | None:
+    """The same at these arguments, of one unit without bias; None where the answer has another shape."""
+    question = Question("call", DenseConfig(1, name, False, dtype), (len(z), 1), "grid")
+    tensors = inquiry.witness.tensors(question)
+    assert tensors is not None
+    inputs = z[:, None].astype(tensors.inputs.dtype)
+    asked = inquiry.witness.ask_with(question, replace(tensors, inputs=inputs, kernel=np.ones_like(tensors.kernel)))
+    raw, right = asked.answer.tensor("outputs"), asked.truth.bounds.get("outputs")
+    if raw is None or right is None or raw.shape != right.shape:
+        return None
+    wrong = ~inside(raw, right) & ~right.makes_no_claim
+    return inputs.astype(np.float64).ravel(), raw.astype(np.float64).ravel(), wrong.ravel(), right.middle.ravel()
+
+
+def _far_points(name: str, dtype: str, inquiry: Inquiry) -> list[_Points]:
+    """Large arguments, of several mantissas, as far as linear layers are right there."""
+    if not isinstance(ACTIVATIONS[name], Elementwise):
+        return []
+    exponents = np.arange(4, int(np.log2(POLICIES[dtype].compute.largest)), 1 if dtype != "float64" else 8)
+    sizes = np.outer(2.0**exponents, MANTISSAS).ravel()
+    z = np.concatenate([-sizes[::-1], sizes])
+    linear, own = (_asked_at(z, each, dtype, inquiry) for each in ("linear", name))
+    return [own] if own is not None and linear is not None and not linear[2].any() else []
+
+
+def _at_infinity(name: str, dtype: str, inquiry: Inquiry) -> str:
+    """What it gives at both ends, where that is wrong."""
+    is_of_one = isinstance(ACTIVATIONS[name], Elementwise)
+    points = _asked_at(np.array([-np.inf, np.inf]), name, dtype, inquiry) if is_of_one else None
+    if points is None:
+        return ""
+    _, got, wrong, _ = points
+    words = [f"{value:.6g} at {end}" for value, end in zip(got[wrong], np.array(ENDS)[wrong], strict=True)]
+    return f", and gives {listed(words)}" if words else ""
 
 
 #: Of values that have nothing in common.

@@ -11,6 +11,7 @@ import numpy as np
 from conformance.cases import Question
 from conformance.contract.half_precision import RIVAL_FORMULAS
 from conformance.diagnosis.exhibits import Asked, Inquiry, inside, spread
+from conformance.diagnosis.further import further, plainest
 from conformance.diagnosis.rules.explained import PLAIN, fails_in, is_made_of_outputs
 from conformance.diagnosis.scope import Trait, separating
 from conformance.results import Diagnosis, Result, Verdict
@@ -44,22 +45,24 @@ def raises_plainly(inquiry: Inquiry) -> Iterator[Diagnosis]:
     answered = [r for r in calls if r.verdict in (Verdict.PASS, Verdict.FAIL)]
     where = separating((result.case.question for result in raised), (), (result.case.question for result in answered))
     message = _message(raised[0])
-    if where is None:
-        yield from _raises_after_others(inquiry, raised)
-        yield from _raises_for_specials(inquiry)
+    held = None if where is None else _held_further(inquiry, where, raised, answered)
+    if where is None or held is None:
+        found = [*_raises_after_others(inquiry, raised), *_raises_for_specials(inquiry)]
+        yield from found
+    if where is None or (held is None and found):
         return
+    where, is_sure = held or (where, False)
     reached = [
         result for result in inquiry.open if result.verdict is Verdict.ERROR and where.holds(result.case.question)
     ]
     also = [result for result in inquiry.open if result.verdict is Verdict.BLOCKED]
-    rank = "rank-refused" if "rank" in where.says else "raises"
+    rank = "rank-refused" if where.says.startswith("for rank") and "," not in where.says else "raises"
     if rank == "rank-refused":
         also += [r for r in inquiry.failing("shapes.other-rank-accepted") if r.raised == raised[0].raised]
     cases = tuple(dict.fromkeys(result.case.id for result in (*reached, *also)))
-    is_sure = not where.says or not any(_answers_elsewhere(inquiry, each.case.question, where) for each in raised[:4])
     says = f"it raises {'' if is_sure else 'now and then '}{where.says or 'whenever it is called'}: {message}"
     evidence = f"{len(raised)} of {len(raised)} such questions raise, {len(answered)} others do not"
-    yield Diagnosis(REFUSED.get(where.says, rank), says, evidence, cases)
+    yield Diagnosis(REFUSED.get(where.says.partition(",")[0], rank), says, evidence, cases)
 
 
 def flattened_inputs(inquiry: Inquiry) -> Iterator[Diagnosis]:
@@ -83,15 +86,26 @@ def _is_of_calls(result: Result) -> bool:
     return result.verdict is Verdict.ERROR or is_made_of_outputs(result)
 
 
-def _answers_elsewhere(inquiry: Inquiry, question: Question, where: Trait) -> bool:
-    """Whether with leading axes of another length it answers, although the same should hold there."""
-    *leading, features = question.known_shape
-    for length in (2, 4, 6):
-        asked = replace(question, procedure="call", input_shape=(*(length for _ in leading), features), family="normal")
-        is_like = features and 0 not in leading and 1 not in leading and where.holds(asked)
-        if is_like and not inquiry.witness.ask(asked).answer.raised:
-            return True
-    return False
+def _held_further(
+    inquiry: Inquiry, where: Trait, raised: Sequence[Result], answered: Sequence[Result]
+) -> tuple[Trait, bool] | None:
+    """The property that further questions leave of what raises, and whether it always does there.
+
+    None where none of these raises: then it is not the layer's arguments, or its inputs' shape, that make it raise.
+    """
+    calls = [result.case.question for result in raised if result.case.question.procedure == "call"]
+    others = [result.case.question for result in answered]
+    inside = [result.case.question for result in raised]
+    outside: list[Question] = []
+    if not calls:
+        return where, True
+    for question in further(plainest(calls), sorted(inquiry.witness.oracle.dialect.activations)):
+        if not inquiry.witness.is_tired:
+            (inside if inquiry.witness.ask(question).answer.raised else outside).append(question)
+    if len(inside) == len(raised) and any(where.holds(question) for question in outside):
+        return None
+    always = separating(inside, (), [*others, *outside])
+    return (always, True) if always is not None else (separating(inside, (), others) or where, False)
 
 
 def _raises_in_gradients(inquiry: Inquiry, plain: Sequence[Result]) -> Iterator[Diagnosis]:

@@ -8,6 +8,7 @@ import numpy as np
 
 from conformance.diagnosis.exhibits import Asked, Inquiry, changed, matches
 from conformance.diagnosis.rivals.narrow import cut_to_bits
+from conformance.diagnosis.rules.explained import fails_plainly
 from conformance.diagnosis.rules.state import asked_again
 from conformance.diagnosis.wording import names_missed
 from conformance.families import Tensors
@@ -37,6 +38,8 @@ def ignored_policy(inquiry: Inquiry) -> Iterator[Diagnosis]:
 
 def unrounded_operands(inquiry: Inquiry) -> Iterator[Diagnosis]:
     """The rule for operands that a mixed policy does not round: what is handed in rounded, or cut, tells which."""
+    if any(not result.case.question.config.format.is_half for result in fails_plainly(inquiry)):
+        return  # whatever is wrong there is wrong under mixed policies as well
     failing = inquiry.failing(MIXED)
     asked = asked_again(inquiry, failing)
     for defect, look, evidence in (

@@ -8,39 +8,26 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
-from math import prod
 
 import numpy as np
 
 from conformance.cases import Question
 from conformance.diagnosis.exhibits import Exhibit, Inquiry, apart, changed
 from conformance.diagnosis.fit import ENOUGH, OBSERVED, Fit, agrees, predicted
+from conformance.diagnosis.further import further, plainest
 from conformance.diagnosis.rules.explained import UNCERTAIN
 from conformance.diagnosis.scope import OWN_DEFECTS, Trait, separating
 from reference.activations import ACTIVATIONS
 from reference.elementwise import Elementwise
-from reference.formats import POLICIES
 
-#: Lengths that features, units and batches are given: small ones, and both sides of a block.
-LENGTHS = (1, 2, 3, 4, 5, 8, 9, 12, 16, 17, 32, 33, 64)
-#: And many features of few rows.
-MANY = (65, 100, 130, 300, 600, 1100)
 #: What else gives outputs.
 _OTHER = {"call": "differentiate", "differentiate": "call"}
 #: Rows of a grid and of tails.
 TAILS = 251
-#: Axes before the last, for each rank.
-RANKS = (
-    *((5,), (1,), (3, 5), (2, 3, 5), (2, 2, 3, 2), (2, 1, 3, 2, 2), (1, 2, 1, 3, 2, 2)),
-    *((1, 1), (1, 4), (4, 1), (1, 1, 1), (2, 1, 3)),
-    *((3, 13), (2, 40), (40, 2), (2, 5, 9)),  # many rows in few entries of the batch, and few in many
-)
 #: By what numbers are made larger and smaller.
 SIZES = (2.0**20, 2.0**6, 2.0**-6, 2.0**-30)
 #: So many times what one rounding may do is no other defect.
 ROUNDINGS = 16
-#: So many elements of inputs or kernels are enough.
-MOST = 2**15
 
 
 def rescoped(inquiry: Inquiry, fit: Fit, failing: Sequence[Exhibit], right: Sequence[Exhibit]) -> Fit | None:
@@ -70,7 +57,9 @@ def _scoped(fit: Fit, found: Sequence[Exhibit], others: Sequence[Exhibit], right
             otherwise.append(exhibit.question)
         if is_so and (exhibit.fails or _tells(fit, exhibit)):
             inside.append(exhibit.question)
-        if is_so is False and not exhibit.fails and (_is_of_same_activation(fit, exhibit) or _would_fail(fit, exhibit)):
+        is_exact = _is_of_same_kind(fit, exhibit) or _is_far(fit, exhibit)
+        is_telling = _is_of_same_activation(fit, exhibit) or _would_fail(fit, exhibit)
+        if is_so is False and not exhibit.fails and is_exact and is_telling:
             outside.append(exhibit.question)
     otherwise = _beyond_own_defects(fit, otherwise)
     contradicted = [each.question for each in others if each not in fit.explained and agrees(fit.rival, each) is False]
@@ -103,9 +92,9 @@ def _beyond_own_defects(fit: Fit, otherwise: Sequence[Question]) -> list[Questio
 
 def _further(inquiry: Inquiry, fit: Fit, names: Collection[str]) -> Iterator[Exhibit]:
     """Tensors of these names of questions that nobody asked yet."""
-    base = _plainest(fit)
+    base = plainest(exhibit.question for exhibit in fit.explained)
     accepted = () if fit.rival.about or fit.rival.is_vague else inquiry.witness.oracle.dialect.activations
-    variations = [*_variations(base), *(_with_activation(base, name) for name in sorted(accepted))]
+    variations = list(further(base, sorted(accepted)))
     if "outputs" in names:
         variations += [replace(each, procedure=_OTHER[each.procedure]) for each in variations[:1]]
     if fit.rival.about and isinstance(ACTIVATIONS[base.config.activation], Elementwise):
@@ -131,21 +120,6 @@ def _of_other_sizes(inquiry: Inquiry, base: Question) -> Iterator[Exhibit]:
         for factor in SIZES:
             scaled = changed(tensors, names, partial(np.multiply, factor))
             yield from inquiry.witness.exhibits_with(question, scaled)
-
-
-def _plainest(fit: Fit) -> Question:
-    """Of the questions that are explained one without activation, in two axes, of no special length."""
-    questions = dict.fromkeys(exhibit.question for exhibit in fit.explained)
-    return min(
-        questions,
-        key=lambda each: (
-            each.config.activation != "linear",
-            each.config.dtype != "float32",
-            abs(len(each.input_shape) - 2),
-            1 in (*each.known_shape, each.config.units),
-            each.family != "normal",
-        ),
-    )
 
 
 def _untied(fit: Fit, found: Sequence[Exhibit]) -> list[Fit]:
@@ -216,39 +190,3 @@ def _would_fail(fit: Fit, right: Exhibit) -> bool:
     _, said = predicted(fit.rival, right)
     within = said.get(right.name)
     return within is None or within.shape != right.right.shape or bool(apart(within, right.right).any())
-
-
-def _with_activation(base: Question, name: str) -> Question:
-    units = base.config.units * (2 // ACTIVATIONS[name].output_units(2))
-    config = replace(base.config, activation=name, units=units)
-    return replace(base, config=config, family="normal", seed=base.seed + 303)
-
-
-def _variations(base: Question) -> Iterator[Question]:
-    if 0 in base.known_shape or len(base.known_shape) < 2:
-        return
-    batch, *between, features = base.known_shape
-    units = base.config.units
-
-    def asked(shape: tuple[int, ...], units: int = units, use_bias: bool = base.config.use_bias) -> Question:
-        config = replace(base.config, units=units, use_bias=use_bias)
-        return replace(base, config=config, input_shape=shape, family="normal", seed=base.seed + 303)
-
-    shapes = [
-        *((length, *between, features) for length in LENGTHS),
-        *((batch, *between, length) for length in LENGTHS),
-        *((2, *between, length) for length in MANY),
-        *((*leading, features) for leading in RANKS),
-        *((*leading, features) for leading in ((units,), (units, 5), (3, units), (units, 3, 5), (2, 3, units))),
-    ]
-    for shape in shapes:
-        if prod(shape) * units <= MOST:
-            yield asked(shape)
-    row = ACTIVATIONS[base.config.activation]
-    whole = 1 if isinstance(row, Elementwise) else row.units_per_output
-    for length in (*LENGTHS, features):
-        if length % whole == 0:
-            yield asked(base.known_shape, units=length)
-    yield asked(base.known_shape, use_bias=not base.config.use_bias)
-    dtypes = [dtype for dtype in POLICIES if dtype != base.config.dtype]
-    yield from (replace(asked(base.known_shape), config=replace(base.config, dtype=dtype)) for dtype in dtypes)

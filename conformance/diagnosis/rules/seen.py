@@ -11,6 +11,7 @@ import numpy as np
 
 from conformance.cases import Question
 from conformance.diagnosis.exhibits import Exhibit, Inquiry, wrong_elements
+from conformance.diagnosis.further import further, plainest
 from conformance.diagnosis.rivals.backward import gradient_of
 from conformance.diagnosis.rivals.regions import Region, regions
 from conformance.diagnosis.rules.explained import PLAIN, is_made_of_outputs
@@ -46,7 +47,9 @@ def seen_outputs(inquiry: Inquiry) -> Iterator[Diagnosis]:
     shaped = [exhibit for exhibit in linear or failing if exhibit.is_shaped]
     if len(shaped) < TENSORS or len(shaped) < len(linear or failing):
         return
-    where = _where(linear or failing, right)
+    more, right = _with_further(inquiry, linear or failing, right)
+    shaped = [exhibit for exhibit in more if exhibit.is_shaped]
+    where = _where(more, right)
     evidence = f"{len(shaped)} of {len(shaped)} failing tensors that were asked for again"
     for defect, says in _accounts(shaped):
         place = where or Trait("", lambda question: True)
@@ -58,6 +61,24 @@ def seen_outputs(inquiry: Inquiry) -> Iterator[Diagnosis]:
         elsewhere = any(is_made_of_outputs(r) and not where.holds(r.case.question) for r in inquiry.open)
         says = f"the outputs are wrong {where.says}" + ("" if inquiry.fits or elsewhere else ", and right otherwise")
         yield Diagnosis("outputs-wrong", says, f"{evidence}; {len(right)} others are right", cases)
+
+
+def _with_further(
+    inquiry: Inquiry, failing: Sequence[Exhibit], right: Sequence[Exhibit]
+) -> tuple[list[Exhibit], list[Exhibit]]:
+    """Tensors of these names of further questions beside them: where something is wrong should be so there, too."""
+    names = {exhibit.name for exhibit in failing}
+    base = plainest(exhibit.question for exhibit in failing)
+    is_linear = base.config.activation == "linear"
+    accepted = () if is_linear and "outputs" in names else sorted(inquiry.witness.oracle.dialect.activations)
+    wrong, others = list(failing), list(right)
+    for question in further(base, accepted):
+        found = [] if inquiry.witness.is_tired else inquiry.witness.exhibits(question)
+        if "outputs" in names or not any(exhibit.name == "outputs" and exhibit.fails for exhibit in found):
+            for exhibit in found:
+                if exhibit.name in names:
+                    (wrong if exhibit.fails else others).append(exhibit)
+    return wrong, others
 
 
 def _where(failing: Sequence[Exhibit], right: Sequence[Exhibit]) -> Trait | None:
@@ -134,6 +155,7 @@ def seen_gradients(inquiry: Inquiry) -> Iterator[Diagnosis]:
     names = [name for name in GRADIENTS if any(exhibit.name == name for exhibit in failing)]
     if len(failing) < TENSORS or not names:
         return
+    failing, right = _with_further(inquiry, failing, right)
     same = [exhibit for exhibit in right if exhibit.name in names and _tells(exhibit)]
     where = separating((each.question for each in failing), (), (each.question for each in same))
     owners = [gradient_of(name).removesuffix(" gradient") for name in names]

@@ -73,7 +73,9 @@ def _policies(results: Sequence[Result]) -> str:
 
 
 def _dtypes_of_gradients(results: Sequence[Result]) -> str:
-    """What is missing has no dtype."""
+    """What is missing has no dtype, and of what raises nothing is known but that it does."""
+    if not missed(results):
+        return observed(results)
     is_missing = all(each.got == "None" for each in missed(results) if each.name.startswith("dtype"))
     what = "is missing" if is_missing else "has another dtype than what it belongs to"
     return f"a gradient {what}: {observed(results)}"
@@ -274,6 +276,7 @@ TOPICS: tuple[Topic, ...] = (
         "orthogonal-wrong",
         ("initializers.orthogonal",),
         _observed("orthogonal does not make orthonormal rows or columns"),
+        holds=lambda inquiry, results: not _others_fail(inquiry, results),
     ),
     Topic(
         "seed-not-used",

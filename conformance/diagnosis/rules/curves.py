@@ -128,7 +128,7 @@ def curve_of(name: str, failing: Sequence[Exhibit], inquiry: Inquiry) -> Iterato
     if len(np.unique(got)) == 1:
         yield from _of_one_value(name, float(got[0]), failing, cases)
         return
-    of = _of_dtypes(name, inquiry)
+    of = of_dtypes(name, inquiry, CURVES)
     in_middle = bool((wrong & (np.abs(z) <= MIDDLE) & (np.abs(z) > 2.0**-10)).any())
     what, where = _content(got[wrong], z[wrong]), _places(name, z, wrong)
     evidence = (
@@ -154,9 +154,9 @@ def _of_one_value(name: str, value: float, failing: Sequence[Exhibit], cases: tu
         yield Diagnosis("activation-formula", f"{name} is always {value:.6g}", evidence, cases)
 
 
-def _of_dtypes(name: str, inquiry: Inquiry) -> str:
+def of_dtypes(name: str, inquiry: Inquiry, curves: tuple[str, ...]) -> str:
     """The end of a clause, where it is wrong in some dtypes and right in others: on its curve, or anywhere else."""
-    for clauses in (CURVES, ("",)):
+    for clauses in (curves, ("",)):
         wrong, right = (
             {r.case.question.config.dtype for r in results if r.clause.id.startswith(clauses) and _is_of(r, name)}
             for results in (inquiry.open, inquiry.passed)

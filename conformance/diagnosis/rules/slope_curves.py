@@ -11,7 +11,7 @@ from conformance.diagnosis.exhibits import Exhibit, Inquiry, inside
 from conformance.diagnosis.rivals.families import ALIASES
 from conformance.diagnosis.rivals.rival import Rival
 from conformance.diagnosis.rivals.slopes import at_kinks
-from conformance.diagnosis.rules.curves import depends_on_more, inexactly, told_apart
+from conformance.diagnosis.rules.curves import depends_on_more, inexactly, of_dtypes, told_apart
 from conformance.diagnosis.rules.explained import is_of_gradients
 from conformance.diagnosis.rules.outputs import is_of_activation
 from conformance.results import Diagnosis
@@ -20,6 +20,8 @@ from reference.elementwise import Elementwise
 
 #: So many activations at most have slopes of their own that nobody knows.
 CURVES = 3
+#: Where slopes are followed over a range.
+FOLLOWED = ("gradients.slope", "gradients.saturated", "dtypes.half-activations")
 #: Where slopes are looked at: a family, and so many rows.
 GRID, TAILS = ("grid", 509), ("tails", 251)
 
@@ -122,11 +124,12 @@ def _slope_curve(inquiry: Inquiry, name: str, row: Elementwise, question: Questi
     evidence = (
         f"{int(wrong.sum())} of {wrong.size} slopes on a grid and in the tails are wrong; no formula that is known fits"
     )
+    of = of_dtypes(name, inquiry, FOLLOWED)
     if not (wrong & (np.abs(z) <= 3) & (np.abs(z) > 2.0**-10)).any():
         what = "NaN" if np.isnan(got[wrong]).all() else "0" if (got[wrong] == 0).all() else "wrong"
         where = [f"below {z[wrong & (z < 0)].max():.5g}"] if (wrong & (z < 0)).any() else []
         where += [f"above {z[wrong & (z > 0)].min():.5g}"] if (wrong & (z > 0)).any() else []
-        says = f"the slope of {name} is {what} {' and '.join(where)}, and right wherever else it was asked"
+        says = f"the slope of {name} is {what} {' and '.join(where)}{of}, and right wherever else it was asked"
         yield Diagnosis("slope-tail", says, evidence, cases)
         return
     right = np.asarray(row.slope(z), np.float64)
@@ -135,4 +138,4 @@ def _slope_curve(inquiry: Inquiry, name: str, row: Elementwise, question: Questi
     place = int(np.argmax(error))
     what = inexactly(z, got, right, wrong) or "is another function"
     values = f"it is {told_apart(got[place], right[place])} is right"
-    yield Diagnosis("slope-formula", f"the slope of {name} {what}: at z = {z[place]:.6g} {values}", evidence, cases)
+    yield Diagnosis("slope-formula", f"the slope of {name} {what}{of}: at z = {z[place]:.6g} {values}", evidence, cases)

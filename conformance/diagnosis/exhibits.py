@@ -218,6 +218,16 @@ def wrong_elements(exhibit: Exhibit) -> Mask:
     return ~inside(exhibit.got, exhibit.right)
 
 
+def off_by(exhibit: Exhibit) -> float:
+    """The greatest error, as a part of the greatest element; inf where there is none, or another shape."""
+    if not exhibit.is_shaped or exhibit.got is None:
+        return np.inf
+    middle = exhibit.right.middle
+    greatest = float(np.abs(middle).max(initial=0.0))
+    error = float(np.abs(exhibit.got.astype(np.float64) - middle).max(initial=0.0))
+    return error / greatest if np.isfinite(error) and greatest > 0 else np.inf
+
+
 def apart(one: Interval, other: Interval) -> Mask:
     """True where no value lies in both."""
     with np.errstate(invalid="ignore"):

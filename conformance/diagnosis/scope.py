@@ -63,6 +63,7 @@ _FLAGS: tuple[tuple[Callable[[Question], bool], str, str], ...] = (
         "where the kernel is not square",
     ),
     (lambda question: question.config.units == 1, "for a single unit", "for several units"),
+    (lambda question: question.known_shape[-1:] == (1,), "for a single feature", "unless there is a single feature"),
     (lambda question: prod(question.known_shape[:-1]) == 1, "for a single row", "for several rows"),
     (
         lambda question: 1 in (*question.known_shape[:-1], question.config.units),

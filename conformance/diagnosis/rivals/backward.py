@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from conformance.diagnosis.rivals.rival import ROUNDINGS, Predicted, permuted
+from conformance.diagnosis.rivals.rival import ROUNDINGS, Predicted, Rival, permuted
 from conformance.truth import Posed
 from reference.activations import ACTIVATIONS, Activation
 from reference.bounds import Estimate, Problem, pre_activation, product
@@ -102,6 +102,12 @@ def one(name: str, made: Callable[[Posed], Gradients]) -> Callable[[Posed], Pred
         return {name: found[name]} if name in found else {}
 
     return predict
+
+
+def squeezed(name: str) -> Rival:
+    """Where nothing has length 1, that is right."""
+    says = f"{gradient_of(name)} loses its axes of length 1"
+    return Rival("gradient-shape", says, changed((name,), lambda right, posed: permuted(right, np.squeeze)))
 
 
 def without_slope(name: str) -> Callable[[Posed], Predicted | None]:

@@ -10,7 +10,7 @@ from math import prod
 import numpy as np
 
 from conformance.diagnosis.rivals.axes import in_column_order, leading_reversed
-from conformance.diagnosis.rivals.backward import Gradients, changed, gradients, one, without_slope
+from conformance.diagnosis.rivals.backward import Gradients, changed, gradients, one, squeezed, without_slope
 from conformance.diagnosis.rivals.gradient_rows import of_whole_blocks, the_first
 from conformance.diagnosis.rivals.product import BLOCKS
 from conformance.diagnosis.rivals.rival import Rival, permuted
@@ -51,6 +51,7 @@ def of_inputs() -> Iterator[Rival]:
         "the inputs' gradient is that of the kernel's absolute values",
         one("inputs_gradient", lambda posed: gradients(posed, backward=lambda p: replace(p, kernel=np.abs(p.kernel)))),
     )
+    yield squeezed("inputs_gradient")
     yield Rival(
         "gradient-shape",
         "the inputs' gradient has its leading axes merged",

@@ -8,7 +8,15 @@ from functools import partial
 
 import numpy as np
 
-from conformance.diagnosis.rivals.backward import Gradients, changed, gradients, one, right_delta, without_slope
+from conformance.diagnosis.rivals.backward import (
+    Gradients,
+    changed,
+    gradients,
+    one,
+    right_delta,
+    squeezed,
+    without_slope,
+)
 from conformance.diagnosis.rivals.gradient_rows import of_rows
 from conformance.diagnosis.rivals.quantized import INPUTS, Held
 from conformance.diagnosis.rivals.rival import ROUNDINGS, Predicted, Rival, permuted
@@ -48,6 +56,7 @@ def of_kernel() -> Iterator[Rival]:
         "the kernel's gradient is made as (units, features), and read as (features, units)",
         changed(name, lambda right, posed: permuted(right, lambda ends: ends.T.reshape(ends.shape))),
     )
+    yield squeezed("kernel_gradient")
     yield from of_rows("kernel_gradient")
     for words, order in PAIRINGS:
         yield Rival(

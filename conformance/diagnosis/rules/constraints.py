@@ -103,6 +103,8 @@ def _when_built(inquiry: Inquiry) -> Iterator[Diagnosis]:
             if np.abs(got - wanted).max() > ROUNDINGS * config.variable_format.unit_roundoff * np.abs(wanted).max():
                 return
             weights.append(weight)
+    if not weights:
+        return
     several = len(set(weights)) > 1
     verb, they = ("are", "they begin") if several else ("is", "it begins")
     says = f"the {listed(list(dict.fromkeys(weights)))} {verb} constrained when {they}, before any step"

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from conformance.cases import Question
 from conformance.diagnosis.exhibits import Exhibit, Inquiry, inside
+from conformance.diagnosis.rules.explained import fails_in
 from conformance.diagnosis.wording import listed
 from conformance.families import Tensors
 from conformance.results import Diagnosis, Result
@@ -37,8 +38,8 @@ NEAR, SLIGHT = 20.0, 1e-3
 CLOSE = np.arange(-2048, 2049) / 256.0
 #: Where two straight lines meet, or two steps, no more of these in a row are neither.
 CORNER = 3
-#: So many units, all alike, are asked beside one.
-UNITS = 8
+#: So many units, all alike, are asked beside one, and so many features, all but one of zeros.
+UNITS, FEATURES = 8, 9
 #: Fewer different values are no table.
 STEPS = 3
 #: Large arguments are powers of two times these; and how the ends of all arguments are called.
@@ -53,7 +54,8 @@ def depends_on_more(exhibit: Exhibit, inquiry: Inquiry, upstream_times: float = 
     """Whether these are no function of z alone: of outputs, or of the inputs' gradient beside its upstream gradient.
 
     The same z are asked for again: some of the rows in reverse order, halved inputs under a doubled kernel, the
-    upstream gradient times a number, by which a slope's gradients are multiplied as well; of one unit several alike.
+    upstream gradient times a number, by which a slope's gradients are multiplied as well; several units alike beside
+    one, and several features.
     """
     tensors = inquiry.witness.tensors(exhibit.question)
     if tensors is None or exhibit.got is None:
@@ -73,6 +75,8 @@ def depends_on_more(exhibit: Exhibit, inquiry: Inquiry, upstream_times: float = 
         return True
     if tensors.kernel.shape != (1, 1):
         return False
+    if _depends_on_features(exhibit, tensors, inquiry):
+        return True
     several = replace(
         tensors,
         kernel=np.repeat(tensors.kernel, UNITS, axis=1),
@@ -91,6 +95,15 @@ def _depends_on_rank(exhibit: Exhibit, tensors: Tensors, inquiry: Inquiry) -> bo
     given = inquiry.witness.ask_with(asked, replace(tensors, inputs=inputs, upstream=upstream))
     got, own = given.answer.tensor(exhibit.name), exhibit.got
     return own is None or got is None or not np.array_equal(got, own.reshape(-1, own.shape[-1]), equal_nan=True)
+
+
+def _depends_on_features(exhibit: Exhibit, tensors: Tensors, inquiry: Inquiry) -> bool:
+    """Whether features of nothing but zeros, behind the one that there is, make another answer."""
+    behind = [(0, 0)] * (tensors.inputs.ndim - 1) + [(0, FEATURES - 1)]
+    wider = replace(tensors, inputs=np.pad(tensors.inputs, behind), kernel=np.repeat(tensors.kernel, FEATURES, axis=0))
+    of_features = replace(exhibit.question, input_shape=wider.inputs.shape)
+    got = inquiry.witness.ask_with(of_features, wider).answer.tensor(exhibit.name)
+    return not _is_the_same(exhibit, np.arange(len(tensors.inputs)), got, 1.0)
 
 
 def _is_the_same(exhibit: Exhibit, rows: NDArray[Any], other: NDArray[Any] | None, times: float) -> bool:
@@ -128,7 +141,6 @@ def curve_of(name: str, failing: Sequence[Exhibit], inquiry: Inquiry) -> Iterato
     if len(np.unique(got)) == 1:
         yield from _of_one_value(name, float(got[0]), failing, cases)
         return
-    of = of_dtypes(name, inquiry, CURVES)
     in_middle = bool((wrong & (np.abs(z) <= MIDDLE) & (np.abs(z) > 2.0**-10)).any())
     what, where = _content(got[wrong], z[wrong]), _places(name, z, wrong)
     evidence = (
@@ -137,13 +149,28 @@ def curve_of(name: str, failing: Sequence[Exhibit], inquiry: Inquiry) -> Iterato
     if in_middle:
         seen = _structure(name, dtype, inquiry) or inexactly(z, got, right, wrong) or _cancelling(dtype, z, got, right)
         seen = seen or "is another function"
+        of = of_dtypes(name, inquiry, CURVES)
         says = f"{name} {seen}{of}: {_largest(name, z, got, wrong, right)}{_not_finite(name, z, got, wrong)}"
         yield Diagnosis("activation-formula", says, evidence, cases)
     else:
         example = "" if what != OFF else f": {_largest(name, z, got, wrong, right)}"
         beyond = _at_infinity(name, dtype, inquiry)
-        says = f"{name} {what} {where}{of}{beyond}, and is right wherever else it was asked{example}"
+        else_right = (
+            "" if _is_wrong_before(failing, np.abs(z[wrong]).min()) else ", and is right wherever else it was asked"
+        )
+        of, others = of_one_dtype(name, dtype, inquiry, (*CURVES, "dtypes.half-activations"), "outputs")
+        says = f"{name} {what} {where}{beyond}{of}{else_right}{example}{others}"
         yield Diagnosis("activation-tail", says, evidence, cases)
+
+
+def _is_wrong_before(failing: Sequence[Exhibit], size: float) -> bool:
+    """Whether one of these tensors is wrong although no pre-activation of it is as large."""
+    for exhibit in failing:
+        problem = exhibit.posed.problem
+        z = problem.rows @ problem.kernel + (0.0 if problem.bias is None else problem.bias)
+        if np.nanmax(np.abs(z), initial=0.0) < size * (1 - SLIGHT):
+            return True
+    return False
 
 
 def _of_one_value(name: str, value: float, failing: Sequence[Exhibit], cases: tuple[str, ...]) -> Iterator[Diagnosis]:
@@ -155,15 +182,35 @@ def _of_one_value(name: str, value: float, failing: Sequence[Exhibit], cases: tu
 
 
 def of_dtypes(name: str, inquiry: Inquiry, curves: tuple[str, ...]) -> str:
-    """The end of a clause, where it is wrong in some dtypes and right in others: on its curve, or anywhere else."""
+    """The end of a clause, where it is wrong in some dtypes and right in others."""
+    wrong, right = _dtypes(name, inquiry, curves)
+    return f" in {listed(sorted(wrong))}" if wrong and right - wrong else ""
+
+
+def of_one_dtype(name: str, dtype: str, inquiry: Inquiry, curves: tuple[str, ...], *tensors: str) -> tuple[str, str]:
+    """The same where what is said has limits that are this dtype's own, and the end of the sentence: of the others.
+
+    tensors: of those failures that these are among.
+    """
+    wrong, right = _dtypes(name, inquiry, curves, tensors)
+    others = sorted(wrong - {dtype})
+    of = f" in {dtype}" if others or right - wrong else ""
+    return of, f"; in {listed(others)} it is wrong as well" if others else ""
+
+
+def _dtypes(
+    name: str, inquiry: Inquiry, curves: tuple[str, ...], tensors: tuple[str, ...] = ("",)
+) -> tuple[set[str], set[str]]:
+    """Those in which it is wrong, and right: on its curve, or anywhere else."""
+    failing = [result for result in inquiry.open if fails_in(result, *tensors)]
     for clauses in (curves, ("",)):
         wrong, right = (
             {r.case.question.config.dtype for r in results if r.clause.id.startswith(clauses) and _is_of(r, name)}
-            for results in (inquiry.open, inquiry.passed)
+            for results in (failing, inquiry.passed)
         )
         if wrong:
             break
-    return f" in {listed(sorted(wrong))}" if wrong and right - wrong else ""
+    return wrong, right
 
 
 def _is_of(result: Result, name: str) -> bool:

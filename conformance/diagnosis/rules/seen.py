@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from conformance.cases import Question
-from conformance.diagnosis.exhibits import Exhibit, Inquiry, wrong_elements
+from conformance.diagnosis.exhibits import Exhibit, Inquiry, off_by, wrong_elements
 from conformance.diagnosis.further import further, plainest
 from conformance.diagnosis.rivals.backward import gradient_of
 from conformance.diagnosis.rivals.regions import Region, regions
@@ -160,7 +160,7 @@ def seen_gradients(inquiry: Inquiry) -> Iterator[Diagnosis]:
     where = separating((each.question for each in failing), (), (each.question for each in same))
     owners = [gradient_of(name).removesuffix(" gradient") for name in names]
     subject = "all gradients are" if len(names) == len(GRADIENTS) else f"{' and '.join(owners)} gradient is"
-    worst = max(_error(exhibit) for exhibit in failing)
+    worst = max(off_by(exhibit) for exhibit in failing)
     if worst < INEXACT:
         defect, what = "gradient-inexact", f"inexact: off by up to {worst:.1e} of its greatest element"
     else:
@@ -192,15 +192,6 @@ def _all_in(failing: Sequence[Exhibit], same: Sequence[Exhibit]) -> str:
     """The dtypes that all of them have, where they are few and there are others."""
     dtypes, others = ({exhibit.question.config.dtype for exhibit in some} for some in (failing, same))
     return f", all of {listed(sorted(dtypes))}" if len(dtypes) <= DTYPES and others - dtypes else ""
-
-
-def _error(exhibit: Exhibit) -> float:
-    if not exhibit.is_shaped or exhibit.got is None:
-        return np.inf
-    middle = exhibit.right.middle
-    greatest = float(np.abs(middle).max(initial=0.0))
-    error = float(np.abs(exhibit.got.astype(np.float64) - middle).max(initial=0.0))
-    return error / greatest if np.isfinite(error) and greatest > 0 else np.inf
 
 
 def _is_of(result: Result, names: Sequence[str]) -> bool:

@@ -7,13 +7,14 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from conformance.cases import Question
-from conformance.diagnosis.exhibits import Exhibit, Inquiry, inside
+from conformance.diagnosis.exhibits import Exhibit, Inquiry, inside, off_by
 from conformance.diagnosis.rivals.families import ALIASES
 from conformance.diagnosis.rivals.rival import Rival
 from conformance.diagnosis.rivals.slopes import at_kinks
-from conformance.diagnosis.rules.curves import depends_on_more, inexactly, of_dtypes, told_apart
+from conformance.diagnosis.rules.curves import INEXACT, depends_on_more, inexactly, of_dtypes, of_one_dtype, told_apart
 from conformance.diagnosis.rules.explained import is_of_gradients
 from conformance.diagnosis.rules.outputs import is_of_activation
+from conformance.procedures import GRADIENTS
 from conformance.results import Diagnosis
 from reference.config import DenseConfig
 from reference.elementwise import Elementwise
@@ -85,7 +86,10 @@ def _row_gradient(inquiry: Inquiry, name: str, failing: Sequence[Exhibit]) -> It
     if any(depends_on_more(each, inquiry, upstream_times=1.0) for each in asked):
         return
     cases = tuple(r.case.id for r in inquiry.open if r.case.question.config.activation == name and is_of_gradients(r))
-    says = f"the gradient of {name} is another function of its rows, behind outputs that are right"
+    of = of_dtypes(name, inquiry, ("gradients.rowwise",))
+    worst = max(off_by(exhibit) for exhibit in failing)
+    what = "another function of its rows" if worst >= INEXACT else f"off by up to {worst:.1e} of its greatest element"
+    says = f"the gradient of {name} is {what}{of}, behind outputs that are right"
     yield Diagnosis(
         "slope-formula", says, f"{len(failing)} of {len(failing)} failing gradients; none that is known fits", cases
     )
@@ -124,12 +128,12 @@ def _slope_curve(inquiry: Inquiry, name: str, row: Elementwise, question: Questi
     evidence = (
         f"{int(wrong.sum())} of {wrong.size} slopes on a grid and in the tails are wrong; no formula that is known fits"
     )
-    of = of_dtypes(name, inquiry, FOLLOWED)
     if not (wrong & (np.abs(z) <= 3) & (np.abs(z) > 2.0**-10)).any():
         what = "NaN" if np.isnan(got[wrong]).all() else "0" if (got[wrong] == 0).all() else "wrong"
         where = [f"below {z[wrong & (z < 0)].max():.5g}"] if (wrong & (z < 0)).any() else []
         where += [f"above {z[wrong & (z > 0)].min():.5g}"] if (wrong & (z > 0)).any() else []
-        says = f"the slope of {name} is {what} {' and '.join(where)}{of}, and right wherever else it was asked"
+        of, others = of_one_dtype(name, question.config.dtype, inquiry, FOLLOWED, *GRADIENTS)
+        says = f"the slope of {name} is {what} {' and '.join(where)}{of}, and right wherever else it was asked{others}"
         yield Diagnosis("slope-tail", says, evidence, cases)
         return
     right = np.asarray(row.slope(z), np.float64)
@@ -137,5 +141,6 @@ def _slope_curve(inquiry: Inquiry, name: str, row: Elementwise, question: Questi
         error = np.where(wrong & (np.abs(z) <= 3) & np.isfinite(got), np.abs(got - right), -1)
     place = int(np.argmax(error))
     what = inexactly(z, got, right, wrong) or "is another function"
+    of = of_dtypes(name, inquiry, FOLLOWED)
     values = f"it is {told_apart(got[place], right[place])} is right"
     yield Diagnosis("slope-formula", f"the slope of {name} {what}{of}: at z = {z[place]:.6g} {values}", evidence, cases)

@@ -54,6 +54,8 @@ def units(question: Question) -> int:
         ("bias-subtracted", lambda q: units(q) > features(q), "where there are more units than features"),
         ("features-reversed", lambda q: units(q) % 2 == 1, "the features are reversed for an odd number of units"),
         ("relu-with-ceiling", lambda q: units(q) <= 4, "relu is relu6 for 4 units and fewer"),
+        ("kernel-gradient-transposed", lambda q: units(q) % 2 == 1, "kernel is square, for an odd number of units"),
+        ("bias-gradient-missing", lambda q: units(q) <= 4, "is missing (None) for 4 units and fewer"),
         ("kernel-gradient-in-fours", lambda q: q.config.dtype != "float32", "alone in all dtypes but float32"),
     ],
 )

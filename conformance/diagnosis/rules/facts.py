@@ -22,6 +22,8 @@ UNASKED = 29
 #: More outputs than this are nearer to what is named.
 HALF = 0.5
 
+#: So many names stand for many.
+FEW = 5
 #: What a layer refuses, by the words of where it does.
 REFUSED = {
     "for inputs without rows": "empty-inputs-refused",
@@ -43,7 +45,7 @@ def raises_plainly(inquiry: Inquiry) -> Iterator[Diagnosis]:
     if not raised:
         return
     answered = [r for r in calls if r.verdict in (Verdict.PASS, Verdict.FAIL)]
-    where = separating((result.case.question for result in raised), (), (result.case.question for result in answered))
+    where = _where([result.case.question for result in raised], [result.case.question for result in answered])
     message = _message(raised[0])
     held = None if where is None else _held_further(inquiry, where, raised, answered)
     if where is None or held is None:
@@ -104,8 +106,19 @@ def _held_further(
             (inside if inquiry.witness.ask(question).answer.raised else outside).append(question)
     if len(inside) == len(raised) and any(where.holds(question) for question in outside):
         return None
-    always = separating(inside, (), [*others, *outside])
-    return (always, True) if always is not None else (separating(inside, (), others) or where, False)
+    always = _where(inside, [*others, *outside])
+    return (always, True) if always is not None else (_where(inside, others) or where, False)
+
+
+def _where(raised: Sequence[Question], answered: Sequence[Question]) -> Trait | None:
+    """A plain property of what raises, or its activations, however many these are."""
+    names, others = ({question.config.activation for question in each} for each in (raised, answered))
+    found = separating(raised, (), answered)
+    if found is not None or names & others:
+        return found
+    few, count = sorted(names)[:FEW], len(names) - FEW
+    says = f"with activation {', '.join(few)} and {count} others"
+    return Trait(says, lambda question: question.config.activation in names)
 
 
 def _raises_in_gradients(inquiry: Inquiry, plain: Sequence[Result]) -> Iterator[Diagnosis]:

@@ -104,8 +104,8 @@ def _further(inquiry: Inquiry, fit: Fit, names: Collection[str]) -> Iterator[Exh
             replace(base, family="grid", input_shape=(TAILS, 1)),
         ]
     for question in dict.fromkeys(variations):
-        yield from (each for each in inquiry.witness.exhibits(question) if each.name in names and each.is_shaped)
-    yield from (each for each in _of_other_sizes(inquiry, base) if each.name in names and each.is_shaped)
+        yield from (each for each in inquiry.witness.exhibits(question) if each.name in names)
+    yield from (each for each in _of_other_sizes(inquiry, base) if each.name in names)
 
 
 def _of_other_sizes(inquiry: Inquiry, base: Question) -> Iterator[Exhibit]:

@@ -30,6 +30,8 @@ SEEN = frozenset(
 )
 #: Tensors, and right elements beside wrong ones, below which nothing is said.
 TENSORS, ELEMENTS = 3, 16
+#: So many activated outputs are not right by chance.
+ACTIVATED = 8
 #: An error below this part of the terms is one of arithmetic.
 INEXACT = 2.0**-4
 #: Room that is none.
@@ -48,8 +50,12 @@ def seen_outputs(inquiry: Inquiry) -> Iterator[Diagnosis]:
     if len(shaped) < TENSORS or len(shaped) < len(linear or failing):
         return
     more, right = _with_further(inquiry, linear or failing, right)
-    shaped = [exhibit for exhibit in more if exhibit.is_shaped]
-    where = _where(more, right)
+    own = [exhibit for exhibit in more if not linear or exhibit.question.config.activation == "linear"]
+    shaped = [exhibit for exhibit in own if exhibit.is_shaped]
+    where = _where(own, right)
+    is_alone = len(own) == len(more) and len(linear) == len(failing)
+    if where is not None and is_alone and _spares_activations(where, right):
+        where = Trait(f"{where.says} with activation linear".strip(), where.holds)
     evidence = f"{len(shaped)} of {len(shaped)} failing tensors that were asked for again"
     for defect, says in _accounts(shaped):
         place = where or Trait("", lambda question: True)
@@ -69,8 +75,7 @@ def _with_further(
     """Tensors of these names of further questions beside them: where something is wrong should be so there, too."""
     names = {exhibit.name for exhibit in failing}
     base = plainest(exhibit.question for exhibit in failing)
-    is_linear = base.config.activation == "linear"
-    accepted = () if is_linear and "outputs" in names else sorted(inquiry.witness.oracle.dialect.activations)
+    accepted = sorted(inquiry.witness.oracle.dialect.activations)
     wrong, others = list(failing), list(right)
     for question in further(base, accepted):
         found = [] if inquiry.witness.is_tired else inquiry.witness.exhibits(question)
@@ -89,6 +94,12 @@ def _where(failing: Sequence[Exhibit], right: Sequence[Exhibit]) -> Trait | None
         if _tells(each) and (kind != {"linear"} or each.question.config.activation == "linear")
     ]
     return separating((each.question for each in failing), (), others)
+
+
+def _spares_activations(where: Trait, right: Sequence[Exhibit]) -> bool:
+    """Whether activated outputs of the same kind are right: of a few an activation might hide what is wrong."""
+    others = [each.question for each in right if each.question.config.activation != "linear" and _tells(each)]
+    return sum(where.holds(question) for question in others) >= ACTIVATED
 
 
 def _tells(exhibit: Exhibit) -> bool:

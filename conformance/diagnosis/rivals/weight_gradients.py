@@ -114,6 +114,7 @@ def _centred(right: Interval, posed: Posed) -> Interval:
 def of_bias() -> Iterator[Rival]:
     name = ("bias_gradient",)
     yield from of_rows("bias_gradient")
+    yield squeezed("bias_gradient")
     yield Rival(
         "gradient-shape",
         "the bias's gradient keeps an axis: its shape is (1, units)",

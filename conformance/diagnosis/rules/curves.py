@@ -11,17 +11,15 @@ from numpy.typing import NDArray
 
 from conformance.cases import Question
 from conformance.diagnosis.exhibits import Exhibit, Inquiry, inside
-from conformance.diagnosis.rules.explained import fails_in
+from conformance.diagnosis.rules.in_dtypes import RANGES, in_dtypes
 from conformance.diagnosis.wording import listed
 from conformance.families import Tensors
-from conformance.results import Diagnosis, Result
+from conformance.results import Diagnosis
 from reference.activations import ACTIVATIONS
 from reference.config import DenseConfig
 from reference.elementwise import Elementwise
 from reference.formats import FORMATS, POLICIES, Array, Mask
 
-#: Where an activation is followed over a range.
-CURVES = ("outputs.activation-formula", "outputs.activation-tails")
 #: An activation that is right in between, but not beyond, is wrong in its tails.
 MIDDLE = 3.0
 #: So many rows of linear layers must be right.
@@ -114,7 +112,7 @@ def _is_the_same(exhibit: Exhibit, rows: NDArray[Any], other: NDArray[Any] | Non
     format, got = exhibit.posed.problem.format, exhibit.got[rows].astype(np.float64)
     with np.errstate(all="ignore"):
         given = other.astype(np.float64) / times
-        near = np.abs(got - given) <= 4 * format.unit_roundoff * np.abs(got)
+        near = np.abs(got - given) <= 4 * format.unit_roundoff * np.abs(got) + exhibit.right.width[rows]
     # halves of the smallest numbers are none of the format's any more, and doubles of the largest ones neither
     held = np.abs(exhibit.posed.problem.inputs[rows]).max(axis=-1, keepdims=True) >= 4 * format.smallest_normal
     ends = ~held | (np.abs(got) >= format.largest / (4 * UNITS)) | (np.abs(got) <= 4 * format.smallest_normal)
@@ -124,7 +122,7 @@ def _is_the_same(exhibit: Exhibit, rows: NDArray[Any], other: NDArray[Any] | Non
 def curve_of(name: str, failing: Sequence[Exhibit], inquiry: Inquiry) -> Iterator[Diagnosis]:
     """One diagnosis of all open cases of this activation, or none where nothing is seen on the curve."""
     dtype = failing[0].question.config.dtype
-    parts = [_points(name, dtype, family, rows, inquiry) for family, rows in (("grid", 509), ("tails", 251))]
+    parts = [_points(name, dtype, family, rows, inquiry) for family, rows in RANGES]
     usable = [part for part in parts if part is not None]
     if len(usable) < len(parts):
         return
@@ -146,11 +144,11 @@ def curve_of(name: str, failing: Sequence[Exhibit], inquiry: Inquiry) -> Iterato
     evidence = (
         f"{int(wrong.sum())} of {wrong.size} values on a grid and in the tails are wrong; no formula that is known fits"
     )
+    dtypes = in_dtypes(name, "outputs", worst_part(got, right, wrong), inquiry)
     if in_middle:
         seen = _structure(name, dtype, inquiry) or inexactly(z, got, right, wrong) or _cancelling(dtype, z, got, right)
         seen = seen or "is another function"
-        of = of_dtypes(name, inquiry, CURVES)
-        says = f"{name} {seen}{of}: {_largest(name, z, got, wrong, right)}{_not_finite(name, z, got, wrong)}"
+        says = f"{name} {seen}{dtypes.of_all}: {_largest(name, z, got, wrong, right)}{_not_finite(name, z, got, wrong)}"
         yield Diagnosis("activation-formula", says, evidence, cases)
     else:
         example = "" if what != OFF else f": {_largest(name, z, got, wrong, right)}"
@@ -158,7 +156,7 @@ def curve_of(name: str, failing: Sequence[Exhibit], inquiry: Inquiry) -> Iterato
         else_right = (
             "" if _is_wrong_before(failing, np.abs(z[wrong]).min()) else ", and is right wherever else it was asked"
         )
-        of, others = of_one_dtype(name, dtype, inquiry, (*CURVES, "dtypes.half-activations"), "outputs")
+        of, others = dtypes.of_one(dtype)
         says = f"{name} {what} {where}{beyond}{of}{else_right}{example}{others}"
         yield Diagnosis("activation-tail", says, evidence, cases)
 
@@ -181,40 +179,11 @@ def _of_one_value(name: str, value: float, failing: Sequence[Exhibit], cases: tu
         yield Diagnosis("activation-formula", f"{name} is always {value:.6g}", evidence, cases)
 
 
-def of_dtypes(name: str, inquiry: Inquiry, curves: tuple[str, ...]) -> str:
-    """The end of a clause, where it is wrong in some dtypes and right in others."""
-    wrong, right = _dtypes(name, inquiry, curves)
-    return f" in {listed(sorted(wrong))}" if wrong and right - wrong else ""
-
-
-def of_one_dtype(name: str, dtype: str, inquiry: Inquiry, curves: tuple[str, ...], *tensors: str) -> tuple[str, str]:
-    """The same where what is said has limits that are this dtype's own, and the end of the sentence: of the others.
-
-    tensors: of those failures that these are among.
-    """
-    wrong, right = _dtypes(name, inquiry, curves, tensors)
-    others = sorted(wrong - {dtype})
-    of = f" in {dtype}" if others or right - wrong else ""
-    return of, f"; in {listed(others)} it is wrong as well" if others else ""
-
-
-def _dtypes(
-    name: str, inquiry: Inquiry, curves: tuple[str, ...], tensors: tuple[str, ...] = ("",)
-) -> tuple[set[str], set[str]]:
-    """Those in which it is wrong, and right: on its curve, or anywhere else."""
-    failing = [result for result in inquiry.open if fails_in(result, *tensors)]
-    for clauses in (curves, ("",)):
-        wrong, right = (
-            {r.case.question.config.dtype for r in results if r.clause.id.startswith(clauses) and _is_of(r, name)}
-            for results in (failing, inquiry.passed)
-        )
-        if wrong:
-            break
-    return wrong, right
-
-
-def _is_of(result: Result, name: str) -> bool:
-    return result.case.question.config.activation == name
+def worst_part(got: Array, right: Array, wrong: Mask) -> float:
+    """The greatest error, as a part of what is right; inf where no number came."""
+    with np.errstate(all="ignore"):
+        error = np.abs(got[wrong] - right[wrong]) / np.abs(right[wrong])
+    return float(np.nan_to_num(error, nan=np.inf).max(initial=0.0))
 
 
 def inexactly(z: Array, got: Array, right: Array, wrong: Mask) -> str:

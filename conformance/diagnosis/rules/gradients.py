@@ -82,7 +82,7 @@ def unstable_gradients(inquiry: Inquiry) -> Iterator[Diagnosis]:
     if unstable < 2:
         return
     cases = tuple(r.case.id for r in inquiry.open if is_of_gradients(r) or _raises_in_gradients(r))
-    says = "the gradients depend on the calls before: one question, put again, gets others"
+    says = "the same question, put again with the same weights, gets other gradients"
     yield Diagnosis(
         "history-dependent", says, f"{unstable} of {len(questions)} questions that were put three times", cases
     )

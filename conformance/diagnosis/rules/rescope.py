@@ -104,8 +104,13 @@ def _further(inquiry: Inquiry, fit: Fit, names: Collection[str]) -> Iterator[Exh
             replace(base, family="grid", input_shape=(TAILS, 1)),
         ]
     for question in dict.fromkeys(variations):
-        yield from (each for each in inquiry.witness.exhibits(question) if each.name in names)
-    yield from (each for each in _of_other_sizes(inquiry, base) if each.name in names)
+        yield from (each for each in inquiry.witness.exhibits(question) if each.name in names and _is_told(each))
+    yield from (each for each in _of_other_sizes(inquiry, base) if each.name in names and _is_told(each))
+
+
+def _is_told(exhibit: Exhibit) -> bool:
+    """Whether there are elements to look at, or that there are none is all there is to it."""
+    return exhibit.is_shaped or exhibit.got is None
 
 
 def _of_other_sizes(inquiry: Inquiry, base: Question) -> Iterator[Exhibit]:

@@ -11,20 +11,16 @@ from conformance.diagnosis.exhibits import Exhibit, Inquiry, inside, off_by
 from conformance.diagnosis.rivals.families import ALIASES
 from conformance.diagnosis.rivals.rival import Rival
 from conformance.diagnosis.rivals.slopes import at_kinks
-from conformance.diagnosis.rules.curves import INEXACT, depends_on_more, inexactly, of_dtypes, of_one_dtype, told_apart
+from conformance.diagnosis.rules.curves import INEXACT, depends_on_more, inexactly, told_apart, worst_part
 from conformance.diagnosis.rules.explained import is_of_gradients
+from conformance.diagnosis.rules.in_dtypes import RANGES, in_dtypes
 from conformance.diagnosis.rules.outputs import is_of_activation
-from conformance.procedures import GRADIENTS
 from conformance.results import Diagnosis
 from reference.config import DenseConfig
 from reference.elementwise import Elementwise
 
 #: So many activations at most have slopes of their own that nobody knows.
 CURVES = 3
-#: Where slopes are followed over a range.
-FOLLOWED = ("gradients.slope", "gradients.saturated", "dtypes.half-activations")
-#: Where slopes are looked at: a family, and so many rows.
-GRID, TAILS = ("grid", 509), ("tails", 251)
 
 
 def _slopes(inquiry: Inquiry, question: Question, family: str, rows: int) -> Exhibit | None:
@@ -41,7 +37,7 @@ def _slopes(inquiry: Inquiry, question: Question, family: str, rows: int) -> Exh
 
 
 def kink_rivals(inquiry: Inquiry, name: str, row: Elementwise, question: Question) -> Iterator[Rival]:
-    grid = _slopes(inquiry, question, *GRID)
+    grid = _slopes(inquiry, question, *RANGES[0])
     if grid is None or not row.kinks:
         return
     assert grid.got is not None
@@ -86,8 +82,8 @@ def _row_gradient(inquiry: Inquiry, name: str, failing: Sequence[Exhibit]) -> It
     if any(depends_on_more(each, inquiry, upstream_times=1.0) for each in asked):
         return
     cases = tuple(r.case.id for r in inquiry.open if r.case.question.config.activation == name and is_of_gradients(r))
-    of = of_dtypes(name, inquiry, ("gradients.rowwise",))
     worst = max(off_by(exhibit) for exhibit in failing)
+    of = in_dtypes(name, "inputs_gradient", worst, inquiry).of_all
     what = "another function of its rows" if worst >= INEXACT else f"off by up to {worst:.1e} of its greatest element"
     says = f"the gradient of {name} is {what}{of}, behind outputs that are right"
     yield Diagnosis(
@@ -115,7 +111,7 @@ def _is_of_inputs_alone(inquiry: Inquiry, grid: Exhibit) -> bool:
 
 
 def _slope_curve(inquiry: Inquiry, name: str, row: Elementwise, question: Question) -> Iterator[Diagnosis]:
-    parts = [_slopes(inquiry, question, *points) for points in (GRID, TAILS)]
+    parts = [_slopes(inquiry, question, *points) for points in RANGES]
     found = [part for part in parts if part is not None]
     if not found or any(_is_of_inputs_alone(inquiry, part) or depends_on_more(part, inquiry) for part in found):
         return
@@ -128,19 +124,21 @@ def _slope_curve(inquiry: Inquiry, name: str, row: Elementwise, question: Questi
     evidence = (
         f"{int(wrong.sum())} of {wrong.size} slopes on a grid and in the tails are wrong; no formula that is known fits"
     )
+    right = np.asarray(row.slope(z), np.float64)
+    dtypes = in_dtypes(name, "inputs_gradient", worst_part(got, right, wrong), inquiry)
     if not (wrong & (np.abs(z) <= 3) & (np.abs(z) > 2.0**-10)).any():
         what = "NaN" if np.isnan(got[wrong]).all() else "0" if (got[wrong] == 0).all() else "wrong"
         where = [f"below {z[wrong & (z < 0)].max():.5g}"] if (wrong & (z < 0)).any() else []
         where += [f"above {z[wrong & (z > 0)].min():.5g}"] if (wrong & (z > 0)).any() else []
-        of, others = of_one_dtype(name, question.config.dtype, inquiry, FOLLOWED, *GRADIENTS)
+        of, others = dtypes.of_one(question.config.dtype)
         says = f"the slope of {name} is {what} {' and '.join(where)}{of}, and right wherever else it was asked{others}"
         yield Diagnosis("slope-tail", says, evidence, cases)
         return
-    right = np.asarray(row.slope(z), np.float64)
     with np.errstate(all="ignore"):
         error = np.where(wrong & (np.abs(z) <= 3) & np.isfinite(got), np.abs(got - right), -1)
     place = int(np.argmax(error))
     what = inexactly(z, got, right, wrong) or "is another function"
-    of = of_dtypes(name, inquiry, FOLLOWED)
     values = f"it is {told_apart(got[place], right[place])} is right"
-    yield Diagnosis("slope-formula", f"the slope of {name} {what}{of}: at z = {z[place]:.6g} {values}", evidence, cases)
+    yield Diagnosis(
+        "slope-formula", f"the slope of {name} {what}{dtypes.of_all}: at z = {z[place]:.6g} {values}", evidence, cases
+    )

@@ -349,7 +349,7 @@ TOPICS: tuple[Topic, ...] = (
     Topic(
         "positions-wrong",
         ("errors.positions",),
-        _observed("the ten arguments, given by position, mean something else than in Dense"),
+        _observed("with its ten arguments given by position it is another layer"),
     ),
 )
 

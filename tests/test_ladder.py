@@ -70,6 +70,7 @@ INSIDE = {
     "conformance.diagnosis": (
         "wording",
         "scope",
+        "further",
         "consequences",
         "exhibits",
         "rivals",

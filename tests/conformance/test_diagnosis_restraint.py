@@ -152,7 +152,7 @@ class SlopeEndsByDtype(ReferenceAdapter):
 @pytest.mark.parametrize(
     ("adapter", "says", "never"),
     [
-        (SlopeEndsByDtype, "right wherever else it was asked; in bfloat16 and float16 it is", "formula"),
+        (SlopeEndsByDtype, "right wherever else it was asked; in bfloat16, float16, mixed_bfloat16 and mixed", "formula"),
         (RefusesOddWidths, "it raises now and then in half types", "raises in half types"),
         (RefusesOddRowsWithoutFeatures, "for inputs without features, for an odd number of rows", "rank"),
         (NegatesFractions, "", "not rounded"),

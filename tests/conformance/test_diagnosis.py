@@ -24,9 +24,9 @@ from reference.activations import ACTIVATIONS
 
 ORACLE = oracle_named("recorded")
 IN_KERAS = {mutant.name for mutant in KERAS_MUTANTS}
-#: Of those that a recorded oracle can judge one in eighteen; of those that are kept apart nothing is told.
+#: Of those that a recorded oracle can judge one in twenty-four; of those that are kept apart nothing is told.
 SAMPLE = [mutant for name, mutant in sorted(MUTANTS.items()) if name not in IN_KERAS and not is_kept_apart(mutant)][
-    ::18
+    ::24
 ]
 
 
@@ -124,7 +124,7 @@ def test_of_a_sample_no_wrong_defect_is_named_and_most_right_ones() -> None:
     """`mutants --diagnose` measures them all, and those that the rules were not written from."""
     found = measure(SAMPLE, Selection(tier=Tier.SMOKE), ORACLE)
     told = rate(found)
-    assert told.mutants > 15
+    assert told.mutants > 10
     assert [each.mutant.name for each in found if each.outcome.value == "wrong"] == []
     assert told.right >= 0.9 * told.mutants
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import pytest
 
 from conformance.cases import Tier
-from conformance.diagnosis.measuring import Measured, measure
+from conformance.diagnosis.measuring import measure
 from conformance.implementations.mutants import MUTANTS
 from conformance.recording import oracle_named
 from conformance.run import Selection
@@ -44,15 +42,10 @@ TOLD = {
 }
 
 
-@pytest.fixture(scope="module")
-def measured() -> Mapping[str, Measured]:
-    found = measure([MUTANTS[name] for name in TOLD], Selection(tier=Tier.SMOKE), oracle_named("recorded"))
-    return {each.mutant.name: each for each in found}
-
-
 @pytest.mark.parametrize("name", TOLD)
-def test_one_sentence_says_it(name: str, measured: Mapping[str, Measured]) -> None:
+def test_one_sentence_says_it(name: str) -> None:
     defect, words = TOLD[name]
-    (told,) = [each for each in measured[name].diagnoses if each.defect]
+    (measured,) = measure([MUTANTS[name]], Selection(tier=Tier.SMOKE), oracle_named("recorded"))
+    (told,) = [each for each in measured.diagnoses if each.defect]
     assert told.defect == defect
     assert words in told.says

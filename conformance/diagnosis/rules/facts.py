@@ -51,9 +51,10 @@ def raises_plainly(inquiry: Inquiry) -> Iterator[Diagnosis]:
     if where is None or held is None:
         found = [*_raises_after_others(inquiry, raised), *_raises_for_specials(inquiry)]
         yield from found
-    if where is None or (held is None and found):
-        return
-    where, is_sure = held or (where, False)
+        if where is None or found:
+            return
+        held = where, False
+    where, is_sure = held
     reached = [
         result for result in inquiry.open if result.verdict is Verdict.ERROR and where.holds(result.case.question)
     ]

@@ -264,12 +264,17 @@ def _repeats(at: int) -> Content:
 
 
 def _before(z: Array, problem: Problem, region: Region) -> Array:
-    return _along(region, lambda values, _: np.roll(values, 1, axis=0))(z)
+    return _along(region, lambda values, _: _earlier(values, 1))(z)
 
 
 def _just_before(z: Array, problem: Problem, region: Region) -> Array:
     """So many places as the region has, from before it."""
-    return _along(region, lambda values, count: np.roll(values, count, axis=0))(z)
+    return _along(region, _earlier)(z)
+
+
+def _earlier(values: Array, count: int) -> Array:
+    """Each from so many places before its own; before the first there is nothing else."""
+    return np.take(values, (np.arange(len(values)) - count).clip(min=0), axis=0)
 
 
 #: What stands in a region: the defect's last word, words, and what is made of z there.

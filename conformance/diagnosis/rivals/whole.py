@@ -63,7 +63,11 @@ WHOLE: tuple[Rival, ...] = (
     forward("rows-reordered", "the batch is reversed", of_outputs(lambda y: y[::-1])),
     forward("rows-reordered", "the batch is moved by one row", of_outputs(_rolled(1, 0))),
     forward("rows-reordered", "the batch is moved by one row", of_outputs(_rolled(-1, 0))),
-    forward("rows-repeated", "every row is the first one", of_outputs(lambda y: np.repeat(y[:1], len(y), axis=0))),
+    forward(
+        "rows-repeated",
+        "every entry of the batch is the first one",
+        of_outputs(lambda y: np.repeat(y[:1], len(y), axis=0)),
+    ),
     *(
         forward("rows-repeated", f"the rows beyond {block} repeat the first {block}", of_outputs(_tiled(block)))
         for block in (*BLOCKS[1:], 128)

@@ -45,6 +45,8 @@ AGAIN, TWINS = 56, 8
 LINEAR = 6
 #: Of so many layers other shapes are asked.
 PROBED = 2
+#: So many activations at most are other functions that nobody knows.
+CURVES = 8
 #: A fit of no more questions of these families, whose mantissas are full, is put to the proof with others of them.
 FEW, FULL = 3, ("normal", "grid")
 
@@ -338,8 +340,8 @@ def _by_curve(inquiry: Inquiry, failing: Sequence[Exhibit], right: Sequence[Exhi
     """Where the failing activations are few and linear layers are right, the formula is what is wrong."""
     names = list(dict.fromkeys(exhibit.question.config.activation for exhibit in failing))
     linear_right = [exhibit for exhibit in right if exhibit.question.config.activation == "linear"]
-    if not names or "linear" in names or not linear_right:
-        return
+    if not names or "linear" in names or not linear_right or len(names) > CURVES:
+        return  # what is wrong with so many is hardly the formula of each
     for name in names:
         own = [exhibit for exhibit in failing if exhibit.question.config.activation == name]
         yield from curve_of(name, own, inquiry)

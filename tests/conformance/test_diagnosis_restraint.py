@@ -76,6 +76,19 @@ def kernel_by_another_pitch(inputs: Any, kernel: Any, bias: Any, activation: str
     return activated(pre_activation(inputs, read, bias), activation)
 
 
+def units_late_once_activated(inputs: Any, kernel: Any, bias: Any, activation: str) -> Any:
+    """Whatever the activation is: none of them is another function."""
+    outputs = activated(pre_activation(inputs, kernel, bias), activation)
+    before = (np.arange(outputs.shape[-1]) - 1).clip(min=0)
+    return outputs if activation == "linear" else outputs[..., before]
+
+
+def first_unit_is_the_last(inputs: Any, kernel: Any, bias: Any, activation: str) -> Any:
+    z = pre_activation(inputs, kernel, bias)
+    z[..., :1] = z[..., -1:]
+    return activated(z, activation)
+
+
 def relu6_as_a_difference(inputs: Any, kernel: Any, bias: Any, activation: str) -> Any:
     """Far from 0 two large numbers cancel, and infinities make NaN."""
     z = pre_activation(inputs, kernel, bias)
@@ -86,6 +99,7 @@ def relu6_as_a_difference(inputs: Any, kernel: Any, bias: Any, activation: str) 
 @pytest.mark.parametrize(
     ("function", "says", "never"),
     [
+        (first_unit_is_the_last, "the first unit is the last of them all again", "the one before"),
         (relu6_as_a_difference, "relu6 stays at 0 and at 8 above 3.9", "is 0 above"),
         (gelu_in_a_range, "gelu is another function", "straight lines"),
         (infinity_is_lost_in_most_units, "infinity becomes NaN in ", "spoils"),
@@ -105,6 +119,7 @@ def test_what_is_wrong_with_outputs_is_said_and_no_more(function: Callable[..., 
     ("function", "never"),
     [
         (other_weights_before_relu, "another function"),
+        (units_late_once_activated, "another function"),
         (kernel_by_another_pitch, "features"),
     ],
     ids=lambda value: getattr(value, "__name__", ""),

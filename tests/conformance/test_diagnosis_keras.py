@@ -152,6 +152,21 @@ def moved_by_calls() -> Any:
     return MovedByCalls
 
 
+def vectors_accepted() -> Any:
+    from keras import layers
+
+    class VectorsAccepted(plain()):  # type: ignore[misc]
+        def __init__(self, units: int, **arguments: Any) -> None:
+            super().__init__(units, **arguments)
+            self.input_spec = None
+
+        def build(self, input_shape: Any) -> None:
+            super().build(input_shape)
+            self.input_spec = layers.InputSpec(axes={-1: input_shape[-1]})
+
+    return VectorsAccepted
+
+
 @pytest.mark.parametrize(
     ("make", "areas", "told"),
     [
@@ -173,6 +188,7 @@ def moved_by_calls() -> Any:
             {"penalty-of-other-regularizer": "the bias's penalty is by the kernel's regularizer"},
         ),
         (drawn_transposed, ("initializers",), {"fans-swapped": "it is drawn for the transposed shape, and transposed"}),
+        (vectors_accepted, ("shapes",), {"low-rank-accepted": "inputs of rank 1 are accepted: inputs of shape (7,)"}),
         (moved_by_calls, ("state", "weights"), {"frozen-weights-move": "calls in training mode move the weights"}),
     ],
     ids=lambda value: getattr(value, "__name__", ""),

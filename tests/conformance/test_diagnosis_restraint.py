@@ -153,6 +153,32 @@ class NegatesFractions(ReferenceAdapter):
         return super().load(layer, np.where(kernel == cut, kernel, -kernel).astype(kernel.dtype), bias)
 
 
+class OutputsInFloat32(ReferenceAdapter):
+    """Of float64 layers the outputs alone: their gradients are not."""
+
+    def call(self, layer: ReferenceLayer, inputs: Any) -> Any:
+        if layer.config.dtype != "float64":
+            return super().call(layer, inputs)
+        kernel, bias = (None if each is None else each.astype(np.float32) for each in layer.weights)
+        return activated(pre_activation(inputs.astype(np.float32), kernel, bias), layer.config.activation).astype(float)
+
+    def differentiate(self, layer: ReferenceLayer, inputs: Any, upstream: Any) -> Mapping[str, Any]:
+        return {**super().differentiate(layer, inputs, upstream), "outputs": self.call(layer, inputs)}
+
+
+class RowsStayMerged(ReferenceAdapter):
+    """Outputs are (rows, units), which no upstream gradient of higher rank fits."""
+
+    def call(self, layer: ReferenceLayer, inputs: Any) -> Any:
+        outputs = super().call(layer, inputs)
+        return outputs.reshape(-1, outputs.shape[-1])
+
+    def differentiate(self, layer: ReferenceLayer, inputs: Any, upstream: Any) -> Mapping[str, Any]:
+        if inputs.ndim > 2:
+            raise ValueError("cannot reshape")
+        return super().differentiate(layer, inputs, upstream)
+
+
 class SlopeEndsByDtype(ReferenceAdapter):
     """tanh's slope is NaN far out: in half types from where theirs do."""
 
@@ -167,6 +193,8 @@ class SlopeEndsByDtype(ReferenceAdapter):
 @pytest.mark.parametrize(
     ("adapter", "says", "never"),
     [
+        (OutputsInFloat32, "the outputs are computed in float32", "everything"),
+        (RowsStayMerged, "the leading axes are merged into one", "flattened"),
         (SlopeEndsByDtype, "right wherever else it was asked; in bfloat16, float16, float64", "formula"),
         (RefusesOddWidths, "it raises now and then in half types", "raises in half types"),
         (RefusesOddRowsWithoutFeatures, "for inputs without features, for an odd number of rows", "rank"),

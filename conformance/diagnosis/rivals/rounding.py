@@ -307,5 +307,5 @@ def all_roundings() -> Iterator[Rival]:
     for name in ("float32", "bfloat16", "float16"):
         step = _activated_in(FORMATS[name])
         yield forward("activation-narrow", f"the activation is computed in {name}", step)
-        says, also = f"everything is computed in {name}", partial(_outputs_are_of, FORMATS[name])
+        says, also = f"the outputs are computed in {name} throughout", partial(_outputs_are_of, FORMATS[name])
         yield Rival("narrow-arithmetic", says, _in(name), is_vague=True, also=also)

@@ -94,9 +94,11 @@ def _attributes(results: Sequence[Result]) -> str:
 def _frozen(results: Sequence[Result]) -> str:
     """What is thawed and does not train has a sentence of its own."""
     words = _attributes(results).removeprefix("what can be read of a layer is wrong: ")
+    since = {result.case.question.option("frozen") for result in results}
+    if since == {"constructor"} and any(each.name == "trainable" and each.got == "True" for each in missed(results)):
+        return f"trainable=False, given to the constructor, does not freeze it: {words}"
     if not all(result.case.question.option("thawed") for result in results):
         return _attributes(results)
-    since = {result.case.question.option("frozen") for result in results}
     when = "that was built while it did not train" if since == {"constructor"} else "that did not train"
     return f"a layer {when} does not train once it is told to: {words}"
 
@@ -141,13 +143,15 @@ def _wrong_weights(results: Sequence[Result]) -> str:
 
 
 def _shapes(words: str) -> Callable[[Sequence[Result]], str]:
+    """In the words {ranks} stands for those of the inputs."""
+
     def says(results: Sequence[Result]) -> str:
         if {each.name for each in missed(results)} - {"refused"}:
             return observed(results)
-        shapes = list(
-            dict.fromkeys(str(result.case.question.input_shape).replace("None", "unknown") for result in results)
-        )
-        return f"{words}: inputs of shape {listed(shapes[:4])}"
+        shapes = list(dict.fromkeys(result.case.question.input_shape for result in results))
+        ranks = " or ".join(str(rank) for rank in sorted({len(shape) for shape in shapes}))
+        told = [str(shape).replace("None", "unknown") for shape in shapes[:4]]
+        return f"{words.format(ranks=ranks)}: inputs of shape {listed(told)}"
 
     return says
 
@@ -184,7 +188,7 @@ TOPICS: tuple[Topic, ...] = (
     Topic(
         "low-rank-accepted",
         ("shapes.low-rank-refused",),
-        _shapes("inputs of rank 0 or 1 are accepted"),
+        _shapes("inputs of rank {ranks} are accepted"),
         ("errors.inputs", "errors.recovery"),
     ),
     Topic(

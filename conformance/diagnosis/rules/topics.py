@@ -112,6 +112,8 @@ def _built(results: Sequence[Result]) -> str:
     shapes = [each for each in missed(results) if each.name == "shapes of get_weights"]
     if shapes and all(each.got.count("[") == each.allowed.count("[") for each in shapes):
         return f"get_weights gives arrays of other shapes: {observed(results)}"
+    if shapes and all(each.got.count("[") > each.allowed.count("[") for each in shapes):
+        return f"there are weights before there should be any: {observed(results)}"
     told = _by_names((("built", "shapes of get_weights"), "the weights are not there when they should be"))
     return told(results)
 

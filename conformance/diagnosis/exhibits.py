@@ -218,6 +218,10 @@ def wrong_elements(exhibit: Exhibit) -> Mask:
     return ~inside(exhibit.got, exhibit.right)
 
 
+def outputs_fail(found: Iterable[Exhibit]) -> bool:
+    return any(exhibit.name == "outputs" and exhibit.fails for exhibit in found)
+
+
 def off_by(exhibit: Exhibit) -> float:
     """The greatest error, as a part of the greatest element; inf where there is none, or another shape."""
     if not exhibit.is_shaped or exhibit.got is None:

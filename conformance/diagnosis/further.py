@@ -10,6 +10,7 @@ import numpy as np
 
 from conformance.cases import Question
 from reference.activations import ACTIVATIONS
+from reference.config import DenseConfig
 from reference.elementwise import Elementwise
 from reference.formats import POLICIES
 
@@ -32,6 +33,8 @@ AXES = (1, 2, 3, 4, 5, 7, 8, 9, 17)
 EMPTY_OF_FEATURES = ((5, 0), (4, 0), (1, 0), (3, 5, 0), (2, 4, 0), (2, 3, 5, 0))
 EMPTY_OF_ROWS = ((0, 7), (0, 4), (0, 1), (0, 3, 7), (3, 0, 4), (0, 4, 7), (2, 3, 0, 4), (0, 2, 3, 4))
 UNITS = (6, 13)
+#: Where an activation is followed over a range: families, and numbers of rows.
+RANGES = (("grid", 509), ("tails", 251))
 #: So many elements of inputs or kernels are enough.
 MOST = 2**15
 
@@ -57,9 +60,19 @@ def plainest(questions: Iterable[Question]) -> Question:
     )
 
 
+def over_range(config: DenseConfig, family: str, rows: int, procedure: str = "call") -> Question:
+    """Of its activation, bias and dtype, with as few units as the activation takes and shows itself in."""
+    name = config.activation
+    units = 1 if isinstance(ACTIVATIONS[name], Elementwise) else 3 if _units_per_output(name) == 1 else 2
+    return Question(procedure, DenseConfig(units, name, config.use_bias, config.dtype), (rows, 1), family)
+
+
+def _units_per_output(name: str) -> int:
+    return 2 // ACTIVATIONS[name].output_units(2)
+
+
 def _with_activation(base: Question, name: str) -> Question:
-    units = base.config.units * (2 // ACTIVATIONS[name].output_units(2))
-    config = replace(base.config, activation=name, units=units)
+    config = replace(base.config, activation=name, units=base.config.units * _units_per_output(name))
     return replace(base, config=config, family="normal", seed=base.seed + 303)
 
 
@@ -71,7 +84,7 @@ def _drawn(base: Question, activations: Sequence[str]) -> Iterator[Question]:
     for count in range(DRAWN):
         name = str(rng.choice(activations)) if activations and count % 2 else base.config.activation
         dtype = str(rng.choice([*POLICIES])) if count % 3 == 0 else base.config.dtype
-        units = int(rng.choice(LENGTHS)) * (2 // ACTIVATIONS[name].output_units(2))
+        units = int(rng.choice(LENGTHS)) * _units_per_output(name)
         between = rng.choice(AXES, int(rng.integers(1, 5)))
         shape = (*map(int, between), int(rng.choice(LENGTHS)))
         config = replace(base.config, activation=name, dtype=dtype, units=units, use_bias=bool(rng.integers(2)))
@@ -113,8 +126,7 @@ def _varied(base: Question) -> Iterator[Question]:
     for shape in shapes:
         if prod(shape) * units <= MOST:
             yield asked(shape)
-    row = ACTIVATIONS[base.config.activation]
-    whole = 1 if isinstance(row, Elementwise) else row.units_per_output
+    whole = _units_per_output(base.config.activation)
     for length in (*LENGTHS, features):
         if length % whole == 0:
             yield asked(base.known_shape, units=length)

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from conformance.cases import Question
-from conformance.diagnosis.exhibits import Inquiry, answers_alike, inside, spread
+from conformance.diagnosis.exhibits import Inquiry, answers_alike, inside, outputs_fail, spread
 from conformance.diagnosis.rules.explained import PLAIN, SPECIAL, fails_in, is_made_of_outputs
 from conformance.diagnosis.scope import Trait, separating
 from conformance.diagnosis.wording import listed
@@ -82,7 +82,7 @@ def _where(inquiry: Inquiry, coupled: Sequence[Question]) -> Trait | None:
 
 
 def _is_wrong(inquiry: Inquiry, question: Question) -> bool:
-    return any(each.name == "outputs" and each.fails for each in inquiry.witness.exhibits(question))
+    return outputs_fail(inquiry.witness.exhibits(question))
 
 
 def _held_rows(inquiry: Inquiry, question: Question) -> list[int]:

@@ -11,11 +11,13 @@ from numpy.typing import NDArray
 
 from conformance.cases import Question
 from conformance.diagnosis.exhibits import Exhibit, Inquiry, inside
-from conformance.diagnosis.rules.in_dtypes import RANGES, in_dtypes
+from conformance.diagnosis.further import RANGES, over_range
+from conformance.diagnosis.rules.in_dtypes import in_dtypes
 from conformance.diagnosis.wording import listed
 from conformance.families import Tensors
 from conformance.results import Diagnosis
 from reference.activations import ACTIVATIONS
+from reference.bounds import pre_activation
 from reference.config import DenseConfig
 from reference.elementwise import Elementwise
 from reference.formats import FORMATS, POLICIES, Array, Mask
@@ -165,8 +167,7 @@ def _is_wrong_before(failing: Sequence[Exhibit], size: float) -> bool:
     """Whether one of these tensors is wrong although no pre-activation of it is as large."""
     for exhibit in failing:
         problem = exhibit.posed.problem
-        z = problem.rows @ problem.kernel + (0.0 if problem.bias is None else problem.bias)
-        if np.nanmax(np.abs(z), initial=0.0) < size * (1 - SLIGHT):
+        if np.nanmax(np.abs(pre_activation(problem).value), initial=0.0) < size * (1 - SLIGHT):
             return True
     return False
 
@@ -219,9 +220,7 @@ def _right_rows(question: Question, inquiry: Inquiry) -> Mask | None:
 
 def _points(name: str, dtype: str, family: str, rows: int, inquiry: Inquiry) -> _Points | None:
     """Arguments, values, which of them are wrong, and the right ones; of whole rows the largest argument counts."""
-    row = ACTIVATIONS[name]
-    units = 1 if isinstance(row, Elementwise) else 3 if row.units_per_output == 1 else 2
-    question = Question("call", DenseConfig(units, name, True, dtype), (rows, 1), family)
+    question = over_range(DenseConfig(1, name, True, dtype), family, rows)
     found = [exhibit for exhibit in inquiry.witness.exhibits(question) if exhibit.name == "outputs"]
     rows_right = _right_rows(question, inquiry)
     if not found or found[0].got is None or found[0].got.shape != found[0].right.shape or rows_right is None:
@@ -231,19 +230,21 @@ def _points(name: str, dtype: str, family: str, rows: int, inquiry: Inquiry) -> 
     exhibit, raw = found[0], found[0].got
     got = raw.astype(np.float64)
     inputs = exhibit.posed.problem.inputs
-    z = inputs if units == 1 else np.abs(inputs)
+    z = inputs if isinstance(ACTIVATIONS[name], Elementwise) else np.abs(inputs)
     wrong, right = ~inside(raw, exhibit.right), exhibit.right.middle
     kept = np.broadcast_to(rows_right[:, None], got.shape).ravel()
     return np.broadcast_to(z, got.shape).ravel()[kept], got.ravel()[kept], wrong.ravel()[kept], right.ravel()[kept]
 
 
 def _asked_at(z: Array, name: str, dtype: str, inquiry: Inquiry) -> _Points | None:
-    """The same at these arguments, of one unit without bias; None where the answer has another shape."""
-    question = Question("call", DenseConfig(1, name, False, dtype), (len(z), 1), "grid")
+    """The same at these arguments, of one unit with a bias of 0; None where the answer has another shape."""
+    question = over_range(DenseConfig(1, name, True, dtype), "grid", len(z))
     tensors = inquiry.witness.tensors(question)
     assert tensors is not None
+    assert tensors.bias is not None
     inputs = z[:, None].astype(tensors.inputs.dtype)
-    asked = inquiry.witness.ask_with(question, replace(tensors, inputs=inputs, kernel=np.ones_like(tensors.kernel)))
+    plain = replace(tensors, inputs=inputs, kernel=np.ones_like(tensors.kernel), bias=np.zeros_like(tensors.bias))
+    asked = inquiry.witness.ask_with(question, plain)
     raw, right = asked.answer.tensor("outputs"), asked.truth.bounds.get("outputs")
     if raw is None or right is None or raw.shape != right.shape:
         return None
@@ -347,16 +348,10 @@ def _structure(name: str, dtype: str, inquiry: Inquiry) -> str | None:
     """What a curve is made of, where that shows between close arguments: steps, or straight lines."""
     if not isinstance(ACTIVATIONS[name], Elementwise) or dtype not in ("float32", "float64"):
         return None
-    question = Question("call", DenseConfig(1, name, True, dtype), (len(CLOSE), 1), "grid")
-    tensors = inquiry.witness.tensors(question)
-    if tensors is None or tensors.bias is None:
+    points = _asked_at(CLOSE, name, dtype, inquiry)
+    if points is None or not np.isfinite(points[1]).all():
         return None
-    inputs = CLOSE[:, None].astype(tensors.inputs.dtype)
-    plain = replace(tensors, inputs=inputs, kernel=np.ones_like(tensors.kernel), bias=np.zeros_like(tensors.bias))
-    outputs = inquiry.witness.ask_with(question, plain).answer.tensor("outputs")
-    if outputs is None or outputs.shape != inputs.shape or not np.isfinite(outputs).all():
-        return None
-    got, right = outputs.astype(np.float64).ravel(), np.asarray(ACTIVATIONS[name].value(CLOSE), np.float64)
+    got, right = points[1], np.asarray(ACTIVATIONS[name].value(CLOSE), np.float64)
     moves = np.abs(np.diff(right)) > SLIGHT * np.diff(CLOSE)
     still = (np.diff(got) == 0) & moves
     values = len(np.unique(got[:-1][moves]))

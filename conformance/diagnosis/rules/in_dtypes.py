@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from conformance.cases import Question
-from conformance.diagnosis.exhibits import Inquiry
+from conformance.diagnosis.exhibits import Inquiry, outputs_fail
+from conformance.diagnosis.further import RANGES, over_range
 from conformance.diagnosis.wording import listed
-from reference.activations import ACTIVATIONS
 from reference.config import DenseConfig
-from reference.elementwise import Elementwise
 from reference.formats import POLICIES
 
-#: Where an activation is followed over a range: families, and numbers of rows.
-RANGES = (("grid", 509), ("tails", 251))
 #: An error of so many roundings of a dtype shows in it.
 SHOWING = 16
 
@@ -39,7 +35,7 @@ class Dtypes:
 
 def in_dtypes(name: str, tensor: str, worst: float, inquiry: Inquiry) -> Dtypes:
     """Of an activation's outputs, or of the inputs' gradient, that are off by so large a part of what is right."""
-    failing = {dtype: _fails(_over_ranges(name, tensor, dtype), tensor, inquiry) for dtype in POLICIES}
+    failing = {dtype: _fails(name, dtype, tensor, inquiry) for dtype in POLICIES}
     wrong = [dtype for dtype, fails in failing.items() if fails]
     coarsest = min((POLICIES[dtype].compute.precision for dtype in wrong), default=0)
     formats = [POLICIES[dtype].compute for dtype, fails in failing.items() if fails is False]
@@ -47,17 +43,12 @@ def in_dtypes(name: str, tensor: str, worst: float, inquiry: Inquiry) -> Dtypes:
     return Dtypes(tuple(sorted(wrong)), bool(wrong) and (bool(showing) or failing["float32"] is False))
 
 
-def _fails(questions: list[Question], tensor: str, inquiry: Inquiry) -> bool | None:
+def _fails(name: str, dtype: str, tensor: str, inquiry: Inquiry) -> bool | None:
     """None where no such tensor came, or outputs are wrong before it."""
+    procedure = "call" if tensor == "outputs" else "differentiate"
+    questions = [over_range(DenseConfig(1, name, True, dtype), *points, procedure) for points in RANGES]
     found = [exhibit for question in questions for exhibit in inquiry.witness.exhibits(question)]
     own = [exhibit for exhibit in found if exhibit.name == tensor]
-    if not own or any(exhibit.fails for exhibit in found if exhibit.name == "outputs" != tensor):
+    if not own or (tensor != "outputs" and outputs_fail(found)):
         return None
     return any(exhibit.fails for exhibit in own)
-
-
-def _over_ranges(name: str, tensor: str, dtype: str) -> list[Question]:
-    row, procedure = ACTIVATIONS[name], "call" if tensor == "outputs" else "differentiate"
-    units = 1 if isinstance(row, Elementwise) else 3 if row.units_per_output == 1 else 2
-    config = DenseConfig(units, name, True, dtype)
-    return [Question(procedure, config, (rows, 1), family) for family, rows in RANGES]

@@ -8,8 +8,9 @@ from dataclasses import replace
 import numpy as np
 
 from conformance.cases import Question
-from conformance.diagnosis.exhibits import Exhibit, Inquiry, inside, spread, twin
+from conformance.diagnosis.exhibits import Exhibit, Inquiry, inside, outputs_fail, spread, twin
 from conformance.diagnosis.fit import ENOUGH, Fit, agrees, fitting, predicted
+from conformance.diagnosis.further import RANGES, over_range
 from conformance.diagnosis.rivals.affine import all_affine
 from conformance.diagnosis.rivals.bias import beside
 from conformance.diagnosis.rivals.every_activation import of_every_activation
@@ -33,7 +34,7 @@ from conformance.diagnosis.rules.explained import UNCERTAIN, concluded, fails_in
 from conformance.diagnosis.rules.probes import probed
 from conformance.diagnosis.rules.rescope import rescoped
 from conformance.results import Diagnosis, Result
-from reference.activations import ACTIVATIONS, Activation
+from reference.activations import Activation
 from reference.config import DenseConfig
 from reference.elementwise import Elementwise
 from reference.formats import FORMATS
@@ -97,7 +98,7 @@ def exhibits(inquiry: Inquiry, *names: str) -> tuple[list[Exhibit], list[Exhibit
     for question in asked:
         if not inquiry.witness.is_tired:
             found = inquiry.witness.exhibits(question)
-            if "outputs" not in names and _outputs_fail(found):
+            if "outputs" not in names and outputs_fail(found):
                 continue  # whatever the gradients are then, they say nothing of the way back
             for exhibit in found:
                 if exhibit.name in names and not _is_explained(exhibit, inquiry):
@@ -133,10 +134,6 @@ def _is_explained(exhibit: Exhibit, inquiry: Inquiry) -> bool:
     return exhibit.fails and any(
         fit.where.holds(exhibit.question) and agrees(fit.rival, exhibit) for fit in inquiry.fits
     )
-
-
-def _outputs_fail(found: Sequence[Exhibit]) -> bool:
-    return any(exhibit.name == "outputs" and exhibit.fails for exhibit in found)
 
 
 def _both(passed: Sequence[Result]) -> list[Question]:
@@ -326,9 +323,7 @@ def _with_epsilon(inquiry: Inquiry, name: str, row: Activation) -> Iterator[tupl
 
 def grid_of(inquiry: Inquiry, question: Question) -> Exhibit | None:
     """The outputs on the dense grid of this question's activation and dtype."""
-    config, row = question.config, ACTIVATIONS[question.config.activation]
-    units = 1 if isinstance(row, Elementwise) else 3 if row.units_per_output == 1 else 2
-    asked = Question("call", DenseConfig(units, config.activation, config.use_bias, config.dtype), (509, 1), "grid")
+    asked = over_range(question.config, *RANGES[0])
     found = [exhibit for exhibit in inquiry.witness.exhibits(asked) if exhibit.name == "outputs"]
     return found[0] if found else None
 

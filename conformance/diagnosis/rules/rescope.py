@@ -14,16 +14,16 @@ import numpy as np
 from conformance.cases import Question
 from conformance.diagnosis.exhibits import Exhibit, Inquiry, apart, changed
 from conformance.diagnosis.fit import ENOUGH, OBSERVED, Fit, agrees, predicted
-from conformance.diagnosis.further import further, plainest
+from conformance.diagnosis.further import RANGES, further, plainest
 from conformance.diagnosis.rules.explained import UNCERTAIN
 from conformance.diagnosis.scope import OWN_DEFECTS, Trait, separating
 from reference.activations import ACTIVATIONS
 from reference.elementwise import Elementwise
 
+#: Rows of a grid and of tails.
+TAILS = dict(RANGES)["tails"]
 #: What else gives outputs.
 _OTHER = {"call": "differentiate", "differentiate": "call"}
-#: Rows of a grid and of tails.
-TAILS = 251
 #: By what numbers are made larger and smaller.
 SIZES = (2.0**20, 2.0**6, 2.0**-6, 2.0**-30)
 #: So many times what one rounding may do is no other defect.

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from conformance.cases import Question
-from conformance.diagnosis.exhibits import Exhibit, Inquiry, off_by, wrong_elements
+from conformance.diagnosis.exhibits import Exhibit, Inquiry, off_by, outputs_fail, wrong_elements
 from conformance.diagnosis.further import further, plainest
 from conformance.diagnosis.rivals.backward import gradient_of
 from conformance.diagnosis.rivals.regions import Region, regions
@@ -79,7 +79,7 @@ def _with_further(
     wrong, others = list(failing), list(right)
     for question in further(base, accepted):
         found = [] if inquiry.witness.is_tired else inquiry.witness.exhibits(question)
-        if "outputs" in names or not any(exhibit.name == "outputs" and exhibit.fails for exhibit in found):
+        if "outputs" in names or not outputs_fail(found):
             for exhibit in found:
                 if exhibit.name in names:
                     (wrong if exhibit.fails else others).append(exhibit)

@@ -7,16 +7,16 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from conformance.cases import Question
-from conformance.diagnosis.exhibits import Exhibit, Inquiry, inside, off_by
+from conformance.diagnosis.exhibits import Exhibit, Inquiry, inside, off_by, outputs_fail
+from conformance.diagnosis.further import RANGES, over_range
 from conformance.diagnosis.rivals.families import ALIASES
 from conformance.diagnosis.rivals.rival import Rival
 from conformance.diagnosis.rivals.slopes import at_kinks
 from conformance.diagnosis.rules.curves import INEXACT, depends_on_more, inexactly, told_apart, worst_part
 from conformance.diagnosis.rules.explained import is_of_gradients
-from conformance.diagnosis.rules.in_dtypes import RANGES, in_dtypes
+from conformance.diagnosis.rules.in_dtypes import in_dtypes
 from conformance.diagnosis.rules.outputs import is_of_activation
 from conformance.results import Diagnosis
-from reference.config import DenseConfig
 from reference.elementwise import Elementwise
 
 #: So many activations at most have slopes of their own that nobody knows.
@@ -28,9 +28,8 @@ def _slopes(inquiry: Inquiry, question: Question, family: str, rows: int) -> Exh
 
     None where the outputs are wrong already.
     """
-    config = DenseConfig(1, question.config.activation, question.config.use_bias, question.config.dtype)
-    exhibits = inquiry.witness.exhibits(Question("differentiate", config, (rows, 1), family))
-    if any(exhibit.name == "outputs" and exhibit.fails for exhibit in exhibits):
+    exhibits = inquiry.witness.exhibits(over_range(question.config, family, rows, "differentiate"))
+    if outputs_fail(exhibits):
         return None
     found = [exhibit for exhibit in exhibits if exhibit.name == "inputs_gradient"]
     return found[0] if found and found[0].is_shaped else None

@@ -53,6 +53,7 @@ CONTEXTS: Mapping[str, str] = {
     "restore_config": "after from_config(get_config())",
     "load_misfits": "when stored weights of another layer are loaded",
     "restore_model": "in a model that was restored by way of {way}",
+    "restore_model frozen": "in a model of a frozen layer that was restored by way of {way}",
     "exchange_weights": "when weights are exchanged with the real layer",
     "refuse": "when it is constructed with {odd}",
     "refuse_inputs": "after it was given {given}",
@@ -63,7 +64,9 @@ _LANES = {"xla": "compiled by XLA", "eager": "run eagerly", "graph": "under tf.f
 
 def context(question: Question) -> str:
     """Where a question looks, as the end of a sentence; empty for a plain call."""
-    words = CONTEXTS.get(question.procedure, "").format_map(_Options(dict(question.options)))
+    frozen = f"{question.procedure} frozen" if question.option("frozen") else ""
+    template = CONTEXTS.get(frozen) or CONTEXTS.get(question.procedure, "")
+    words = template.format_map(_Options(dict(question.options)))
     lane = question.option("lane")
     return _LANES.get(lane, words) if lane and question.procedure == "differentiate_in_lane" else words
 

@@ -83,6 +83,65 @@ def constrained_in_call() -> Any:
     return ConstrainedInCall
 
 
+def both_constrained_in_call() -> Any:
+    from keras import ops
+
+    class BothConstrainedInCall(plain()):  # type: ignore[misc]
+        def make(self, name: str, shape: Any, **changed: Any) -> Any:
+            return super().make(name, shape, **(changed | {"constraint": None}))
+
+        def call(self, inputs: Any, training: Any = None) -> Any:
+            kernel = self.kernel if self.kernel_constraint is None else self.kernel_constraint(self.kernel)
+            bias = self.bias if self.bias_constraint is None or self.bias is None else self.bias_constraint(self.bias)
+            z = ops.matmul(inputs, kernel)
+            return self.activation(z if bias is None else ops.add(z, bias))
+
+    return BothConstrainedInCall
+
+
+def penalty_twice_where_given_as_text() -> Any:
+    from keras import regularizers
+
+    class PenaltyTwiceAsText(plain()):  # type: ignore[misc]
+        def __init__(self, units: int, *, kernel_regularizer: Any = None, **arguments: Any) -> None:
+            super().__init__(units, kernel_regularizer=kernel_regularizer, **arguments)
+            if isinstance(kernel_regularizer, str):
+                own = regularizers.get(kernel_regularizer)
+                self.kernel_regularizer = lambda kernel: 2 * own(kernel)
+
+    return PenaltyTwiceAsText
+
+
+def thawed_in_another_order() -> Any:
+    class ThawedInAnotherOrder(plain()):  # type: ignore[misc]
+        @property
+        def trainable_variables(self) -> Any:
+            found = super().trainable_variables
+            return found[::-1] if getattr(self, "was_frozen", False) else found
+
+        trainable_weights = trainable_variables
+
+        def __setattr__(self, name: str, value: Any) -> None:
+            if name == "trainable" and not value:
+                object.__setattr__(self, "was_frozen", True)
+            super().__setattr__(name, value)
+
+    return ThawedInAnotherOrder
+
+
+def frozen_not_stored() -> Any:
+    class FrozenNotStored(plain()):  # type: ignore[misc]
+        def save_own_variables(self, store: Any) -> None:
+            if self.trainable:
+                super().save_own_variables(store)
+
+        def load_own_variables(self, store: Any) -> None:
+            if store.keys():
+                super().load_own_variables(store)
+
+    return FrozenNotStored
+
+
 def masked_zeroed() -> Any:
     from keras import ops
 
@@ -177,6 +236,26 @@ def vectors_accepted() -> Any:
             constrained_in_call,
             ("constraints", "errors"),
             {"constraint-in-call": "the kernel's constraint is applied in every call"},
+        ),
+        (
+            both_constrained_in_call,
+            ("constraints", "errors"),
+            {"constraint-in-call": "their constraints are applied in every call: outputs are those of constrained"},
+        ),
+        (
+            penalty_twice_where_given_as_text,
+            ("losses",),
+            {"penalty-form-ignored": "the kernel's penalty is doubled where its regularizer is given as name"},
+        ),
+        (
+            thawed_in_another_order,
+            ("weights",),
+            {"frozen-wrong": "what can be read of a layer is wrong: shapes of the trainable weights, in order"},
+        ),
+        (
+            frozen_not_stored,
+            ("saving",),
+            {"stored-weights-wrong": "of a frozen layer that was restored by way of file"},
         ),
         (masked_zeroed, ("composition", "losses"), {"mask-wrong": "behind a mask the outputs are others"}),
         (nameless_copy, ("saving",), {"config-incomplete": "does not keep name"}),

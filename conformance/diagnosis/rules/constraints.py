@@ -29,6 +29,7 @@ ROUNDINGS = 2 * max(row.roundings for row in CONSTRAINTS.values())
 LEAST = 3
 #: So many layers are called with constraints on weights that were set.
 FEW = 6
+WEIGHTS = ("kernel", "bias")
 PROCEDURES = ("step", "constrain", "use_constrained")
 
 
@@ -58,7 +59,7 @@ def wrong_constraints(inquiry: Inquiry) -> Iterator[Diagnosis]:
     """The rule: of each weight the first account that explains all failing steps."""
     yield from _when_built(inquiry)
     yield from _in_calls(inquiry)
-    for weight in ("kernel", "bias"):
+    for weight in WEIGHTS:
         failing = _moved(inquiry, weight, [r for r in inquiry.failing("constraints.") if _fails(r, weight)])
         passed = _moved(inquiry, weight, _passed(inquiry, weight, failing))
         told = _explained(weight, failing, passed) if failing else None
@@ -114,31 +115,44 @@ def _when_built(inquiry: Inquiry) -> Iterator[Diagnosis]:
 def _in_calls(inquiry: Inquiry) -> Iterator[Diagnosis]:
     """Outputs of weights that were set, and constrained on their way into the product."""
     failing = [r for r in inquiry.failing("constraints.") if r.case.question.procedure in PROCEDURES]
-    for weight in ("kernel", "bias"):
-        argument = f"{weight}_constraint"
-        questions = dict.fromkeys(replace(each.case.question, procedure="call") for each in failing)
-        asked = [each for each in questions if getattr(each.config, argument) and not each.option("given_as")][:FEW]
-        used = [_is_used_constrained(inquiry, question, weight) for question in asked]
+    if any(result.case.question.procedure == "use_constrained" for result in failing):
+        return  # what calls make of the weights themselves stays
+    questions = dict.fromkeys(replace(each.case.question, procedure="call") for each in failing)
+    plain = [question for question in questions if not question.option("given_as")]
+    asked = [q for weight in WEIGHTS for q in [q for q in plain if _has_constraint(q, (weight,))][:FEW]]
+    for weights in (("kernel",), ("bias",), WEIGHTS):
+        used = [_is_used_constrained(inquiry, question, weights) for question in dict.fromkeys(asked)]
         if True not in used or False in used:
             continue
-        says = f"the {weight}'s constraint is applied in every call: outputs are those of the constrained {weight}"
+        of, held = "their constraints are", "constrained weights"
+        if len(weights) == 1:
+            of, held = f"the {weights[0]}'s constraint is", f"the constrained {weights[0]}"
+        says = f"{of} applied in every call: outputs are those of {held}"
         evidence = f"{used.count(True)} of {len(used)} layers whose weights were set and used answer so"
-        cases = tuple(r.case.id for r in inquiry.open if getattr(r.case.question.config, argument) and _is_moved(r))
+        cases = tuple(r.case.id for r in inquiry.open if _has_constraint(r.case.question, weights) and _is_moved(r))
         yield Diagnosis("constraint-in-call", says, evidence, cases)
+        return
 
 
-def _is_used_constrained(inquiry: Inquiry, question: Question, weight: str) -> bool | None:
-    """None where the constraint changes nothing of the outputs."""
+def _has_constraint(question: Question, weights: Sequence[str]) -> bool:
+    return any(getattr(question.config, f"{weight}_constraint") for weight in weights)
+
+
+def _is_used_constrained(inquiry: Inquiry, question: Question, weights: Sequence[str]) -> bool | None:
+    """None where the constraints change nothing of the outputs, and these are right."""
     tensors = inquiry.witness.tensors(question)
-    held = None if tensors is None else getattr(tensors, weight)
-    if tensors is None or held is None:
+    if tensors is None:
         return None
-    wanted = constrained(getattr(question.config, f"{weight}_constraint"), held.astype(np.float64))
+    wanted = {}
+    for weight in weights:
+        given, held = getattr(question.config, f"{weight}_constraint"), getattr(tensors, weight)
+        if given and held is not None:
+            wanted[weight] = constrained(given, held.astype(np.float64))
     posed = inquiry.witness.posed(question, tensors)
     got = inquiry.witness.ask_with(question, tensors).answer.tensor("outputs")
-    within = _of_weights(posed, **{weight: wanted})
-    if not (apart(within, posed.outputs)).any():
-        return None
+    within = _of_weights(posed, **wanted)
+    if not apart(within, posed.outputs).any():
+        return None if matches(got, posed.outputs) else False
     return matches(got, within)
 
 

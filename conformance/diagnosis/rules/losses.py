@@ -262,8 +262,9 @@ def _explained(argument: str, failing: Sequence[Costs], passed: Sequence[Costs])
     given = [each.question.option("given_as", "object") for each in failing]
     forms = [] if "object" in given else list(dict.fromkeys(given))
     if forms and not set(forms) & set(options([each.result for each in others], "given_as")):
-        what = "ignored" if "missing" in words else "taken for another"
-        says = f"a regularizer that is given as {listed(forms)} is {what}: {words}"
+        says = f"{words} where its regularizer is given as {listed(forms)}"
+        if "missing" in words:
+            says = f"a regularizer that is given as {listed(forms)} is ignored: {words}"
         return ("penalty-form-ignored", words, account[2]), says, evidence
     wrong, right = ({each.question.procedure for each in group} for group in (failing, others))
     if not wrong & right:

@@ -97,7 +97,8 @@ def _frozen(results: Sequence[Result]) -> str:
     since = {result.case.question.option("frozen") for result in results}
     if since == {"constructor"} and any(each.name == "trainable" and each.got == "True" for each in missed(results)):
         return f"trainable=False, given to the constructor, does not freeze it: {words}"
-    if not all(result.case.question.option("thawed") for result in results):
+    some_train = any(each.name.startswith("shapes") and each.got != "[]" for each in missed(results))
+    if some_train or not all(result.case.question.option("thawed") for result in results):
         return _attributes(results)
     when = "that was built while it did not train" if since == {"constructor"} else "that did not train"
     return f"a layer {when} does not train once it is told to: {words}"

@@ -22,12 +22,14 @@ from conformance.diagnosis.rivals.permutations import of_seen_orders
 from conformance.diagnosis.rivals.quantized import of_operands
 from conformance.diagnosis.rivals.regions import _CONTENTS, Region, _remainder, _within
 from conformance.diagnosis.rivals.rival import Forward, Rival, forward
+from conformance.diagnosis.rivals.rowwise_formulas import rowwise_rivals
 from conformance.diagnosis.rivals.upstreams import of_upstream
 from conformance.families import draw
 from conformance.recording import oracle_named
 from conformance.truth import Posed
 from reference.activations import ACTIVATIONS
 from reference.config import DenseConfig
+from reference.rowwise import Rowwise
 
 DIALECT = oracle_named("recorded").dialect
 RIVALS = [*all_affine(), *of_operands(), *of_limits(), *of_cut_pre_activations(), *of_products(), *of_upstream()]
@@ -35,10 +37,10 @@ RIVALS = [*all_affine(), *of_operands(), *of_limits(), *of_cut_pre_activations()
 ROWS, SQUARE, STEPS = ((37, 21), 18), ((6, 5), 5), ((3, 5, 7), 5)
 
 
-def posed(shape: tuple[int, ...], units: int) -> Posed:
-    config = DenseConfig(units, "linear", True, "float32")
+def posed(shape: tuple[int, ...], units: int, activation: str = "linear") -> Posed:
+    config = DenseConfig(units, activation, True, "float32")
     question = Question("differentiate", config, shape, "normal")
-    return Posed(question, draw("normal", config, shape, 0), DIALECT, ACTIVATIONS["linear"])
+    return Posed(question, draw("normal", config, shape, 0), DIALECT, ACTIVATIONS[activation])
 
 
 def named(says: str) -> Rival:
@@ -192,6 +194,12 @@ def of_last_steps(x: Any, k: Any, b: Any, g: Any) -> dict[str, Any]:
     return {"kernel_gradient": x[:, -1].T @ g[:, -1]}
 
 
+def to_last_steps(x: Any, k: Any, b: Any, g: Any) -> dict[str, Any]:
+    behind = np.zeros_like(x)
+    behind[:, -1] = g[:, -1] @ k.T
+    return {"inputs_gradient": behind}
+
+
 def from_bfloat16(x: Any, k: Any, b: Any, g: Any) -> dict[str, Any]:
     given, weights = (each.astype(ml_dtypes.bfloat16).astype(np.float32) for each in (g, k))
     return {"inputs_gradient": given @ weights.T}
@@ -213,6 +221,7 @@ GRADIENTS: tuple[tuple[str, Any, Callable[[Any, Any, Any, Any], dict[str, Any]]]
         STEPS,
         of_last_steps,
     ),
+    ("the inputs' gradient is 0 but for the last entry of axis 1", STEPS, to_last_steps),
     (
         "the inputs' gradient is made of kernel and upstream gradients rounded to bfloat16",
         ROWS,
@@ -234,6 +243,40 @@ def test_a_rival_predicts_the_gradients_of_a_layer_with_its_defect(
         assert within is not None
         assert matches(got, within), name
         assert not matches(got, question.gradients[name])
+
+
+def test_one_gradient_may_have_the_slope_twice() -> None:
+    question = posed(*ROWS, activation="tanh")
+    x, k, b, g = (
+        np.asarray(getattr(question.tensors, name), np.float64) for name in ("inputs", "kernel", "bias", "upstream")
+    )
+    slope = 1 - np.tanh(x @ k + b) ** 2
+    rival = named("the kernel's gradient has the slope of an activation of single elements in it twice")
+    said = rival.predict(question)
+    assert said is not None
+    assert list(said) == ["kernel_gradient"]
+    within = said["kernel_gradient"]
+    assert within is not None
+    assert matches(x.T @ (g * slope**2), within)
+    assert not matches(x.T @ (g * slope), within)
+
+
+def test_softmax_over_the_axis_before_the_units_is_right_for_two_axes() -> None:
+    says = "softmax runs over the axis before the units, where that is not the batch"
+    row = ACTIVATIONS["softmax"]
+    assert isinstance(row, Rowwise)
+    rivals = [each for each in rowwise_rivals("softmax", row, None) if each.says.format(activation="softmax") == says]
+    for shape in ((4, 3), (2, 4, 3), (2, 3, 4, 3)):
+        question = posed(shape, 5, activation="softmax")
+        z = np.asarray(question.tensors.inputs, np.float64) @ question.tensors.kernel + question.tensors.bias
+        powers = np.exp(z)
+        (rival,) = rivals
+        said = rival.predict(question)
+        assert said is not None
+        within = said["outputs"]
+        assert within is not None
+        assert matches(powers / powers.sum(axis=-2 if len(shape) > 2 else -1, keepdims=True), within)
+        assert matches(question.outputs.middle, within) == (len(shape) == 2)
 
 
 def test_a_gradient_that_is_wrong_in_places_is_told_by_them() -> None:

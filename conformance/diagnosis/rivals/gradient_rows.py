@@ -22,6 +22,13 @@ def of_rows(name: str) -> Iterator[Rival]:
         yield Rival("gradient-of-some-rows", f"{gradient_of(name)} is that of {words} alone", one(name, _only(which)))
 
 
+def of_inputs_rows() -> Iterator[Rival]:
+    """Each row of the inputs' gradient has one row of the delta."""
+    name = "inputs_gradient"
+    for words, which in _PARTS:
+        yield Rival("gradient-of-some-rows", f"{gradient_of(name)} is 0 but for {words}", one(name, _only(which)))
+
+
 def _only(which: Which) -> Callable[[Posed], Gradients]:
     """The delta of some rows alone."""
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from conformance.diagnosis.rivals.axes import in_column_order, leading_reversed
 from conformance.diagnosis.rivals.backward import Gradients, changed, gradients, one, squeezed, without_slope
-from conformance.diagnosis.rivals.gradient_rows import of_whole_blocks, the_first
+from conformance.diagnosis.rivals.gradient_rows import of_inputs_rows, of_whole_blocks, the_first
 from conformance.diagnosis.rivals.product import BLOCKS
 from conformance.diagnosis.rivals.rival import Rival, permuted
 from conformance.truth import Posed
@@ -36,6 +36,7 @@ def of_inputs() -> Iterator[Rival]:
         "the inputs' gradient leaves out the activation's slope",
         without_slope("inputs_gradient"),
     )
+    yield from of_inputs_rows()
     for words, kept in _UNITS:
         says = f"the inputs' gradient leaves out {words} of the sum over the units"
         yield Rival("gradient-of-some-units", says, one("inputs_gradient", partial(_of_units, kept)))

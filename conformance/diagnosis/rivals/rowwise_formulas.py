@@ -25,8 +25,8 @@ BLOCKS = (4, 8, 16, 32, 64)
 BEHIND_BATCH, ALL = 98, 99
 #: The axis that PyTorch takes where none is named: 0 of ranks 0, 1 and 3, else 1.
 IMPLICIT = 97
-#: The last two axes at once.
-LAST_TWO = 96
+#: The last two axes at once, and the one before the units.
+LAST_TWO, BEFORE_UNITS = 96, 95
 
 
 def _along(row: Rowwise, axis: int) -> Enclose:
@@ -35,7 +35,9 @@ def _along(row: Rowwise, axis: int) -> Enclose:
     def enclose(z: Estimate, problem: Problem) -> Interval:
         if axis == IMPLICIT:
             return _along(row, 0 if z.value.ndim == 3 else 1)(z, problem)
-        if not z.value.size or z.value.ndim <= axis < LAST_TWO:
+        if axis == BEFORE_UNITS:
+            return _along(row, max(1, z.value.ndim - 2))(z, problem)
+        if not z.value.size or z.value.ndim <= axis < BEFORE_UNITS:
             return row.enclose(z.value, z.error, problem.format)
         if axis in (BEHIND_BATCH, LAST_TWO):
             if z.value.ndim < 3:
@@ -226,6 +228,7 @@ _AXES = (
     (1, "over axis 1"),
     (2, "over axis 2"),
     (IMPLICIT, "over the batch (axis 0) for rank 3, and over axis 1 for every other rank"),
+    (BEFORE_UNITS, "over the axis before the units, where that is not the batch"),
     (LAST_TWO, "over the last two axes at once"),
     (BEHIND_BATCH, "over all axes but the batch at once"),
     (ALL, "over all axes at once"),

@@ -70,6 +70,9 @@ def of_upstream() -> Iterator[Rival]:
         says = f"every activation's slope is taken at pre-activations rounded to {narrow.says}"
         yield Rival("slope-formula", says, partial(_at_rounded, narrow.round))
     yield Rival("slope-formula", "every activation's slope is taken of the output, not of z", _of_outputs)
+    for name in GRADIENTS:
+        says = f"{gradient_of(name)} has the slope of an activation of single elements in it twice"
+        yield Rival("slope-repeated", says, one(name, _with_slope_twice))
     yield Rival(
         "slope-without-bias",
         "the activation's slope is taken of inputs @ kernel, without the bias",
@@ -80,6 +83,11 @@ def of_upstream() -> Iterator[Rival]:
         ("the activation's slope is left out of all gradients", keeps_units),
     ):
         yield Rival("slope-missing", says, partial(_without_slope, speaks))
+
+
+def _with_slope_twice(posed: Posed) -> Gradients:
+    row = posed.problem.activation
+    return gradients(posed, row=with_slope(row, lambda z: row.slope(z) ** 2)) if isinstance(row, Elementwise) else {}
 
 
 def _is_elementwise(posed: Posed) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 from math import prod
@@ -16,13 +16,14 @@ from reference.formats import POLICIES
 class Trait:
     """A property of questions. says: the words that follow a sentence. is_of_dtype: it is one of their dtypes alone.
 
-    length: which length it is a limit of, if of any.
+    length: which length it is a limit of, if of any. spared: the activations that it excepts.
     """
 
     says: str
     holds: Callable[[Question], bool]
     is_of_dtype: bool = False
     length: str = ""
+    spared: frozenset[str] = frozenset()
 
 
 def _dtype(question: Question) -> str:
@@ -198,8 +199,22 @@ def _exception(
     names, others = ({question.config.activation for question in each} for each in (inside, left))
     if names & others or len(names) < _MANY or len(others) > _MANY:
         return None
-    excepted = Trait(f"except with activation {listed(sorted(others))}", lambda q: q.config.activation not in others)
-    return Trait(f"{trait.says}, {excepted.says}", _both(trait, excepted)) if trait.says else excepted
+    return without_activations(trait, others)
+
+
+def without_activations(trait: Trait, names: Collection[str]) -> Trait:
+    spared = frozenset(names) | trait.spared
+    says = trait.says.removesuffix(_except(trait.spared)).rstrip(", ")
+    holds = trait.holds
+    return Trait(
+        f"{says}, {_except(spared)}" if says else _except(spared),
+        lambda question: holds(question) and question.config.activation not in spared,
+        spared=spared,
+    )
+
+
+def _except(activations: Collection[str]) -> str:
+    return f"except with activation {listed(sorted(activations))}" if activations else ""
 
 
 def described(questions: Iterable[Question]) -> str:

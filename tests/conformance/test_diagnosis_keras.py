@@ -129,6 +129,34 @@ def thawed_in_another_order() -> Any:
     return ThawedInAnotherOrder
 
 
+def alike_by_default() -> Any:
+    from keras import initializers
+
+    shared = initializers.GlorotUniform()
+
+    class AlikeByDefault(plain()):  # type: ignore[misc]
+        def __init__(self, units: int, **arguments: Any) -> None:
+            super().__init__(units, **{"kernel_initializer": shared, **arguments})
+
+    return AlikeByDefault
+
+
+def flattened() -> Any:
+    import math
+
+    from keras import ops
+
+    class Flattened(plain()):  # type: ignore[misc]
+        def build(self, input_shape: Any) -> None:
+            super().build((input_shape[0], math.prod(input_shape[1:])))
+            self.input_spec = None
+
+        def call(self, inputs: Any, training: Any = None) -> Any:
+            return super().call(ops.reshape(inputs, (len(inputs), -1)))
+
+    return Flattened
+
+
 def frozen_not_stored() -> Any:
     class FrozenNotStored(plain()):  # type: ignore[misc]
         def save_own_variables(self, store: Any) -> None:
@@ -253,9 +281,19 @@ def vectors_accepted() -> Any:
             {"frozen-wrong": "what can be read of a layer is wrong: shapes of the trainable weights, in order"},
         ),
         (
+            alike_by_default,
+            ("initializers",),
+            {"layers-begin-alike": "by default layers begin with the same kernel, although no seed is given"},
+        ),
+        (
+            flattened,
+            ("parameters",),
+            {"kernel-shape": "inputs of rank 3 are flattened to (batch, -1): the kernel has the shape [35, 11]"},
+        ),
+        (
             frozen_not_stored,
             ("saving",),
-            {"stored-weights-wrong": "of a frozen layer that was restored by way of file"},
+            {"stored-weights-wrong": "the weights of a layer that does not train are not stored, or not loaded"},
         ),
         (masked_zeroed, ("composition", "losses"), {"mask-wrong": "behind a mask the outputs are others"}),
         (nameless_copy, ("saving",), {"config-incomplete": "does not keep name"}),

@@ -89,6 +89,25 @@ def first_unit_is_the_last(inputs: Any, kernel: Any, bias: Any, activation: str)
     return activated(z, activation)
 
 
+def softsign_without_its_absolute_value(inputs: Any, kernel: Any, bias: Any, activation: str) -> Any:
+    """Infinite at -1, and at no other argument."""
+    z = pre_activation(inputs, kernel, bias)
+    with np.errstate(all="ignore"):
+        return z / (1 + z) if activation == "softsign" else activated(z, activation)
+
+
+def rows_are_activated_without_bias_alone(inputs: Any, kernel: Any, bias: Any, activation: str) -> Any:
+    """Of what halves the units nothing else can be left out."""
+    halves = ACTIVATIONS[activation].output_units(2) == 1
+    return activated(pre_activation(inputs, kernel, bias), activation if bias is None or halves else "linear")
+
+
+def rectifiers_replace_nan(inputs: Any, kernel: Any, bias: Any, activation: str) -> Any:
+    z = pre_activation(inputs, kernel, bias)
+    right = activated(z, activation)
+    return np.where(np.isnan(z), np.zeros_like(right), right) if activation in ("relu", "tanh") else right
+
+
 def relu6_as_a_difference(inputs: Any, kernel: Any, bias: Any, activation: str) -> Any:
     """Far from 0 two large numbers cancel, and infinities make NaN."""
     z = pre_activation(inputs, kernel, bias)
@@ -106,6 +125,13 @@ def relu6_as_a_difference(inputs: Any, kernel: Any, bias: Any, activation: str) 
         (last_tile_begins_too_early, "some rows hold the outputs of others", " rows and more"),
         (dropped_at_random, "the same inputs get another answer the second time", "view"),
         (one_value, "hard_sigmoid is always 0.5", "another function"),
+        (softsign_without_its_absolute_value, "softsign is another function", "infinite below"),
+        (
+            rows_are_activated_without_bias_alone,
+            "no activation is applied with bias, except with activation glu",
+            "another function",
+        ),
+        (rectifiers_replace_nan, "NaN becomes 0 with activation relu and tanh", "a number:"),
     ],
     ids=lambda value: getattr(value, "__name__", ""),
 )

@@ -39,7 +39,7 @@ def wrong_config(inquiry: Inquiry) -> Iterator[Diagnosis]:
         seeds = [
             name for name in lost if all(_is_seed_alone(inquiry, copy, name) for copy, own in lost_of if name in own)
         ]
-        what = [f"the seed of {name}" if name in seeds else name for name in lost]
+        what = [f"the seed of {name}" if name in seeds else name + _of_which(inquiry, name, lost_of) for name in lost]
         says = f"a copy by from_config(get_config()) does not keep {listed(what)}"
         cases = _ids([*explained, *_copies(inquiry, lost)])
         yield Diagnosis("config-incomplete", says, f"{len(explained)} copies differ in nothing else", cases)
@@ -58,6 +58,14 @@ def wrong_config(inquiry: Inquiry) -> Iterator[Diagnosis]:
         says = f"copying it by its config raises: {raised(refused)}"
         copies = [r for r in inquiry.consequences("saving.clone", "saving.file") if r.verdict is Verdict.ERROR]
         yield Diagnosis("config-refused", says, f"{len(refused)} configs", _ids([*refused, *copies]))
+
+
+def _of_which(inquiry: Inquiry, name: str, lost_of: Sequence[tuple[Result, Sequence[str]]]) -> str:
+    """The values that are lost, where others are kept."""
+    copies = [r for r in inquiry.passed if r.clause.id in CLAUSES and r.case.question.procedure == "restore_config"]
+    kept = [r for r in copies if _is_given(r.case.question.config, name)]
+    values = sorted({str(getattr(result.case.question.config, name, "")) for result, names in lost_of if name in names})
+    return f" where it is {listed(values)}" if kept and all(values) else ""
 
 
 def _ids(results: Sequence[Result]) -> tuple[str, ...]:

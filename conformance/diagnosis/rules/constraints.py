@@ -323,11 +323,10 @@ def _explained(weight: str, failing: Sequence[Moved], passed: Sequence[Moved]) -
             if not others:
                 return defect, words, evidence
             if forms and not set(forms) & set(options([each.result for each in others], "given_as")):
-                return (
-                    "constraint-form-ignored",
-                    f"a constraint that is given as {listed(forms)} is ignored: {words}",
-                    evidence,
-                )
+                says = f"{words} where its constraint is given as {listed(forms)}"
+                if defect == "constraint-missing":
+                    says = f"a constraint that is given as {listed(forms)} is ignored: {words}"
+                return "constraint-form-ignored", says, evidence
             both = all(each.constraint("kernel") and each.constraint("bias") for each in steps)
             if both and not any(each.constraint("kernel") and each.constraint("bias") for each in others):
                 return defect, f"{words} where both are given", evidence

@@ -21,6 +21,8 @@ from reference.initializers import INITIALIZERS
 PLAIN = tuple(name for name in INITIALIZERS if not name.endswith("_seeded") and name not in ("orthogonal", "identity"))
 #: Doubt of a factor between values that are both known.
 EXACTLY = 1e-6
+#: What a weight begins by where nothing is given.
+STANDARD = {"kernel": "glorot_uniform", "bias": "zeros"}
 AREAS = (
     "initializers.",
     "constraints.not-when-built",
@@ -90,14 +92,29 @@ def _alike(inquiry: Inquiry) -> Iterator[Diagnosis]:
     ]
     if certain:
         return
-    repeated = inquiry.failing("initializers.repeatable")
-    says = f"all layers begin with the same {listed(weights)}, although no seed is given"
+    repeated = [
+        r for r in inquiry.failing("initializers.repeatable") if any("another" in name for name in names_missed(r))
+    ]
+    says = f"{_by_which(inquiry, weights[0], failing)}layers begin with the same {listed(weights)}"
     more = ", and no seed changes it" if repeated else ""
     cases = [case for weight in weights for case in _follow(inquiry, weight)]
     cases += [result.case.id for result in (*failing, *repeated)]
-    yield Diagnosis(
-        "layers-begin-alike", says + more, f"{len(failing)} pairs of layers are alike", tuple(dict.fromkeys(cases))
+    evidence = f"{len(failing)} pairs of layers are alike"
+    says = f"{says}, although no seed is given{more}"
+    yield Diagnosis("layers-begin-alike", says, evidence, tuple(dict.fromkeys(cases)))
+
+
+def _by_which(inquiry: Inquiry, weight: str, failing: Sequence[Result]) -> str:
+    """The initializers for which a second layer differs from the first are none of those that are alike."""
+    ran = [r for r in inquiry.report.results if r.clause.id == "initializers.independent"]
+    alike, different = (
+        {getattr(r.case.question.config, f"{weight}_initializer") for r in group}
+        for group in (failing, [r for r in ran if r.verdict is Verdict.PASS])
     )
+    different -= {name for name in different if INITIALIZERS[name].spread is None}
+    if not different:
+        return ""
+    return "by default " if alike == {STANDARD[weight]} else f"by {listed(sorted(alike))} "
 
 
 # ---- one weight ------------------------------------------------------------------------------------------------------
@@ -109,19 +126,19 @@ def _explained(inquiry: Inquiry, weight: str, failing: Sequence[Begun], passed: 
     makers: tuple[Callable[[], Told | None], ...] = (
         lambda: _without_arguments(failing),
         lambda: _used_instead(weight, failing, passed),
-        lambda: _rounded(weight, failing),
+        lambda: _rounded(weight, failing, passed),
         lambda: _scaled(weight, failing, passed),
         lambda: by_other_fan(weight, failing),
         lambda: drawn_turned(inquiry, weight, failing),
         lambda: of_other_fans(weight, failing),
-        lambda: _seeds(inquiry, weight, failing),
+        lambda: _seeds(inquiry, weight, failing, passed),
     )
     return next((told for make in makers if (told := make()) is not None), None)
 
 
 def _is_by_default(weight: str, failing: Sequence[Begun], passed: Sequence[Begun]) -> bool:
     """Whether the standard initializer fails where nothing is given, and one that is given with a seed does not."""
-    standard = "glorot_uniform" if weight == "kernel" else "zeros"
+    standard = STANDARD[weight]
     is_seeded = any(each.asked == f"{standard}_seeded" for each in passed)
     return is_seeded and {each.asked for each in failing} == {standard}
 
@@ -169,7 +186,7 @@ def _used_instead(weight: str, failing: Sequence[Begun], passed: Sequence[Begun]
         return None
     instead, forms = names[0], options([each.result for each in failing], "given_as")
     evidence = f"{len(failing)} of {len(failing)} failing weights begin so"
-    standard = "glorot_uniform" if weight == "kernel" else "zeros"
+    standard = STANDARD[weight]
     others = [
         each
         for each in passed
@@ -236,10 +253,26 @@ def _scaled(weight: str, failing: Sequence[Begun], passed: Sequence[Begun]) -> T
         return None
     number = plainest(factor * (1 - doubt), factor * (1 + doubt))
     about = "" if exact else "about "
-    where = separating((each.question for each in failing), (), (each.question for each in passed))
-    words = "" if where is None else where.says
-    says = f"the {weight} begins {about}{number:g} times as large as it should {words}".strip()
+    where = _where(failing, [each for each in passed if _tells_its_size(each)])
+    if where is None:
+        return None
+    says = f"the {weight} begins {about}{number:g} times as large as it should {where}".strip()
     return "initializer-scaled", says, f"{len(failing)} of {len(failing)} failing weights"
+
+
+def _tells_its_size(begun: Begun) -> bool:
+    if begun.expected is not None:
+        return bool(begun.expected.any())
+    return INITIALIZERS[begun.asked].spread is not None and begun.values.size > LARGE
+
+
+def _where(failing: Sequence[Begun], right: Sequence[Begun]) -> str | None:
+    """What tells these weights from those that are right, in words; None where nothing does."""
+    asked, others = ({each.asked.removesuffix("_seeded") for each in group} for group in (failing, right))
+    if right and asked.isdisjoint(others):
+        return f"by {listed(sorted(asked))}"
+    trait = separating((each.question for each in failing), (), (each.question for each in right))
+    return None if trait is None else trait.says
 
 
 def _fits_scaled(begun: Begun, factor: float) -> bool:
@@ -252,19 +285,23 @@ def _fits_scaled(begun: Begun, factor: float) -> bool:
     return bool(np.abs(distribution - steps).max() < 3 / np.sqrt(values.size))
 
 
-def _rounded(weight: str, failing: Sequence[Begun]) -> Told | None:
-    known = [(each.values, each.expected) for each in failing if each.expected is not None]
+def _rounded(weight: str, failing: Sequence[Begun], passed: Sequence[Begun]) -> Told | None:
+    known = [each for each in failing if each.expected is not None]
     for name in ("float16", "bfloat16"):
-        if known and all((values == FORMATS[name].round(expected)).all() for values, expected in known):
-            return (
-                "initial-rounded",
-                f"what the {weight} begins with is rounded to {name}",
-                f"{len(known)} of {len(known)} weights are the right ones, rounded",
-            )
+        if not known or not all(_is_rounded(name, each) for each in known):
+            continue
+        where = _where(known, [each for each in passed if each.expected is not None and not _is_rounded(name, each)])
+        if where is not None:
+            says = f"what the {weight} begins with is rounded to {name} {where}".strip()
+            return "initial-rounded", says, f"{len(known)} of {len(known)} weights are the right ones, rounded"
     return None
 
 
-def _seeds(inquiry: Inquiry, weight: str, failing: Sequence[Begun]) -> Told | None:
+def _is_rounded(name: str, begun: Begun) -> bool:
+    return begun.expected is not None and bool((begun.values == FORMATS[name].round(begun.expected)).all())
+
+
+def _seeds(inquiry: Inquiry, weight: str, failing: Sequence[Begun], passed: Sequence[Begun]) -> Told | None:
     if not all(each.asked.endswith("_seeded") for each in failing):
         return None
     question = failing[0].question
@@ -272,6 +309,8 @@ def _seeds(inquiry: Inquiry, weight: str, failing: Sequence[Begun]) -> Told | No
     again = inquiry.witness.ask_with(question, tensors).answer.tensor(weight)
     forms = options([each.result for each in failing], "given_as")
     given = f" where it is given as {listed(forms)}" if forms and "object" not in forms else ""
+    if not given and any(each.asked.endswith("_seeded") for each in passed):
+        given = f" where it is {listed(sorted({each.asked.removesuffix('_seeded') for each in failing}))}"
     differs = again is not None and not np.array_equal(again, failing[0].values)
     if differs:
         return (

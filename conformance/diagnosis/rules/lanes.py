@@ -28,6 +28,7 @@ class Lane:
     """defect: its name. clauses: those that look at it. says: where. follow: clauses that fail because of it.
 
     carries_weights: the weights went another way than usual, so that wrong outputs may be right ones of other weights.
+    seen: the words before what is observed, where no rival says more.
     """
 
     defect: str
@@ -35,6 +36,7 @@ class Lane:
     says: str
     follow: tuple[str, ...] = ()
     carries_weights: bool = False
+    seen: str = ""
 
 
 _GRAPHS = (
@@ -101,7 +103,11 @@ LANES: tuple[Lane, ...] = (
         carries_weights=True,
     ),
     Lane(
-        "stored-weights-wrong", ("saving.frozen",), "after it was stored while it did not train", carries_weights=True
+        "stored-weights-wrong",
+        ("saving.frozen",),
+        "after it was stored while it did not train",
+        carries_weights=True,
+        seen="the weights of a layer that does not train are not stored, or not loaded, as they were: ",
     ),
     Lane(
         "exchange-wrong",
@@ -159,7 +165,7 @@ def _sentence(inquiry: Inquiry, lane: Lane, failing: Sequence[Result]) -> str:
         )
     fitted = _fitted(inquiry, failing)
     if not fitted:
-        return observed([r for r in failing if r.verdict is Verdict.FAIL])
+        return lane.seen + observed([r for r in failing if r.verdict is Verdict.FAIL])
     return f"{where} it answers as if {fitted}" if lane.carries_weights else f"{where} {fitted}"
 
 

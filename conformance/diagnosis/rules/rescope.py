@@ -16,7 +16,7 @@ from conformance.diagnosis.exhibits import Exhibit, Inquiry, apart, changed
 from conformance.diagnosis.fit import ENOUGH, OBSERVED, Fit, agrees, predicted
 from conformance.diagnosis.further import RANGES, further, plainest
 from conformance.diagnosis.rules.explained import UNCERTAIN
-from conformance.diagnosis.scope import OWN_DEFECTS, Trait, separating
+from conformance.diagnosis.scope import OWN_DEFECTS, Trait, separating, without_activations
 from reference.activations import ACTIVATIONS
 from reference.elementwise import Elementwise
 
@@ -26,6 +26,8 @@ TAILS = dict(RANGES)["tails"]
 _OTHER = {"call": "differentiate", "differentiate": "call"}
 #: By what numbers are made larger and smaller.
 SIZES = (2.0**20, 2.0**6, 2.0**-6, 2.0**-30)
+#: Words of rivals that say of which activations they are.
+SINGLE = "of single elements"
 #: So many times what one rounding may do is no other defect.
 ROUNDINGS = 16
 
@@ -41,7 +43,18 @@ def rescoped(inquiry: Inquiry, fit: Fit, failing: Sequence[Exhibit], right: Sequ
     others = [each for each in failing if each.name in names]
     denying = [each for each in right if each.name in names]
     scoped = (_scoped(each, found, others, denying) for each in candidates)
-    return next((each for each in scoped if each is not None), None)
+    first = next((each for each in scoped if each is not None), None)
+    return first and _sparing(first, found)
+
+
+def _sparing(fit: Fit, found: Sequence[Exhibit]) -> Fit:
+    """Without the activations that are right, where a rival of all activations has nothing to say of them."""
+    if fit.rival.about or "activation" not in fit.rival.says or SINGLE in fit.rival.says:
+        return fit
+    inside = [each for each in found if fit.where.holds(each.question)]
+    right = {e.question.config.activation for e in inside if not e.fails and agrees(fit.rival, e) is None}
+    spared = right - {e.question.config.activation for e in (*fit.explained, *(e for e in inside if e.fails))}
+    return replace(fit, where=without_activations(fit.where, spared)) if spared else fit
 
 
 def _scoped(fit: Fit, found: Sequence[Exhibit], others: Sequence[Exhibit], right: Sequence[Exhibit]) -> Fit | None:

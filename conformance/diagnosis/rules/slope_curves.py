@@ -12,7 +12,7 @@ from conformance.diagnosis.further import RANGES, over_range
 from conformance.diagnosis.rivals.families import ALIASES
 from conformance.diagnosis.rivals.rival import Rival
 from conformance.diagnosis.rivals.slopes import at_kinks
-from conformance.diagnosis.rules.curves import INEXACT, depends_on_more, inexactly, told_apart, worst_part
+from conformance.diagnosis.rules.curves import INEXACT, depends_on_more, inexactly, places, told_apart, worst_part
 from conformance.diagnosis.rules.explained import is_of_gradients
 from conformance.diagnosis.rules.in_dtypes import in_dtypes
 from conformance.diagnosis.rules.outputs import is_of_activation
@@ -126,11 +126,11 @@ def _slope_curve(inquiry: Inquiry, name: str, row: Elementwise, question: Questi
     right = np.asarray(row.slope(z), np.float64)
     dtypes = in_dtypes(name, "inputs_gradient", worst_part(got, right, wrong), inquiry)
     if not (wrong & (np.abs(z) <= 3) & (np.abs(z) > 2.0**-10)).any():
-        what = "NaN" if np.isnan(got[wrong]).all() else "0" if (got[wrong] == 0).all() else "wrong"
-        where = [f"below {z[wrong & (z < 0)].max():.5g}"] if (wrong & (z < 0)).any() else []
-        where += [f"above {z[wrong & (z > 0)].min():.5g}"] if (wrong & (z > 0)).any() else []
+        kinds = (("NaN", np.isnan(got)), ("0", got == 0), ("wrong", wrong))
+        what, holds = next((words, kind) for words, kind in kinds if kind[wrong].all())
+        where = places(name, z, wrong, holds)
         of, others = dtypes.of_one(question.config.dtype)
-        says = f"the slope of {name} is {what} {' and '.join(where)}{of}, and right wherever else it was asked{others}"
+        says = f"the slope of {name} is {what} {where}{of}, and right wherever else it was asked{others}"
         yield Diagnosis("slope-tail", says, evidence, cases)
         return
     with np.errstate(all="ignore"):

@@ -159,6 +159,8 @@ def _rows_and_weights(inquiry: Inquiry) -> Iterator[Diagnosis]:
     others = {r.case.question.config.activation for r in inquiry.passed if r.case.question.family == "specials"}
     is_of_one = len(names) == 1 and names != ["linear"] and bool(others - set(names))
     of = f" by {names[0]}" if is_of_one else _in_dtypes(inquiry, failing)
+    if len(names) > 1 and others and others.isdisjoint(names):
+        of = f" with activation {listed(names)}{of}"
     looked = f"in {len(answers)} tensors with NaN or infinities"
     in_inputs = any(asked.question.family == "specials" for asked, _ in answers)
     cases = tuple(result.case.id for result in failing)

@@ -23,6 +23,8 @@ RELOADED, INDEPENDENT = "state.reloaded-weights", "state.layers-independent"
 SAMPLE = 10
 #: Plain failures whose question is put twice.
 TWICE = 3
+#: One weight alone that is not replaced.
+_STAYS = "a {0} that is set later is not used: the {0} that it was first called with stays"
 #: The defect, in words, and the evidence.
 Told = tuple[str, str, str]
 
@@ -177,9 +179,9 @@ def _stale(inquiry: Inquiry, failing: list[Result]) -> Told | None:
         says = "weights that are set take effect one call late: the first call after it still uses those before"
         return "weights-late", says, f"{len(asked)} of {len(asked)} layers answer right at the second call"
     parts: tuple[tuple[str, Callable[[Tensors, Tensors], Tensors]], ...] = (
-        ("the kernel and the bias that it was first called with stay", lambda t, o: o),
-        ("the kernel that it was first called with stays", lambda t, o: replace(t, kernel=o.kernel)),
-        ("the bias that it was first called with stays", lambda t, o: replace(t, bias=o.bias)),
+        ("weights that are set later are not used: kernel and bias of the first call stay", lambda t, o: o),
+        (_STAYS.format("kernel"), lambda t, o: replace(t, kernel=o.kernel)),
+        (_STAYS.format("bias"), lambda t, o: replace(t, bias=o.bias)),
     )
     for words, made in parts:
         fits = [
@@ -194,7 +196,7 @@ def _stale(inquiry: Inquiry, failing: list[Result]) -> Told | None:
                     "outputs are kept for inputs that were seen before: weights that are set later do not change them"
                 )
                 return "answers-remembered", says, evidence
-            return "stale-weights", f"weights that are set later are not used: {words} in use", evidence
+            return "stale-weights", f"{words} in use", evidence
     if fails_plainly(inquiry):
         return None
     says = f"weights that are set later do not take effect as they should: {observed(failing)}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from math import prod
 
 from conformance.cases import Json
 from conformance.diagnosis.exhibits import Inquiry
@@ -113,6 +114,11 @@ def _compared(
         return "weights-order", "the weights come in another order: the bias before the kernel"
     for weight, shape in zip(right, shapes, strict=True):
         if shape != weight["shape"]:
+            if weight["name"] == "kernel" and _is_of_flattened(shape, result):
+                says = (
+                    f"inputs of rank {len(result.case.question.known_shape)} are flattened to (batch, -1): the kernel"
+                )
+                return "kernel-shape", f"{says} has the shape {shape} where {weight['shape']} is right"
             turned = " (transposed)" if shape == weight["shape"][::-1] and len(weight["shape"]) > 1 else ""
             return (
                 f"{weight['name']}-shape",
@@ -132,6 +138,12 @@ def _compared(
                 f"under {policy}",
             )
     return None
+
+
+def _is_of_flattened(shape: Json, result: Result) -> bool:
+    """Whether a kernel has a row for each number that an entry of the batch is made of."""
+    given, units = result.case.question.known_shape, result.case.question.config.units
+    return len(given) > 2 and prod(given[1:]) != given[-1] and shape == [prod(given[1:]), units]
 
 
 def _beyond(got: Sequence[Mapping[str, Json]], right: Sequence[Mapping[str, Json]]) -> list[Mapping[str, Json]]:

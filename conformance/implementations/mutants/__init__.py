@@ -12,6 +12,7 @@ from conformance.implementations.mutants import (
     dtypes,
     gradients,
     kept_apart,
+    once_apart,
     outputs,
     ported,
     shapes,
@@ -33,6 +34,7 @@ MUTANTS: Mapping[str, Mutant] = {
         *keras.MUTANTS,
         *ported.MUTANTS,
         *drawn.MUTANTS,
+        *once_apart.MUTANTS,
         *kept_apart.MUTANTS,
     )
 }

@@ -13,6 +13,7 @@ from conformance.implementations.keras.mutants import (
     kept_apart,
     losses,
     modes,
+    once_apart,
     outputs,
     parameters,
     saving,
@@ -43,5 +44,6 @@ MUTANTS: tuple[Mutant, ...] = (
     *specials.MUTANTS,
     *third_party.MUTANTS,
     *drawn.MUTANTS,
+    *once_apart.MUTANTS,
     *kept_apart.MUTANTS,
 )

@@ -10,7 +10,7 @@ import numpy as np
 from scipy.special import ndtr
 
 from conformance.implementations.mutant import Mutant, PiecesAdapter, affine, numpy_mutant, renamed
-from conformance.implementations.mutants.kept_apart.forward import adapted
+from conformance.implementations.mutants.once_apart.forward import adapted
 from conformance.implementations.protocol import Array
 from conformance.implementations.reference import ReferenceLayer
 from reference.activations import GELU, LOG_SOFTMAX, SIGMOID

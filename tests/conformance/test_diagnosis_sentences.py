@@ -27,6 +27,7 @@ TOLD = {
     "rows-of-the-first-batch": ("first-batch-decides", "rows beyond the length of the first batch are 0"),
     "strides-ignored": ("strides-ignored", "it reads on in memory"),
     "weights-one-call-late": ("weights-late", "take effect one call late"),
+    "mixed-kernel-cast-once": ("stale-weights", "a kernel that is set later is not used"),
     "sums-not-cleared": ("answers-accumulate", "outputs are added to those of the calls before"),
     "gradients-pile-up": ("gradients-accumulate", "the second time those of kernel, bias and inputs are added"),
     "upstream-overwritten": ("upstream-overwritten", "the backward pass overwrites the caller's upstream gradient"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy as np
 from conformance.cases import Question
 from conformance.diagnosis.exhibits import Asked, Inquiry, answers_alike, matches, spread
 from conformance.diagnosis.rules.explained import PLAIN, SPECIAL, fails_in, fails_plainly, is_made_of_outputs
-from conformance.diagnosis.wording import observed
+from conformance.diagnosis.wording import listed, observed
 from conformance.families import Tensors
 from conformance.implementations.adapter import other_weights
 from conformance.results import Diagnosis, Result
@@ -80,10 +80,29 @@ def depends_on_history(inquiry: Inquiry) -> Iterator[Diagnosis]:
     if len({r.case.question for r in fresh if r.case.question.family not in SPECIAL}) < SAMPLE:
         return
     cases = tuple(result.case.id for result in inquiry.open if is_made_of_outputs(result))
+    late = _stale_elsewhere(inquiry, fresh)
+    if late is not None:
+        yield Diagnosis(*late, cases)
+        return
     says = "what a layer was called on before decides its answers: a fresh layer answers right"
     yield Diagnosis(
         "history-dependent", says, f"{SAMPLE} of {SAMPLE} failing questions are answered right by a fresh layer", cases
     )
+
+
+def _stale_elsewhere(inquiry: Inquiry, failing: Sequence[Result]) -> Told | None:
+    """Weights that are set later, and not used, of layers that no question loads twice; in which dtypes."""
+    plain = [r for r in failing if len(r.case.question.input_shape) in (2, 3)]
+    asked = [inquiry.witness.ask(replace(q, procedure="reload", family="integers")) for q in spread(plain, 4)]
+    if len(asked) < 2 or any(each.tensors is None or each.answer.tensor("outputs") is None for each in asked):
+        return None
+    told = _of_earlier_weights(inquiry, asked)
+    dtypes = {result.case.question.config.dtype for result in failing}
+    passed = {r.case.question.config.dtype for r in inquiry.passed if r.clause.id == RELOADED}
+    if told is None or dtypes & passed:
+        return told
+    defect, says, evidence = told
+    return defect, f"{says} in {listed(sorted(dtypes))}", evidence
 
 
 def asked_again(inquiry: Inquiry, failing: list[Result]) -> list[Asked]:
@@ -178,6 +197,17 @@ def _stale(inquiry: Inquiry, failing: list[Result]) -> Told | None:
     if asked and all(_is_one_call_late(inquiry, each) for each in asked):
         says = "weights that are set take effect one call late: the first call after it still uses those before"
         return "weights-late", says, f"{len(asked)} of {len(asked)} layers answer right at the second call"
+    told = _of_earlier_weights(inquiry, asked)
+    if told is not None:
+        return told
+    if fails_plainly(inquiry):
+        return None
+    says = f"weights that are set later do not take effect as they should: {observed(failing)}"
+    return "stale-weights", says, f"{len(failing)} answers after a second load are wrong"
+
+
+def _of_earlier_weights(inquiry: Inquiry, asked: list[Asked]) -> Told | None:
+    """Answers that are right for the weights before, or for one of them."""
     parts: tuple[tuple[str, Callable[[Tensors, Tensors], Tensors]], ...] = (
         ("weights that are set later are not used: kernel and bias of the first call stay", lambda t, o: o),
         (_STAYS.format("kernel"), lambda t, o: replace(t, kernel=o.kernel)),
@@ -197,10 +227,7 @@ def _stale(inquiry: Inquiry, failing: list[Result]) -> Told | None:
                 )
                 return "answers-remembered", says, evidence
             return "stale-weights", f"{words} in use", evidence
-    if fails_plainly(inquiry):
-        return None
-    says = f"weights that are set later do not take effect as they should: {observed(failing)}"
-    return "stale-weights", says, f"{len(failing)} answers after a second load are wrong"
+    return None
 
 
 def _takes_others(inquiry: Inquiry, asked: list[Asked]) -> bool:

@@ -96,11 +96,10 @@ def _stale_elsewhere(inquiry: Inquiry, failing: Sequence[Result]) -> Told | None
     asked = [inquiry.witness.ask(replace(q, procedure="reload", family="integers")) for q in spread(plain, 4)]
     if len(asked) < 2 or any(each.tensors is None or each.answer.tensor("outputs") is None for each in asked):
         return None
-    told = _of_earlier_weights(inquiry, asked)
     dtypes = {result.case.question.config.dtype for result in failing}
-    passed = {r.case.question.config.dtype for r in inquiry.passed if r.clause.id == RELOADED}
-    if told is None or dtypes & passed:
-        return told
+    told = _of_earlier_weights(inquiry, asked)
+    if told is None or dtypes & {r.case.question.config.dtype for r in inquiry.passed if r.clause.id == RELOADED}:
+        return None
     defect, says, evidence = told
     return defect, f"{says} in {listed(sorted(dtypes))}", evidence
 

@@ -190,6 +190,17 @@ def nameless_copy() -> Any:
     return NamelessCopy
 
 
+def constant_not_kept() -> Any:
+    class ConstantNotKept(plain()):  # type: ignore[misc]
+        def get_config(self) -> Any:
+            config = super().get_config()
+            if config["kernel_initializer"]["class_name"] == "Constant":
+                config.pop("kernel_initializer")
+            return config
+
+    return ConstantNotKept
+
+
 def lenient_copy() -> Any:
     """The constructor alone refuses what it does not know."""
 
@@ -297,6 +308,11 @@ def vectors_accepted() -> Any:
         ),
         (masked_zeroed, ("composition", "losses"), {"mask-wrong": "behind a mask the outputs are others"}),
         (nameless_copy, ("saving",), {"config-incomplete": "does not keep name"}),
+        (
+            constant_not_kept,
+            ("saving",),
+            {"config-incomplete": "does not keep kernel_initializer where it is constant"},
+        ),
         (lenient_copy, ("errors",), {"odd-argument-accepted": "is accepted: keyword unknown in a config"}),
         (kernel_held, ("parameters",), {"weights-not-trainable": "the kernel is not trainable"}),
         (

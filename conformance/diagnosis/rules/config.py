@@ -17,6 +17,8 @@ from conformance.truth import truth
 from reference.config import DenseConfig
 
 CLAUSES = ("saving.config", "saving.clone", "saving.file")
+#: Of a config alone, whatever a copy by it is.
+PLAIN = "saving.config-is-plain"
 #: Facts of a copy that its behaviour does not show.
 KEPT = ("name", "trainable", "compute_dtype")
 
@@ -62,7 +64,7 @@ def wrong_config(inquiry: Inquiry) -> Iterator[Diagnosis]:
 
 def _of_which(inquiry: Inquiry, name: str, lost_of: Sequence[tuple[Result, Sequence[str]]]) -> str:
     """The values that are lost, where others are kept."""
-    copies = [r for r in inquiry.passed if r.clause.id in CLAUSES and r.case.question.procedure == "restore_config"]
+    copies = [r for r in inquiry.passed if r.case.question.procedure == "restore_config" and r.clause.id != PLAIN]
     kept = [r for r in copies if _is_given(r.case.question.config, name)]
     values = sorted({str(getattr(result.case.question.config, name, "")) for result, names in lost_of if name in names})
     return f" where it is {listed(values)}" if kept and all(values) else ""

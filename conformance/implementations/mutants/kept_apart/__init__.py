@@ -6,5 +6,6 @@ Whoever writes those rules does not look at what is said of these.
 from __future__ import annotations
 
 from conformance.implementations.mutant import Mutant
+from conformance.implementations.mutants.kept_apart import activations, forward, gradients
 
-MUTANTS: tuple[Mutant, ...] = ()
+MUTANTS: tuple[Mutant, ...] = (*forward.MUTANTS, *activations.MUTANTS, *gradients.MUTANTS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from functools import partial
 
 import pytest
@@ -10,7 +11,7 @@ from conformance.cases import Tier
 from conformance.contract import CONTRACT
 from conformance.implementations.load import load
 from conformance.implementations.mutant import Mutant
-from conformance.implementations.mutants import MUTANTS
+from conformance.implementations.mutants import ALL, MUTANTS
 from conformance.implementations.right_layers import RIGHT_LAYERS
 from conformance.kill_matrix import complaints, kills
 from conformance.run import Selection, run
@@ -38,6 +39,10 @@ def test_every_mutant_is_failed_by_its_own_clause(area: str, oracle: Oracle) -> 
     """
     mutants = [mutant for mutant in MUTANTS.values() if mutant.area == area]
     assert list(complaints(kills(mutants, Selection(tier=Tier.SMOKE, areas=(area,)), oracle), whole=False)) == []
+
+
+def test_no_two_mutants_have_one_name() -> None:
+    assert [name for name, count in Counter(mutant.name for mutant in ALL).items() if count > 1] == []
 
 
 def test_every_clause_is_needed_by_a_mutant() -> None:

@@ -9,6 +9,8 @@ from conformance.diagnosis.expected.naming import named
 EXPECTED_KERAS: Mapping[str, tuple[str, ...]] = {
     # ---- dtypes
     **named("weights-in-compute-dtype weights-in-float32", "weights-dtype"),
+    **named("keras-kernel-in-bfloat16", "narrow-storage", "weights-dtype"),
+    **named("keras-outputs-in-float32", "output-dtype"),
     **named("declared-as-float32", "declared-dtype-wrong"),
     **named("only-names-are-policies float32-unless-told only-text-is-a-dtype", "policy-ignored"),
     **named("computes-as-its-inputs", "inputs-decide-dtype"),

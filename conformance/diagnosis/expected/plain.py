@@ -37,7 +37,7 @@ EXPECTED_PLAIN: Mapping[str, tuple[str, ...]] = {
     **named("tf32-operands bfloat16-operands", "operands-rounded"),
     **named("rank-3-in-bfloat16", "operands-rounded", "narrow-arithmetic"),
     **named("kernel-in-float16", "narrow-storage"),
-    **named("kernel-in-bfloat16", "narrow-storage", "weights-dtype"),
+    **named("kernel-in-bfloat16", "narrow-storage"),
     **named("float64-in-float32 float64-product-in-float32", "narrow-arithmetic", "operands-rounded"),
     **named("activation-in-float32", "activation-narrow"),
     **named("half-in-float8 half-in-six-bits", "outputs-rounded"),

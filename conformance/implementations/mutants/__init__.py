@@ -20,21 +20,20 @@ from conformance.implementations.mutants import (
     state,
 )
 
-#: By name: area by area, then those of Keras, and the ones that are kept apart.
-MUTANTS: Mapping[str, Mutant] = {
-    mutant.name: mutant
-    for mutant in (
-        *outputs.MUTANTS,
-        *activations.MUTANTS,
-        *gradients.MUTANTS,
-        *shapes.MUTANTS,
-        *state.MUTANTS,
-        *dtypes.MUTANTS,
-        *specials.MUTANTS,
-        *keras.MUTANTS,
-        *ported.MUTANTS,
-        *drawn.MUTANTS,
-        *once_apart.MUTANTS,
-        *kept_apart.MUTANTS,
-    )
-}
+#: Area by area, then those of Keras, and the ones that are kept apart.
+ALL: tuple[Mutant, ...] = (
+    *outputs.MUTANTS,
+    *activations.MUTANTS,
+    *gradients.MUTANTS,
+    *shapes.MUTANTS,
+    *state.MUTANTS,
+    *dtypes.MUTANTS,
+    *specials.MUTANTS,
+    *keras.MUTANTS,
+    *ported.MUTANTS,
+    *drawn.MUTANTS,
+    *once_apart.MUTANTS,
+    *kept_apart.MUTANTS,
+)
+#: The same by name.
+MUTANTS: Mapping[str, Mutant] = {mutant.name: mutant for mutant in ALL}

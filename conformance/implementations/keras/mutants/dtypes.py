@@ -217,8 +217,8 @@ def _mutant(name: str, says: str, breaks: str, methods: Callable[[], Methods], *
 
 MUTANTS: tuple[Mutant, ...] = (
     _mutant("weights-in-compute-dtype", "a mixed policy's weights are halves", "variables", _weights_in_compute_dtype),
-    _mutant("kernel-in-bfloat16", "the kernel is stored in bfloat16", "weights-kept", _kernel_in_bfloat16),
-    _mutant("outputs-in-float32", "half outputs are widened", "outputs", _outputs_in_float32),
+    _mutant("keras-kernel-in-bfloat16", "the kernel is stored in bfloat16", "weights-kept", _kernel_in_bfloat16),
+    _mutant("keras-outputs-in-float32", "half outputs are widened", "outputs", _outputs_in_float32),
     _mutant(
         "declared-as-float32",
         "a symbolic call always declares float32",

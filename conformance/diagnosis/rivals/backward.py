@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 import numpy as np
 
 from conformance.diagnosis.rivals.rival import ROUNDINGS, Predicted, Rival, permuted
+from conformance.procedures import GRADIENTS
 from conformance.truth import Posed
 from reference.activations import ACTIVATIONS, Activation
 from reference.bounds import Estimate, Problem, pre_activation, product
@@ -34,8 +35,9 @@ def gradients(
     delta: Callable[[Array, Problem], Array] | None = None,
     enclosed: Callable[[Estimate], Estimate] = lambda delta: delta,
     backward: Callable[[Problem], Problem] = lambda problem: problem,
+    names: Collection[str] = GRADIENTS,
 ) -> Gradients:
-    """The intervals of the three gradients with some of their steps replaced.
+    """The intervals of the gradients of these names with some of their steps replaced.
 
     row: whose slope is taken; where it makes another number of outputs than there are upstream gradients nothing comes
     of it. forward: of what pre-activations the slope is taken, and slope_at: what is made of them first. delta: a
@@ -54,7 +56,7 @@ def gradients(
         error = error + ROUNDINGS * format.unit_roundoff * np.abs(value)
     if delta is not None:
         value, error = delta(value, problem), np.abs(delta(error, problem))
-    return products(backward(problem), enclosed(Estimate(value, error)))
+    return products(backward(problem), enclosed(Estimate(value, error)), names)
 
 
 def right_delta(posed: Posed) -> Estimate:
@@ -64,16 +66,16 @@ def right_delta(posed: Posed) -> Estimate:
     return Estimate(*posed.problem.activation.enclose_vjp(z.value, z.error, own, posed.problem.format))
 
 
-def products(problem: Problem, delta: Estimate) -> Gradients:
-    """Of a delta (N, units)."""
-    format = problem.format
-    kernel = product(problem.rows.T, delta, format, problem.allowed_to_kernel_gradient)
-    inputs = product(problem.kernel, delta.transposed, format, problem.allowed).transposed
-    found = {
-        "kernel_gradient": _interval(kernel, problem),
-        "inputs_gradient": permuted(_interval(inputs, problem), problem.unflatten),
-    }
-    if problem.bias is not None:
+def products(problem: Problem, delta: Estimate, names: Collection[str] = GRADIENTS) -> Gradients:
+    """Of a delta (N, units), the gradients of these names."""
+    format, found = problem.format, {}
+    if "kernel_gradient" in names:
+        kernel = product(problem.rows.T, delta, format, problem.allowed_to_kernel_gradient)
+        found["kernel_gradient"] = _interval(kernel, problem)
+    if "inputs_gradient" in names:
+        inputs = product(problem.kernel, delta.transposed, format, problem.allowed).transposed
+        found["inputs_gradient"] = permuted(_interval(inputs, problem), problem.unflatten)
+    if problem.bias is not None and "bias_gradient" in names:
         summed = product(np.ones((1, len(problem.rows))), delta, format, problem.allowed_to_bias_gradient)
         found["bias_gradient"] = permuted(_interval(summed, problem), lambda ends: ends[0])
     return found
@@ -112,7 +114,7 @@ def squeezed(name: str) -> Rival:
 
 def without_slope(name: str) -> Callable[[Posed], Predicted | None]:
     """Nothing is said of an activation that halves the units: its upstream fits no units that are not activated."""
-    predict = one(name, lambda posed: gradients(posed, row=ACTIVATIONS["linear"]))
+    predict = one(name, lambda posed: gradients(posed, row=ACTIVATIONS["linear"], names=(name,)))
     return lambda posed: predict(posed) if keeps_units(posed) else None
 
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from math import prod
 
 import numpy as np
 
-from conformance.diagnosis.rivals.backward import Gradients, gradient_of, gradients, one
+from conformance.diagnosis.rivals.backward import Gradients, changed, gradient_of, gradients, one
 from conformance.diagnosis.rivals.product import BLOCKS
 from conformance.diagnosis.rivals.rival import Rival
 from conformance.truth import Posed
 from reference.formats import Mask
+from reference.intervals import Interval
 
 #: Of a question's rows (N,) those that count.
 Which = Callable[[Posed], Mask]
@@ -19,22 +21,30 @@ Which = Callable[[Posed], Mask]
 
 def of_rows(name: str) -> Iterator[Rival]:
     for words, which in _PARTS:
-        yield Rival("gradient-of-some-rows", f"{gradient_of(name)} is that of {words} alone", one(name, _only(which)))
+        yield Rival(
+            "gradient-of-some-rows", f"{gradient_of(name)} is that of {words} alone", one(name, _only(which, name))
+        )
 
 
 def of_inputs_rows() -> Iterator[Rival]:
     """Each row of the inputs' gradient has one row of the delta."""
     name = "inputs_gradient"
     for words, which in _PARTS:
-        yield Rival("gradient-of-some-rows", f"{gradient_of(name)} is 0 but for {words}", one(name, _only(which)))
+        says = f"{gradient_of(name)} is 0 but for {words}"
+        yield Rival("gradient-of-some-rows", says, changed((name,), partial(_kept, which)))
 
 
-def _only(which: Which) -> Callable[[Posed], Gradients]:
+def _kept(which: Which, right: Interval, posed: Posed) -> Interval:
+    rows = which(posed).reshape(*_leading(posed), 1)
+    return Interval(np.where(rows, right.lower, 0.0), np.where(rows, right.upper, 0.0))
+
+
+def _only(which: Which, name: str) -> Callable[[Posed], Gradients]:
     """The delta of some rows alone."""
 
     def made(posed: Posed) -> Gradients:
         weights = which(posed).astype(np.float64)[:, None]
-        return gradients(posed, delta=lambda delta, _: delta * weights)
+        return gradients(posed, delta=lambda delta, _: delta * weights, names=(name,))
 
     return made
 

@@ -55,6 +55,7 @@ def _each_times(names: tuple[str, ...], factor: Callable[[Posed], float]) -> Cal
         found = gradients(
             posed,
             enclosed=lambda delta: Estimate(by * delta.value, by * (delta.error + doubt * np.abs(delta.value))),
+            names=names,
         )
         return {name: found[name] for name in names if name in found}
 

@@ -99,7 +99,7 @@ def _of_units(kept: Callable[[int], Mask], posed: Posed) -> Gradients:
     def some(delta: Array, _: Problem) -> Array:
         return delta * kept(delta.shape[-1])
 
-    return gradients(posed, delta=some)
+    return gradients(posed, delta=some, names=("inputs_gradient",))
 
 
 def _where_inputs(of: Callable[[Array], Mask]) -> Callable[[Interval, Posed], Interval]:

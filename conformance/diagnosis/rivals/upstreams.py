@@ -62,7 +62,7 @@ def of_upstream() -> Iterator[Rival]:
         yield Rival("upstream-changed", f"the upstream gradient {words}", _from_upstream(change))
         for name in GRADIENTS:
             says = f"{gradient_of(name)} is that of an upstream gradient that {words}"
-            yield Rival("upstream-changed", says, one(name, partial(_with_upstream, change)))
+            yield Rival("upstream-changed", says, one(name, partial(_with_upstream, change, name)))
     for narrow in NARROW:
         says = f"the upstream gradient is rounded to {narrow.says}"
         yield Rival("gradient-rounded", says, _from_upstream(narrow.round))
@@ -72,7 +72,7 @@ def of_upstream() -> Iterator[Rival]:
     yield Rival("slope-formula", "every activation's slope is taken of the output, not of z", _of_outputs)
     for name in GRADIENTS:
         says = f"{gradient_of(name)} has the slope of an activation of single elements in it twice"
-        yield Rival("slope-repeated", says, one(name, _with_slope_twice))
+        yield Rival("slope-repeated", says, one(name, partial(_with_slope_twice, name)))
     yield Rival(
         "slope-without-bias",
         "the activation's slope is taken of inputs @ kernel, without the bias",
@@ -85,9 +85,11 @@ def of_upstream() -> Iterator[Rival]:
         yield Rival("slope-missing", says, partial(_without_slope, speaks))
 
 
-def _with_slope_twice(posed: Posed) -> Gradients:
+def _with_slope_twice(name: str, posed: Posed) -> Gradients:
     row = posed.problem.activation
-    return gradients(posed, row=with_slope(row, lambda z: row.slope(z) ** 2)) if isinstance(row, Elementwise) else {}
+    if not isinstance(row, Elementwise):
+        return {}
+    return gradients(posed, row=with_slope(row, lambda z: row.slope(z) ** 2), names=(name,))
 
 
 def _is_elementwise(posed: Posed) -> bool:
@@ -110,8 +112,8 @@ def _at_rounded(rounds: Callable[[Array], Array], posed: Posed) -> Predicted:
     return dict(gradients(posed, slope_at=lambda z: monotone(z, rounds)))
 
 
-def _with_upstream(change: Callable[[Array], Array], posed: Posed) -> Gradients:
-    return gradients(posed, upstream=change)
+def _with_upstream(change: Callable[[Array], Array], name: str, posed: Posed) -> Gradients:
+    return gradients(posed, upstream=change, names=(name,))
 
 
 def _from_upstream(change: Callable[[Array], Array]) -> Callable[[Posed], Predicted]:

@@ -173,7 +173,7 @@ def _paired(order: Callable[[Array], Array], posed: Posed) -> Gradients:
         value, error = (order(each.reshape(*leading, units)).reshape(-1, units) for each in (delta.value, delta.error))
         return Estimate(value, error)
 
-    return gradients(posed, enclosed=moved)
+    return gradients(posed, enclosed=moved, names=("kernel_gradient",))
 
 
 def _swapped(values: Array) -> Array:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from conformance.cases import Question
 from conformance.diagnosis.exhibits import Exhibit, Inquiry, inside
 from conformance.diagnosis.further import RANGES, over_range
+from conformance.diagnosis.rules.along_curves import OFF, content, holds_as, places
 from conformance.diagnosis.rules.in_dtypes import in_dtypes
 from conformance.diagnosis.wording import listed
 from conformance.families import Tensors
@@ -45,8 +46,6 @@ STEPS = 3
 #: Large arguments are powers of two times these; and how the ends of all arguments are called.
 MANTISSAS = (1.0, 1.171875, 1.6640625)
 ENDS = ("minus infinity", "infinity")
-#: Of what is not so for all arguments between two.
-IN_PLACES = "in places "
 
 #: Arguments, values, which of them are wrong, and the right ones.
 _Points = tuple[Array, Array, Mask, Array]
@@ -144,8 +143,8 @@ def curve_of(name: str, failing: Sequence[Exhibit], inquiry: Inquiry) -> Iterato
         yield from _of_one_value(name, float(got[0]), failing, cases)
         return
     in_middle = bool((wrong & (np.abs(z) <= MIDDLE) & (np.abs(z) > 2.0**-10)).any())
-    what = _content(got[wrong], z[wrong])
-    where = places(name, z, wrong, wrong | _holds(what, got, z))
+    what = content(got[wrong], z[wrong])
+    where = places(name, z, wrong, wrong | holds_as(what, got, z))
     evidence = (
         f"{int(wrong.sum())} of {wrong.size} values on a grid and in the tails are wrong; no formula that is known fits"
     )
@@ -277,81 +276,13 @@ def _at_infinity(name: str, dtype: str, inquiry: Inquiry) -> str:
     return f", and gives {listed(words)}" if words else ""
 
 
-#: Of values that have nothing in common.
-OFF = "is off"
-
-
-def _content(got: Array, z: Array) -> str:
-    """What stands where it is wrong."""
-    if np.isnan(got).all():
-        return "is NaN"
-    if np.isinf(got).all():
-        return "is infinite"
-    if (~np.isfinite(got)).all():
-        return "is NaN or infinite"
-    if (got == 0).all():
-        return "is 0"
-    if (got == z).all():
-        return "is z itself"
-    if len(np.unique(got)) == 1:
-        return f"stays at {got[0]:.6g}"
-    if len(np.unique(got)) == 2 and np.isfinite(got).all():
-        return f"stays at {got.min():.6g} and at {got.max():.6g}"
-    return OFF
-
-
-def _holds(what: str, got: Array, z: Array) -> Mask:
-    """Where these are as the words of `_content` have it, right or wrong."""
-    kinds = {
-        "is NaN": np.isnan(got),
-        "is infinite": np.isinf(got),
-        "is NaN or infinite": ~np.isfinite(got),
-        "is 0": got == 0,
-        "is z itself": got == z,
-    }
-    if what.startswith("stays at"):
-        return np.isin([f"{value:.6g}" for value in got], what.removeprefix("stays at ").split(" and at "))
-    return kinds.get(what, np.zeros(got.shape, bool))
-
-
-def places(name: str, z: Array, wrong: Mask, holds: Mask) -> str:
-    """Where it is so, in words that are true of all that was asked; of whole rows z is the size of the largest unit.
-
-    wrong: where it is so and wrong. holds: where it is so at all.
-    """
-    if not isinstance(ACTIVATIONS[name], Elementwise):
-        told = _along(z, wrong, holds, "and more in size", "in size")
-        some = IN_PLACES if told.startswith(IN_PLACES) else ""
-        return f"{some}where the largest unit is {told.removeprefix(some)}"
-    words = []
-    for side, beyond in ((z < 0, "below"), (z > 0, "above")):
-        if (wrong & side).any():
-            words.append(_along(z[side], wrong[side], holds[side], beyond))
-    return " and ".join(words) if words else "at 0"
-
-
-def _along(z: Array, wrong: Mask, holds: Mask, beyond: str, between: str = "") -> str:
-    """Of arguments of one sign: from a place on, at one place alone, or between two."""
-    sizes = np.abs(z)
-    nearest, farthest = z[wrong][np.argmin(sizes[wrong])], z[wrong][np.argmax(sizes[wrong])]
-    behind = sizes >= abs(nearest)
-    if holds[behind].all():
-        return f"{beyond} {nearest:.5g}" if not between else f"{nearest:.5g} {beyond}"
-    if nearest == farthest:
-        return f"{'' if between else 'at '}{nearest:.5g} {between}".strip()
-    least, greatest = sorted((nearest, farthest))
-    within = behind & (sizes <= abs(farthest))
-    some = "" if holds[within].all() else IN_PLACES
-    return f"{some}between {least:.5g} and {greatest:.5g} {between}".strip()
-
-
 def _not_finite(name: str, z: Array, got: Array, wrong: Mask) -> str:
     """The end of a sentence, where some of the wrong values are no numbers."""
     bad = wrong & ~np.isfinite(got)
     if not bad.any():
         return ""
-    what = _content(got[bad], z[bad])
-    return f"; {what.replace('is', 'it is', 1)} {places(name, z, bad, _holds(what, got, z))}"
+    what = content(got[bad], z[bad])
+    return f"; {what.replace('is', 'it is', 1)} {places(name, z, bad, holds_as(what, got, z))}"
 
 
 def _largest(name: str, z: Array, got: Array, wrong: Mask, right: Array) -> str:

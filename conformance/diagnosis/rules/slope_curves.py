@@ -12,7 +12,8 @@ from conformance.diagnosis.further import RANGES, over_range
 from conformance.diagnosis.rivals.families import ALIASES
 from conformance.diagnosis.rivals.rival import Rival
 from conformance.diagnosis.rivals.slopes import at_kinks
-from conformance.diagnosis.rules.curves import INEXACT, depends_on_more, inexactly, places, told_apart, worst_part
+from conformance.diagnosis.rules.along_curves import places
+from conformance.diagnosis.rules.curves import INEXACT, depends_on_more, inexactly, told_apart, worst_part
 from conformance.diagnosis.rules.explained import is_of_gradients
 from conformance.diagnosis.rules.in_dtypes import in_dtypes
 from conformance.diagnosis.rules.outputs import is_of_activation

@@ -119,9 +119,10 @@ def _in_calls(inquiry: Inquiry) -> Iterator[Diagnosis]:
         return  # what calls make of the weights themselves stays
     questions = dict.fromkeys(replace(each.case.question, procedure="call") for each in failing)
     plain = [question for question in questions if not question.option("given_as")]
-    asked = [q for weight in WEIGHTS for q in [q for q in plain if _has_constraint(q, (weight,))][:FEW]]
+    by_weight = ([question for question in plain if _has_constraint(question, (weight,))][:FEW] for weight in WEIGHTS)
+    asked = list(dict.fromkeys(question for some in by_weight for question in some))
     for weights in (("kernel",), ("bias",), WEIGHTS):
-        used = [_is_used_constrained(inquiry, question, weights) for question in dict.fromkeys(asked)]
+        used = [_is_used_constrained(inquiry, question, weights) for question in asked]
         if True not in used or False in used:
             continue
         of, held = "their constraints are", "constrained weights"

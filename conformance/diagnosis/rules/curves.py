@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from conformance.cases import Question
 from conformance.diagnosis.exhibits import Exhibit, Inquiry, inside
 from conformance.diagnosis.further import RANGES, over_range
-from conformance.diagnosis.rules.along_curves import OFF, content, holds_as, places
+from conformance.diagnosis.rules.along_curves import OFF, content, places
 from conformance.diagnosis.rules.in_dtypes import in_dtypes
 from conformance.diagnosis.wording import listed
 from conformance.families import Tensors
@@ -143,8 +143,6 @@ def curve_of(name: str, failing: Sequence[Exhibit], inquiry: Inquiry) -> Iterato
         yield from _of_one_value(name, float(got[0]), failing, cases)
         return
     in_middle = bool((wrong & (np.abs(z) <= MIDDLE) & (np.abs(z) > 2.0**-10)).any())
-    what = content(got[wrong], z[wrong])
-    where = places(name, z, wrong, wrong | holds_as(what, got, z))
     evidence = (
         f"{int(wrong.sum())} of {wrong.size} values on a grid and in the tails are wrong; no formula that is known fits"
     )
@@ -155,6 +153,8 @@ def curve_of(name: str, failing: Sequence[Exhibit], inquiry: Inquiry) -> Iterato
         says = f"{name} {seen}{dtypes.of_all}: {_largest(name, z, got, wrong, right)}{_not_finite(name, z, got, wrong)}"
         yield Diagnosis("activation-formula", says, evidence, cases)
     else:
+        what, holds = content(got, z, wrong)
+        where = places(name, z, wrong, holds)
         example = "" if what != OFF else f": {_largest(name, z, got, wrong, right)}"
         beyond = _at_infinity(name, dtype, inquiry)
         else_right = (
@@ -281,8 +281,8 @@ def _not_finite(name: str, z: Array, got: Array, wrong: Mask) -> str:
     bad = wrong & ~np.isfinite(got)
     if not bad.any():
         return ""
-    what = content(got[bad], z[bad])
-    return f"; {what.replace('is', 'it is', 1)} {places(name, z, bad, holds_as(what, got, z))}"
+    what, holds = content(got, z, bad)
+    return f"; {what.replace('is', 'it is', 1)} {places(name, z, bad, holds)}"
 
 
 def _largest(name: str, z: Array, got: Array, wrong: Mask, right: Array) -> str:

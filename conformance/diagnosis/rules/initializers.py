@@ -106,10 +106,9 @@ def _alike(inquiry: Inquiry) -> Iterator[Diagnosis]:
 
 def _by_which(inquiry: Inquiry, weight: str, failing: Sequence[Result]) -> str:
     """The initializers for which a second layer differs from the first are none of those that are alike."""
-    ran = [r for r in inquiry.report.results if r.clause.id == "initializers.independent"]
+    passed = [r for r in inquiry.passed if r.clause.id == "initializers.independent"]
     alike, different = (
-        {getattr(r.case.question.config, f"{weight}_initializer") for r in group}
-        for group in (failing, [r for r in ran if r.verdict is Verdict.PASS])
+        {getattr(r.case.question.config, f"{weight}_initializer") for r in group} for group in (failing, passed)
     )
     different -= {name for name in different if INITIALIZERS[name].spread is None}
     if not different:

@@ -1,4 +1,4 @@
-"""Wrong activations: formulas with the slopes that belong to them, tails, axes. Kept apart."""
+"""Wrong activations: formulas with the slopes that belong to them, tails, axes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Wrong forward passes: bias, kernel, shapes, rows, arithmetic, half types, state, specials. Kept apart."""
+"""Wrong forward passes: bias, kernel, shapes, rows, arithmetic, half types, state, specials."""
 
 from __future__ import annotations
 

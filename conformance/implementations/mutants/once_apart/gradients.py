@@ -1,4 +1,4 @@
-"""Wrong backward passes behind a right forward pass. Kept apart."""
+"""Wrong backward passes behind a right forward pass."""
 
 from __future__ import annotations
 
